@@ -1,0 +1,68 @@
+# Each target sets up what it needs. Another Python: `make PYTHON=/path/to/python3.12 demo`.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+CODE := core components adapters tests examples bench
+
+# Run each candidate before trusting it: a pyenv shim is on the path and still may not work.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \
+	>/dev/null 2>&1 && echo $$python && break; done)
+
+.PHONY: help install demo test check fix bench servers lock
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+install: $(VENV)/.development ## Set up .venv for development
+
+demo: $(VENV)/.demo ## Process an order; kill it half-way and run it again
+	@$(BIN)/python examples/order_processing.py
+
+test: $(VENV)/.development ## Run the tests; ARGS='-k name' for some of them
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.development ## Check format, lint, types and the direction of imports
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports --no-logo
+
+fix: $(VENV)/.development ## Format, and mend what lint can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(VENV)/.demo $(VENV)/dbos/.made ## Measure the figures of the README; ARGS='chain' for some
+	$(BIN)/python -m bench --dbos $(VENV)/dbos/bin/python $(ARGS)
+
+servers: ## Build the servers that live tests need (none yet)
+	@echo 'Nothing to build yet: Temporal and Conductor servers come with their adapters.'
+
+lock: ## Pin in constraints.txt what a clean installation gets now
+	rm -rf build/lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet -r requirements-dev.txt
+	build/lock/bin/python -m pip freeze --exclude-editable > constraints.txt
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { \
+		echo 'Flowyard needs Python 3.11 or newer with its venv module; none is on the path.' >&2; \
+		echo 'Install one (on Debian and Ubuntu: apt install python3-venv), or name one:' >&2; \
+		echo '  make PYTHON=/path/to/python3 $(or $(MAKECMDGOALS),install)' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.made $(wildcard adapters/*/pyproject.toml) \
+		pyproject.toml requirements-dev.txt constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -r requirements-dev.txt
+	@touch $(VENV)/.demo $@
+
+# Apart from the rest: its dependencies are not ours.
+$(VENV)/dbos/.made: $(VENV)/.made bench/requirements.txt
+	$(BIN)/python -m venv $(VENV)/dbos
+	$(VENV)/dbos/bin/python -m pip install --quiet -r bench/requirements.txt
+	@touch $@

@@ -1,0 +1,48 @@
+"""Take the figures and print them as one table: `python -m bench [NAME …]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sqlite3
+from importlib import import_module
+from pathlib import Path
+
+from bench.sample import Row, table
+
+NAMES = ("chain", "fanout", "sequence", "dormant", "finished", "startup")
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(NAMES)}")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
+    parser.add_argument("--dbos", metavar="PYTHON", help="a Python that has DBOS Transact")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the table here too")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(NAMES)
+    if unknown:
+        parser.error(f"no such figure: {', '.join(sorted(unknown))}")
+
+    rows: list[Row] = []
+    for name in arguments.names or NAMES:
+        print(f"measuring {name} in {arguments.rounds} rounds …", flush=True)
+        rows += import_module(f"bench.{name}").rows(arguments.rounds, arguments.dbos)
+    text = f"{_machine()} Median (lowest to highest) of {arguments.rounds} interleaved rounds.\n\n"
+    text += table(rows) + "\n"
+    print(f"\n{text}")
+    if arguments.write:
+        arguments.write.write_text(text)
+
+
+def _machine() -> str:
+    return (
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
+        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}."
+    )
+
+
+if __name__ == "__main__":
+    main()

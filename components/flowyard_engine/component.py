@@ -1,0 +1,210 @@
+"""The engine as a component: runs turns if this process owns the file, else leaves messages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from flowyard.component import ComponentContext, WorkflowComponent
+from flowyard.errors import BackendUnavailable, InstanceNotFound
+from flowyard.history import (
+    EventRaised,
+    ExecutionResumed,
+    ExecutionStarted,
+    ExecutionSuspended,
+    ExecutionTerminated,
+    HistoryEvent,
+    to_microseconds,
+)
+from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState, WorkflowStatus
+from flowyard_engine.engine import Engine, new_execution_id, new_run
+from flowyard_engine.settings import EngineSettings
+from flowyard_engine.sqlite import SqliteStore
+from flowyard_engine.state import to_state
+from flowyard_engine.store import LeaseLost, Message, Record
+
+# How often a process that does not own the file looks at it, in seconds.
+_LOOK_INTERVAL = 0.05
+# How long the owner may take to act on a message of another process, in seconds.
+_OWNER_PATIENCE = 30.0
+
+
+class EngineComponent(WorkflowComponent):
+    """One SQLite file, shared by any number of processes of which one runs the turns."""
+
+    def __init__(
+        self, settings: EngineSettings, context: ComponentContext, store: SqliteStore
+    ) -> None:
+        super().__init__(context.name)
+        self._settings = settings
+        self._context = context
+        self._store = store
+        self._engine: Engine | None = None
+        self._lost = asyncio.Event()
+
+    @staticmethod
+    @asynccontextmanager
+    async def open(
+        settings: EngineSettings, context: ComponentContext
+    ) -> AsyncIterator[EngineComponent]:
+        """Open the file; own it if nobody does and there is an app to run."""
+        async with SqliteStore.open(settings) as store:
+            component = EngineComponent(settings, context, store)
+            store.writer.on_foreign_write = component._look_for_messages
+            store.writer.on_lease_lost = component._lost.set
+            if context.executor is None:
+                yield component
+                return
+            if await store.take_lease():
+                await component._own()
+            keeper = asyncio.create_task(component._keep())
+            try:
+                yield component
+            finally:
+                keeper.cancel()
+                await asyncio.gather(keeper, return_exceptions=True)
+                if component._engine is not None:
+                    await component._engine.stop()
+
+    @property
+    def is_owner(self) -> bool:
+        """True while this process runs the turns."""
+        return self._engine is not None
+
+    async def idle(self) -> None:
+        """Return once nothing is under way in this process."""
+        if self._engine is not None:
+            await self._engine.idle()
+
+    async def start(self, request: StartRequest) -> None:
+        if self._context.executor is not None:
+            self._context.executor.check_workflow(request.workflow)
+        if self._engine is not None:
+            try:
+                await self._engine.start(request)
+            except LeaseLost:
+                self._context.logger.info("start of '%s' goes to the new owner", request.instance_id)
+            else:
+                return
+        now = self._context.clock.now()
+        start_at = to_microseconds(request.start_at) if request.start_at is not None else 0
+        due_at = start_at if start_at > now else 0
+        record = Record(
+            request.instance_id, new_run(), request.workflow, WorkflowStatus.PENDING, now, None
+        )
+        started = ExecutionStarted(
+            request.workflow, request.input, new_execution_id(), None, due_at or None
+        )
+        message = Message(request.instance_id, started, due_at)
+        await self._store.create(record, message, request.reuse)
+
+    async def get(self, instance_id: str, *, payloads: bool = True) -> WorkflowState:
+        snapshot = await self._store.read(instance_id, payloads=payloads)
+        if snapshot is None:
+            raise InstanceNotFound(instance_id)
+        return to_state(snapshot)
+
+    async def wait(self, instance_id: str) -> WorkflowState:
+        while self._engine is not None:
+            try:
+                state = await self._engine.wait(instance_id)
+            except LeaseLost:
+                break
+            if state is None:
+                raise InstanceNotFound(instance_id)
+            return state
+        return await super().wait(instance_id)
+
+    async def raise_event(self, instance_id: str, name: str, data: str | None = None) -> bool:
+        return await self._deliver(instance_id, EventRaised(name, data), settles=False)
+
+    async def terminate(
+        self, instance_id: str, *, output: str | None = None, recursive: bool = True
+    ) -> bool:
+        return await self._deliver(instance_id, ExecutionTerminated(output, recursive))
+
+    async def pause(self, instance_id: str, *, reason: str | None = None) -> bool:
+        return await self._deliver(instance_id, ExecutionSuspended(reason))
+
+    async def resume(self, instance_id: str, *, reason: str | None = None) -> bool:
+        return await self._deliver(instance_id, ExecutionResumed(reason))
+
+    async def purge(self, instance_id: str, *, recursive: bool = True) -> int:
+        return await self._store.purge(instance_id, recursive=recursive)
+
+    async def list(self, query: InstanceQuery) -> InstancePage:
+        snapshots, token = await self._store.list(query)
+        return InstancePage(tuple(to_state(one) for one in snapshots), token)
+
+    async def history(self, instance_id: str) -> Sequence[HistoryEvent]:
+        loaded = await self._store.load(instance_id)
+        if loaded is None:
+            raise InstanceNotFound(instance_id)
+        return loaded.history
+
+    async def _deliver(
+        self, instance_id: str, event: HistoryEvent, *, settles: bool = True
+    ) -> bool:
+        """Hand an event over, directly or as a message; False if it changed nothing."""
+        if self._engine is not None:
+            try:
+                admitted = await self._engine.deliver(instance_id, event)
+            except LeaseLost:
+                self._context.logger.info("'%s' is now run by another process", instance_id)
+            else:
+                if admitted is None:
+                    await self.get(instance_id, payloads=False)
+                return bool(admitted)
+        message = Message(instance_id, event)
+        status = await self._store.send(message)
+        if status.is_closed:
+            return False
+        if settles:
+            await self._taken_up(message)
+            if isinstance(event, ExecutionSuspended):
+                return status is not WorkflowStatus.SUSPENDED
+            if isinstance(event, ExecutionResumed):
+                return status is WorkflowStatus.SUSPENDED
+        return True
+
+    async def _taken_up(self, message: Message) -> None:
+        """Wait until the owner has acted on a message."""
+        try:
+            async with asyncio.timeout(_OWNER_PATIENCE):
+                while await self._store.is_waiting(message.id):
+                    await asyncio.sleep(_LOOK_INTERVAL)
+        except TimeoutError as error:
+            raise BackendUnavailable(
+                f"no process runs the workflows of {self._settings.path}: the request for instance "
+                f"'{message.instance_id}' is stored and takes effect when one does"
+            ) from error
+
+    async def _keep(self) -> None:
+        """Own the file whenever nobody else does; step back when another process has it."""
+        while True:
+            if self._engine is not None:
+                await self._lost.wait()
+                self._context.logger.warning("another process runs the workflows now")
+                engine, self._engine = self._engine, None
+                await engine.stop(LeaseLost("another process has become the owner of the file"))
+            await asyncio.sleep(self._settings.lease_seconds / 10)
+            if await self._store.take_lease():
+                await self._own()
+
+    async def _own(self) -> None:
+        assert self._context.executor is not None  # noqa: S101
+        self._lost.clear()
+        engine = Engine(
+            self._store,
+            self._context.executor,
+            self._context.clock,
+            self._context.logger,
+            self._settings.cached_instances,
+        )
+        await engine.recover()
+        self._engine = engine
+
+    def _look_for_messages(self) -> None:
+        if self._engine is not None:
+            self._engine.look_for_messages()

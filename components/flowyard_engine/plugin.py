@@ -1,0 +1,21 @@
+"""The built-in engine as a plugin like any other."""
+
+from __future__ import annotations
+
+from flowyard.component import Capability, ComponentType
+from flowyard.hookspecs import hookimpl
+from flowyard_engine.component import EngineComponent
+from flowyard_engine.settings import EngineSettings
+
+ENGINE = ComponentType(
+    name="workflow.engine",
+    settings=EngineSettings,
+    open=EngineComponent.open,
+    capabilities=frozenset(Capability),
+)
+
+
+@hookimpl
+def flowyard_component_type() -> ComponentType[EngineSettings]:
+    """Offer `workflow.engine`."""
+    return ENGINE

@@ -1,0 +1,18 @@
+"""The SQL of the engine, read from the .sql files by name."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+_FOLDER = files("flowyard_engine") / "sql"
+
+SCHEMA = (_FOLDER / "schema.sql").read_text()
+QUERIES: dict[str, str] = {
+    name: text.strip()
+    for name, text in re.findall(
+        r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)",
+        (_FOLDER / "queries.sql").read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
+}

@@ -1,0 +1,114 @@
+-- name: insert_instance
+-- A new instance; nothing happens if the ID is taken.
+INSERT INTO instances (id, run, workflow, status, created_at, wake_at, parent_id, custom_status)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING;
+
+-- name: update_instance
+-- What changed of an instance by a turn.
+UPDATE instances SET run = ?, status = ?, wake_at = ?, custom_status = ?, stalled = ? WHERE id = ?;
+
+-- name: insert_history
+-- The events of one turn.
+INSERT INTO history (run, turn, at, events) VALUES (?, ?, ?, ?);
+
+-- name: delete_history
+-- A run that was replaced or purged.
+DELETE FROM history WHERE run = ?;
+
+-- name: delete_instance
+-- An instance that was replaced or purged.
+DELETE FROM instances WHERE id = ?;
+
+-- name: wake_instance
+-- Make sure that an active instance is looked at after a restart.
+UPDATE instances SET wake_at = 0
+WHERE id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'TERMINATED');
+
+-- name: insert_message
+-- An event that a turn is to take up.
+INSERT INTO messages (instance_id, due_at, event) VALUES (?, ?, ?);
+
+-- name: delete_message
+-- A turn has taken it up.
+DELETE FROM messages WHERE id = ?;
+
+-- name: delete_messages
+-- The instance is closed or gone.
+DELETE FROM messages WHERE instance_id = ?;
+
+-- name: messages
+-- What is waiting for an instance, oldest first.
+SELECT id, due_at, event FROM messages WHERE instance_id = ? ORDER BY id;
+
+-- name: message
+-- Whether a message still waits.
+SELECT 1 FROM messages WHERE id = ?;
+
+-- name: instance
+-- One instance.
+SELECT id, run, workflow, status, created_at, wake_at, parent_id, custom_status, stalled
+FROM instances WHERE id = ?;
+
+-- name: history
+-- All turns of a run, oldest first.
+SELECT events FROM history WHERE run = ? ORDER BY turn;
+
+-- name: first_turn
+-- The turn that holds the input.
+SELECT events FROM history WHERE run = ? ORDER BY turn LIMIT 1;
+
+-- name: last_turn
+-- The turn that holds the output, and the time of the last change.
+SELECT at, events FROM history WHERE run = ? ORDER BY turn DESC LIMIT 1;
+
+-- name: last_change
+-- When the instance last changed.
+SELECT at FROM history WHERE run = ? ORDER BY turn DESC LIMIT 1;
+
+-- name: unfinished
+-- Instances that must be in memory after a restart.
+SELECT id FROM instances WHERE wake_at = 0;
+
+-- name: due
+-- Instances with a timer that is due, or with messages that are.
+SELECT id FROM instances WHERE wake_at BETWEEN 1 AND ?
+UNION
+SELECT instance_id FROM messages WHERE due_at <= ?;
+
+-- name: next_due
+-- When the next of them will be.
+SELECT min(next) FROM (
+    SELECT min(wake_at) AS next FROM instances WHERE wake_at > ?
+    UNION ALL
+    SELECT min(due_at) FROM messages WHERE due_at > ?
+);
+
+-- name: children
+-- The instances that an instance has started.
+SELECT id, run, workflow, status, created_at, wake_at, parent_id, custom_status, stalled
+FROM instances WHERE parent_id = ?;
+
+-- name: list
+-- A page of instances, newest first. Rows are numbered in the order of their creation.
+SELECT rowid, id, run, workflow, status, created_at, wake_at, parent_id, custom_status, stalled,
+    (SELECT at FROM history WHERE history.run = instances.run ORDER BY turn DESC LIMIT 1)
+FROM instances
+WHERE rowid < :before
+  AND (:workflow IS NULL OR workflow = :workflow)
+  AND (:statuses IS NULL OR instr(:statuses, ' ' || status || ' ') > 0)
+  AND (:created_from IS NULL OR created_at >= :created_from)
+  AND (:created_to IS NULL OR created_at < :created_to)
+  AND (:prefix IS NULL OR substr(id, 1, length(:prefix)) = :prefix)
+ORDER BY rowid DESC LIMIT :limit;
+
+-- name: fence
+-- The number of the present owner.
+SELECT fence, expires_at FROM lease;
+
+-- name: take_lease
+-- Become the owner.
+UPDATE lease SET fence = fence + 1, expires_at = ?;
+
+-- name: renew_lease
+-- Stay the owner.
+UPDATE lease SET expires_at = ? WHERE fence = ?;

@@ -1,0 +1,87 @@
+"""The app: where a program registers its workflows and activities."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, overload
+
+from flowyard.registry import Registry, define
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class App:
+    """The workflows and activities of a program.
+
+    `max_activity_threads` bounds how many activities written as plain `def` run at once.
+    """
+
+    def __init__(self, *, max_activity_threads: int = 32) -> None:
+        self.registry = Registry()
+        self.max_activity_threads = max_activity_threads
+
+    @overload
+    def workflow(self, function: F) -> F: ...
+    @overload
+    def workflow(self, *, name: str | None = None) -> Callable[[F], F]: ...
+    def workflow(
+        self, function: F | None = None, *, name: str | None = None
+    ) -> F | Callable[[F], F]:
+        """Register a workflow: `async def`, a generator that yields tasks, or a plain function."""
+        namespace = _namespace()
+
+        def register(function: F) -> F:
+            self.registry.add_workflow(define(function, name=name, namespace=namespace))
+            return function
+
+        return register if function is None else register(function)
+
+    def versioned_workflow(
+        self, *, name: str, version_name: str | None = None, is_latest: bool
+    ) -> Callable[[F], F]:
+        """Register one version of a workflow. New instances run the latest; old ones go on in theirs.
+
+        `version_name` is the function's name unless given.
+        """
+        namespace = _namespace()
+
+        def register(function: F) -> F:
+            version = version_name or function.__name__
+            definition = define(function, name=name, namespace=namespace, version=version)
+            self.registry.add_workflow(definition, is_latest=is_latest)
+            return function
+
+        return register
+
+    @overload
+    def activity(self, function: F) -> F: ...
+    @overload
+    def activity(self, *, name: str | None = None) -> Callable[[F], F]: ...
+    def activity(
+        self, function: F | None = None, *, name: str | None = None
+    ) -> F | Callable[[F], F]:
+        """Register an activity: `async def`, or a plain `def` that runs in a thread."""
+        namespace = _namespace()
+
+        def register(function: F) -> F:
+            self.registry.add_activity(define(function, name=name, namespace=namespace))
+            return function
+
+        return register if function is None else register(function)
+
+    def with_activities(self, activities: Mapping[str, Callable[..., Any]]) -> App:
+        """Return a copy of the app with some activities replaced by name, for tests."""
+        namespace = _namespace()
+        copy = App(max_activity_threads=self.max_activity_threads)
+        copy.registry = self.registry.copy()
+        for name, function in activities.items():
+            copy.registry.replace_activity(define(function, name=name, namespace=namespace))
+        return copy
+
+
+def _namespace() -> Mapping[str, Any]:
+    """The names visible where the decorator stands: classes local to a function live there."""
+    return sys._getframe(2).f_locals  # noqa: SLF001 - the only way to see them
+
+

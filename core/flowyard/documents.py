@@ -1,0 +1,69 @@
+"""Reads YAML documents with every scalar as it is written, the way Dapr sees metadata values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flowyard.errors import ConfigurationError
+
+# YAML messages quote what they stumble over, which may be part of a password. Names of tokens
+# ('<scalar>') and single characters may stay.
+_QUOTED = re.compile(r"""(['"])(?P<token><[^'"]*>|.)\1|(['"]).*\3""", re.DOTALL)
+
+
+class _Loader(yaml.SafeLoader):
+    """Strings only: `0123`, `yes` and `2024-01-01` are not numbers, truths and dates here."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own class attribute
+        first: [one for one in resolvers if one[0].rpartition(":")[2] in {"null", "merge"}]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuse a key that stands twice; PyYAML would silently take the last."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key stands twice in one mapping", key.start_mark
+                )
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+        return super().construct_mapping(node, deep)
+
+
+def _unless_token(quoted: re.Match[str]) -> str:
+    return quoted[0] if quoted["token"] else "…"
+
+
+def read_documents(path: Path) -> list[object]:
+    """Return the documents of a file, None for an empty one; raise `ConfigurationError`."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"{path}: there is no such file or folder. Create it, or give the path of another."
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: cannot be read: {error.strerror}. Check the path and its permissions."
+        ) from error
+    try:
+        return list(yaml.load_all(text, _Loader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        problem = _QUOTED.sub(_unless_token, error.problem or error.context or "syntax error")
+    except yaml.reader.ReaderError as error:
+        place, problem = f" at position {error.position}", error.reason
+    except RecursionError:
+        place, problem = "", "it is nested too deeply"
+    # Outside of the handlers, so that no chained message shows a line of the file.
+    raise ConfigurationError(
+        f"{path}: not YAML{place}: {problem}. Correct it; a value with special characters "
+        "stands in quotes."
+    )

@@ -1,0 +1,151 @@
+"""Every error a caller can meet. One root; each says what happened, to what, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flowyard.models import FailureDetails, WorkflowState
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known names resemble `name`, as the tail of an error message."""
+    names = sorted(set(known))
+    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f"Did you mean {' or '.join(repr(one) for one in close)}?"
+    return f"Known: {', '.join(repr(one) for one in names)}." if names else "None is registered."
+
+
+class FlowyardError(Exception):
+    """The root of every error that Flowyard raises."""
+
+
+class InvalidRequest(FlowyardError):
+    """An argument is not acceptable; nothing was changed."""
+
+
+class PayloadError(InvalidRequest):
+    """A value does not fit its declared type, or is not JSON."""
+
+
+class InstanceNotFound(FlowyardError):
+    """The component knows no instance of that ID."""
+
+    def __init__(self, instance_id: str) -> None:
+        # SDKs match on "no such instance exists" (PROTOCOL §6).
+        super().__init__(
+            f"no such instance exists: '{instance_id}'. It was never started here, or was purged."
+        )
+        self.instance_id = instance_id
+
+
+class InstanceAlreadyExists(FlowyardError):
+    """The ID belongs to an instance that this start may not replace."""
+
+    def __init__(self, instance_id: str, status: str) -> None:
+        super().__init__(
+            f"an instance with ID '{instance_id}' already exists and is {status}. "
+            "Choose another ID, or wait until it has closed and allow the ID to be reused."
+        )
+        self.instance_id = instance_id
+        self.status = status
+
+
+class InstanceNotClosed(FlowyardError):
+    """Only a closed instance can be purged."""
+
+    def __init__(self, instance_id: str, status: str) -> None:
+        super().__init__(
+            f"instance '{instance_id}' is {status}: only a closed instance can be purged. "
+            "Terminate it or wait for it first."
+        )
+        self.instance_id = instance_id
+        self.status = status
+
+
+class WorkflowFailed(FlowyardError):
+    """The result of an instance was asked for, but it did not complete."""
+
+    def __init__(self, state: WorkflowState) -> None:
+        reason = f": {state.failure.error_type}: {state.failure.message}" if state.failure else ""
+        super().__init__(
+            f"instance '{state.instance_id}' of workflow '{state.workflow}' has no result: "
+            f"it is {state.status}{reason}"
+        )
+        self.state = state
+
+
+class UnsupportedOperation(FlowyardError):
+    """The component's backend cannot do this; the message says why."""
+
+    def __init__(self, component: str, operation: str, reason: str = "") -> None:
+        why = f": {reason}" if reason else ""
+        super().__init__(f"component '{component}' does not support {operation}{why}")
+        self.component = component
+        self.operation = operation
+        self.reason = reason
+
+
+class BackendUnavailable(FlowyardError):
+    """The backend did not answer. The call may be repeated."""
+
+
+class ConfigurationError(FlowyardError):
+    """components.yaml, or a plugin that it names, cannot be used as it stands."""
+
+
+class ComponentNotFound(FlowyardError):
+    """No configured component has that name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no component is named '{name}'. {nearest(name, known)}")
+        self.name = name
+
+
+class WorkflowNotRegistered(FlowyardError):
+    """The app has no workflow of that name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"workflow '{name}' is not registered. {nearest(name, known)} "
+            "Register it with @app.workflow."
+        )
+        self.name = name
+
+
+class ActivityNotRegistered(FlowyardError):
+    """The app has no activity of that name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"activity '{name}' is not registered. {nearest(name, known)} "
+            "Register it with @app.activity."
+        )
+        self.name = name
+
+
+class RegistrationError(FlowyardError):
+    """A function cannot be registered as it is."""
+
+
+class WorkflowCodeError(FlowyardError):
+    """Workflow code did what deterministic code must not; the message says what to do instead."""
+
+
+class NonDeterminismError(WorkflowCodeError):
+    """The code no longer does what the history says it did. The instance waits as STALLED."""
+
+
+class NonRetryableError(FlowyardError):
+    """Raise it (or a subclass) in an activity or a child workflow to rule out further attempts."""
+
+
+class TaskFailedError(FlowyardError):
+    """An activity or a child workflow failed for good; `details` says how."""
+
+    def __init__(self, message: str, details: FailureDetails) -> None:
+        super().__init__(message)
+        self.details = details

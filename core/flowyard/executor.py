@@ -1,0 +1,77 @@
+"""What runs turns and activities: the app's own functions, or a connected SDK worker."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from flowyard.history import Action, HistoryEvent
+from flowyard.models import FailureDetails
+
+
+@dataclass(slots=True)
+class Turn:
+    """One deterministic step. `new` begins with TurnStarted; `past` is the committed history.
+
+    `past` is the host's own growing list, lent for the call; an executor only reads it. Where
+    `runs_code` is false (paused, terminated, not started) the events are recorded and that is all.
+    """
+
+    instance_id: str
+    execution_id: str
+    past: Sequence[HistoryEvent]
+    new: Sequence[HistoryEvent]
+    runs_code: bool = True
+
+
+@dataclass(slots=True)
+class TurnResult:
+    """What a turn decided.
+
+    `custom_status` is None where this execution has set none (what the instance has stays) and
+    empty where it was cleared. `version` and `patches` belong into the turn's TurnStarted. With `stalled` set, nothing was
+    decided and nothing may be committed: the instance waits until fitting code runs it again.
+    """
+
+    actions: Sequence[Action] = ()
+    custom_status: str | None = None
+    version: str | None = None
+    patches: tuple[str, ...] = ()
+    stalled: FailureDetails | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityTask:
+    """One attempt of an activity. `task_execution_id` is the same for all attempts of one call."""
+
+    instance_id: str
+    task_id: int
+    name: str
+    input: str | None
+    task_execution_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityResult:
+    """What an activity returned as JSON text, or how it failed."""
+
+    output: str | None = None
+    failure: FailureDetails | None = None
+
+
+class Executor(Protocol):
+    """Runs workflow code for any host. Each call is made from the host's event loop."""
+
+    def check_workflow(self, name: str) -> None:
+        """Raise `WorkflowNotRegistered` if no workflow of this name can ever run here."""
+
+    def run_turn(self, turn: Turn) -> TurnResult | Awaitable[TurnResult]:
+        """Run one turn: the result at once where the code is local, else something to await."""
+
+    async def run_activity(self, task: ActivityTask) -> ActivityResult:
+        """Run an activity to its end. A failure is a result, not an exception."""
+        ...
+
+    def forget(self, instance_id: str) -> None:
+        """Drop what is cached of an instance; the next turn rebuilds it from history."""

@@ -1,0 +1,191 @@
+"""History events: the only truth from which an instance is rebuilt.
+
+What a turn decides (an action) and the event that records it have the same fields, so they are one
+type. Events are frozen msgspec structs, which are values and codec in one; fields may be appended
+with a default, never removed or reordered.
+
+Times are integers: microseconds since the Unix epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from flowyard.models import FailureDetails, WorkflowStatus
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+NEVER = 253_402_300_799_999_999
+"""Dapr's sentinel 9999-12-31T23:59:59.999999999Z: recorded, never fires (PROTOCOL §9)."""
+
+
+def to_datetime(microseconds: int) -> datetime:
+    """Return the aware UTC time."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def to_microseconds(time: datetime) -> int:
+    """Return microseconds since the epoch; a naive time is taken as UTC."""
+    return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+
+
+class _Event(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """The settings that all events share."""
+
+
+class Parent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where a child reports to: the instance, its execution and the ID of the child's action."""
+
+    instance_id: str
+    execution_id: str
+    workflow: str
+    task_id: int
+
+
+class TurnStarted(_Event):
+    """Opens every turn and sets the deterministic clock. `version` is set by the first turn."""
+
+    at: int
+    version: str | None = None
+    patches: tuple[str, ...] = ()
+
+
+class ExecutionStarted(_Event):
+    workflow: str
+    input: str | None
+    execution_id: str
+    parent: Parent | None = None
+    start_at: int | None = None
+
+
+class TaskScheduled(_Event):
+    """An activity. `first_id` is the ID of its first attempt, the same for all retries."""
+
+    id: int
+    name: str
+    input: str | None
+    first_id: int
+
+
+class TaskCompleted(_Event):
+    task_id: int
+    output: str | None
+
+
+class TaskFailed(_Event):
+    task_id: int
+    failure: FailureDetails
+
+
+class TimerCreated(_Event):
+    """`origin` says what for: a timer of the code, an event's timeout (`name`), or a retry."""
+
+    id: int
+    fire_at: int
+    origin: Literal["timer", "event", "activity-retry", "child-retry"] = "timer"
+    name: str | None = None
+    first_id: int | None = None
+
+
+class TimerFired(_Event):
+    timer_id: int
+    fire_at: int
+
+
+class ChildCreated(_Event):
+    id: int
+    name: str
+    instance_id: str
+    input: str | None
+
+
+class ChildCompleted(_Event):
+    task_id: int
+    output: str | None
+
+
+class ChildFailed(_Event):
+    task_id: int
+    failure: FailureDetails
+
+
+class EventRaised(_Event):
+    name: str
+    input: str | None
+
+
+class EventSent(_Event):
+    id: int
+    instance_id: str
+    name: str
+    input: str | None
+
+
+class ExecutionSuspended(_Event):
+    reason: str | None = None
+
+
+class ExecutionResumed(_Event):
+    reason: str | None = None
+
+
+class ExecutionTerminated(_Event):
+    output: str | None = None
+    recursive: bool = True
+
+
+class ExecutionCompleted(_Event):
+    """The end of an execution, with the status it closed in."""
+
+    status: WorkflowStatus
+    output: str | None = None
+    failure: FailureDetails | None = None
+
+
+class ContinuedAsNew(_Event):
+    """The action of continue-as-new. The new execution's history begins where this one ends."""
+
+    input: str | None
+    carryover: tuple[EventRaised, ...] = ()
+
+
+Action: TypeAlias = (
+    TaskScheduled | TimerCreated | ChildCreated | EventSent | ExecutionCompleted | ContinuedAsNew
+)
+HistoryEvent: TypeAlias = (
+    TurnStarted
+    | ExecutionStarted
+    | TaskScheduled
+    | TaskCompleted
+    | TaskFailed
+    | TimerCreated
+    | TimerFired
+    | ChildCreated
+    | ChildCompleted
+    | ChildFailed
+    | EventRaised
+    | EventSent
+    | ExecutionSuspended
+    | ExecutionResumed
+    | ExecutionTerminated
+    | ExecutionCompleted
+    | ContinuedAsNew
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[list[HistoryEvent]] = msgspec.json.Decoder(list[HistoryEvent])
+
+
+def encode_events(events: Iterable[HistoryEvent]) -> bytes:
+    """Return the stored form: a JSON array with one tagged array per event."""
+    return _encoder.encode(events)
+
+
+def decode_events(data: bytes) -> list[HistoryEvent]:
+    """Read what `encode_events` wrote."""
+    return _decoder.decode(data)

@@ -1,0 +1,99 @@
+"""The local executor: the app's own Python functions, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+from flowyard.app import App
+from flowyard.context import ActivityContext
+from flowyard.errors import ActivityNotRegistered, WorkflowNotRegistered
+from flowyard.execution import Execution
+from flowyard.executor import ActivityResult, ActivityTask, Turn, TurnResult
+from flowyard.models import FailureDetails
+
+
+class LocalExecutor:
+    """Runs turns at once and activities as coroutines or in threads.
+
+    The live coroutine of each instance is kept, so that a turn costs only its new events.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._registry = app.registry
+        self._executions: dict[str, tuple[str, Execution]] = {}
+        self._threads: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> LocalExecutor:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for instance_id in list(self._executions):
+            self.forget(instance_id)
+        if self._threads is not None:
+            # A thread cannot be stopped; what it still returns is not recorded, so it runs again.
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def check_workflow(self, name: str) -> None:
+        if name not in self._registry.workflows:
+            raise WorkflowNotRegistered(name, self._registry.workflows)
+
+    def run_turn(self, turn: Turn) -> TurnResult:
+        instance_id = turn.instance_id
+        kept = self._executions.get(instance_id)
+        if (
+            kept is not None
+            and kept[0] == turn.execution_id
+            and kept[1].position <= len(turn.past)
+        ):
+            execution = kept[1]
+        else:
+            if kept is not None:
+                kept[1].close()
+            execution = Execution(instance_id, self._registry)
+            self._executions[instance_id] = (turn.execution_id, execution)
+        result = execution.run(turn)
+        if result.stalled is not None or execution.is_ended:
+            self.forget(instance_id)
+        return result
+
+    async def run_activity(self, task: ActivityTask) -> ActivityResult:
+        try:
+            return ActivityResult(await self._call(task))
+        except Exception as error:  # noqa: BLE001 - whatever an activity raises is its result
+            return ActivityResult(failure=FailureDetails.of(error))
+
+    def forget(self, instance_id: str) -> None:
+        kept = self._executions.pop(instance_id, None)
+        if kept is not None:
+            kept[1].close()
+
+    async def _call(self, task: ActivityTask) -> str:
+        definition = self._registry.activities.get(task.name)
+        if definition is None:
+            raise ActivityNotRegistered(task.name, self._registry.activities)
+        context = ActivityContext(task.instance_id, task.task_id, task.task_execution_id)
+        arguments: tuple[object, ...] = (context,)
+        if definition.takes_input:
+            value = definition.input.decode(task.input, f"input of activity '{task.name}'")
+            arguments = (context, value)
+        if definition.is_async:
+            result = await definition.function(*arguments)
+        else:
+            loop = asyncio.get_running_loop()
+            result = await loop.run_in_executor(self._pool(), definition.function, *arguments)
+        return definition.output.encode(result, f"result of activity '{task.name}'")
+
+    def _pool(self) -> ThreadPoolExecutor:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(
+                self._app.max_activity_threads, thread_name_prefix="flowyard-activity"
+            )
+        return self._threads

@@ -1,0 +1,81 @@
+"""Payloads are JSON text. Typed ends are checked by pydantic, untyped ones are plain JSON values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from flowyard.errors import PayloadError, RegistrationError
+
+_UNTYPED = (None, Any, object)
+
+
+def encode(value: object, what: str) -> str:
+    """Return the JSON text of a value; `what` names it in the `PayloadError`."""
+    try:
+        text = to_json(value, inf_nan_mode="constants")
+        if b"NaN" in text or b"Infinity" in text:
+            from_json(text, allow_inf_nan=False)
+    except (PydanticSerializationError, ValueError, RecursionError) as error:
+        raise PayloadError(
+            f"{what} is not JSON: {error}. Use plain values, dataclasses or pydantic models."
+        ) from error
+    return text.decode()
+
+
+def _explain(error: ValidationError) -> str:
+    # Only places and reasons: the offending input may be a secret.
+    faults = (
+        f"{'.'.join(str(part) for part in fault['loc']) or 'value'}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+    )
+    return "; ".join(faults)
+
+
+class PayloadType:
+    """One declared type of a payload, ready to check, encode and decode."""
+
+    __slots__ = ("_adapter",)
+
+    def __init__(self, adapter: TypeAdapter[Any] | None) -> None:
+        self._adapter = adapter
+
+    @staticmethod
+    def of(annotation: object) -> PayloadType:
+        """Build it from an annotation; None, Any and object mean plain JSON."""
+        if any(annotation is one for one in _UNTYPED):
+            return UNTYPED
+        try:
+            return PayloadType(TypeAdapter(annotation))
+        except (PydanticSchemaGenerationError, PydanticUserError, NameError) as error:
+            raise RegistrationError(
+                f"{annotation!r} cannot be used as a payload type: {error}. "
+                "Use plain types, dataclasses or pydantic models."
+            ) from error
+
+    def encode(self, value: object, what: str) -> str:
+        """Check a value against the type and return its JSON text, or raise `PayloadError`."""
+        if self._adapter is not None:
+            try:
+                value = self._adapter.validate_python(value)
+            except ValidationError as error:
+                raise PayloadError(f"{what} does not fit: {_explain(error)}") from error
+        return encode(value, what)
+
+    def decode(self, text: str | None, what: str) -> Any:
+        """Return the value of JSON text, or raise `PayloadError`. Absent or empty text is None."""
+        if not text:
+            return None
+        try:
+            if self._adapter is None:
+                return from_json(text, allow_inf_nan=False)
+            return self._adapter.validate_json(text)
+        except ValidationError as error:
+            raise PayloadError(f"{what} does not fit: {_explain(error)}") from error
+        except ValueError as error:
+            raise PayloadError(f"{what} is not JSON: {error}") from error
+
+
+UNTYPED = PayloadType(None)

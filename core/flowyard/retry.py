@@ -1,0 +1,63 @@
+"""Retry policies, decided by the interpreter from history alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flowyard.errors import InvalidRequest
+from flowyard.models import FailureDetails
+
+
+# Backoff grows without bound; a timer beyond the calendar's end does not exist.
+_LONGEST_INTERVAL = timedelta(days=3650).total_seconds()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """When a failed activity or child workflow is tried again. Names are Dapr's.
+
+    `retry_timeout` bounds the time from the first attempt to the start of the last.
+    `non_retryable_error_types` are class names (or classes) of errors that end the retries.
+    """
+
+    first_retry_interval: timedelta
+    max_number_of_attempts: int
+    backoff_coefficient: float | None = 1.0
+    max_retry_interval: timedelta | None = None
+    retry_timeout: timedelta | None = None
+    non_retryable_error_types: Collection[str | type[BaseException]] = ()
+
+    def __post_init__(self) -> None:
+        if self.max_number_of_attempts < 1:
+            raise InvalidRequest("max_number_of_attempts must be at least 1")
+        if self.backoff_coefficient is not None and self.backoff_coefficient < 1:
+            raise InvalidRequest("backoff_coefficient must be at least 1")
+        for name in ("first_retry_interval", "max_retry_interval", "retry_timeout"):
+            interval = getattr(self, name)
+            if interval is not None and interval < timedelta(0):
+                raise InvalidRequest(f"{name} must not be negative")
+
+    def next_delay(self, failed_attempts: int, failure: FailureDetails) -> timedelta | None:
+        """Return how long to wait before the next attempt, None if there is none.
+
+        Elapsed time is the sum of the delays, not the clock, so that replay decides the same.
+        """
+        if failure.non_retryable or failed_attempts >= self.max_number_of_attempts:
+            return None
+        if failure.error_type in {
+            one if isinstance(one, str) else one.__name__ for one in self.non_retryable_error_types
+        }:
+            return None
+        delay = self.first_retry_interval.total_seconds()
+        longest = _LONGEST_INTERVAL
+        if self.max_retry_interval is not None:
+            longest = min(longest, self.max_retry_interval.total_seconds())
+        delay = elapsed = min(delay, longest)
+        for _ in range(failed_attempts - 1):
+            delay = min(delay * (self.backoff_coefficient or 1.0), longest)
+            elapsed += delay
+        if self.retry_timeout is not None and elapsed >= self.retry_timeout.total_seconds():
+            return None
+        return timedelta(seconds=delay)

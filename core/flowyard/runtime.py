@@ -1,0 +1,213 @@
+"""The runtime: one API over the configured components."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flowyard.app import App
+from flowyard.clock import Clock, SystemClock
+from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
+from flowyard.config import ComponentSpec, Components, load_components, parse_settings
+from flowyard.errors import InvalidRequest, UnsupportedOperation
+from flowyard.history import HistoryEvent
+from flowyard.local import LocalExecutor
+from flowyard.models import (
+    InstancePage,
+    InstanceQuery,
+    ReusePolicy,
+    StartRequest,
+    WorkflowState,
+    check_instance_id,
+)
+from flowyard.payload import encode
+from flowyard.plugins import component_type
+from flowyard.registry import Registry
+
+
+class Runtime:
+    """Starts and manages workflows on whichever component is asked for; see `open`.
+
+    Every verb takes the name of a component; without one the default does the work, which is the
+    first in the configuration. Verbs that return a bool say whether they changed anything.
+    """
+
+    def __init__(
+        self,
+        components: Components,
+        opened: Mapping[str, tuple[ComponentType[Any], WorkflowComponent]],
+        registry: Registry,
+    ) -> None:
+        self._components = components
+        self._opened = opened
+        self._registry = registry
+
+    @staticmethod
+    @asynccontextmanager
+    async def open(
+        source: str | Path | Sequence[ComponentSpec] = "components.yaml",
+        app: App | None = None,
+        *,
+        clock: Clock | None = None,
+        component_types: Sequence[ComponentType[Any]] = (),
+    ) -> AsyncIterator[Runtime]:
+        """Open every component of a file, a folder or a list, and close them at the end.
+
+        Without an app the process only manages: it runs no workflow code. `component_types` adds
+        types that no installed plugin offers. Raises `ConfigurationError`, `BackendUnavailable`.
+        """
+        components = load_components(source)
+        chosen = [
+            (spec, component_type(spec.type, extra=component_types)) for spec in components.specs
+        ]
+        settings = [parse_settings(spec, kind) for spec, kind in chosen]
+        opened: dict[str, tuple[ComponentType[Any], WorkflowComponent]] = {}
+        async with AsyncExitStack() as stack:
+            for (spec, kind), parsed in zip(chosen, settings, strict=True):
+                # One executor each: instances of two components may have the same ID.
+                executor = stack.enter_context(LocalExecutor(app)) if app is not None else None
+                logger = logging.getLogger(f"flowyard.component.{spec.name}")
+                context = ComponentContext(spec.name, executor, clock or SystemClock(), logger)
+                opened[spec.name] = kind, await stack.enter_async_context(kind.open(parsed, context))
+            yield Runtime(components, opened, app.registry if app is not None else Registry())
+
+    def component(self, name: str | None = None) -> WorkflowComponent:
+        """Return an open component, the default without a name; raises `ComponentNotFound`."""
+        return self._opened[self._components.find(name).name][1]
+
+    def capabilities(self, component: str | None = None) -> frozenset[Capability]:
+        """Return what a component has declared that it can do."""
+        return self._opened[self._components.find(component).name][0].capabilities
+
+    async def start(
+        self,
+        workflow: Callable[..., Any] | str,
+        input: object = None,
+        *,
+        instance_id: str | None = None,
+        component: str | None = None,
+        start_at: datetime | None = None,
+        reuse: ReusePolicy = ReusePolicy.REPLACE_CLOSED,
+        options: Mapping[str, str] | None = None,
+    ) -> str:
+        """Start a workflow and return its instance ID, a new UUID unless given.
+
+        Raises `PayloadError`, `InvalidRequest`, `WorkflowNotRegistered`, `InstanceAlreadyExists`.
+        """
+        name = self._registry.name_of(workflow)
+        if not name:
+            raise InvalidRequest("the workflow's name is empty")
+        if start_at is not None:
+            self._require(component, Capability.START_AT, "a start time (start_at)")
+            if start_at.tzinfo is None:
+                start_at = start_at.replace(tzinfo=UTC)
+        definition = self._registry.workflows.get(name)
+        what = f"input of workflow '{name}'"
+        text = None
+        if input is not None:
+            text = encode(input, what) if definition is None else definition.input.encode(input, what)
+        request = StartRequest(
+            workflow=name,
+            instance_id=str(uuid.uuid4()) if instance_id is None else check_instance_id(instance_id),
+            input=text,
+            start_at=start_at,
+            reuse=reuse,
+            options=options or {},
+        )
+        await self.component(component).start(request)
+        return request.instance_id
+
+    async def get(
+        self, instance_id: str, *, payloads: bool = True, component: str | None = None
+    ) -> WorkflowState:
+        """Return the state of an instance; raises `InstanceNotFound`."""
+        return await self.component(component).get(instance_id, payloads=payloads)
+
+    async def wait(
+        self,
+        instance_id: str,
+        *,
+        timeout: timedelta | None = None,  # noqa: ASYNC109 - it is part of what is asked for
+        component: str | None = None,
+    ) -> WorkflowState:
+        """Return the state once the instance is closed; raises `TimeoutError` if it is not by then.
+
+        The timeout is in real time, also under a virtual clock.
+        """
+        opened = self.component(component)
+        if timeout is None:
+            return await opened.wait(instance_id)
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                return await opened.wait(instance_id)
+        except TimeoutError as error:
+            raise TimeoutError(
+                f"instance '{instance_id}' had not closed after {timeout.total_seconds():g} s"
+            ) from error
+
+    async def raise_event(
+        self, instance_id: str, name: str, data: object = None, *, component: str | None = None
+    ) -> bool:
+        """Raise an event to an instance; False if it is closed and the event is dropped."""
+        if not name:
+            raise InvalidRequest("the event's name is empty")
+        text = None if data is None else encode(data, f"data of event '{name}'")
+        return await self.component(component).raise_event(instance_id, name, text)
+
+    async def pause(
+        self, instance_id: str, *, reason: str | None = None, component: str | None = None
+    ) -> bool:
+        """Let the instance take no turn until it is resumed."""
+        return await self.component(component).pause(instance_id, reason=reason)
+
+    async def resume(
+        self, instance_id: str, *, reason: str | None = None, component: str | None = None
+    ) -> bool:
+        """Let a paused instance go on."""
+        return await self.component(component).resume(instance_id, reason=reason)
+
+    async def terminate(
+        self,
+        instance_id: str,
+        *,
+        output: object = None,
+        recursive: bool = True,
+        component: str | None = None,
+    ) -> bool:
+        """End an instance as TERMINATED, with its children unless told otherwise."""
+        text = None
+        if output is not None:
+            self._require(component, Capability.TERMINATE_OUTPUT, "an output of terminate")
+            text = encode(output, f"output of instance '{instance_id}'")
+        return await self.component(component).terminate(
+            instance_id, output=text, recursive=recursive
+        )
+
+    async def purge(
+        self, instance_id: str, *, recursive: bool = True, component: str | None = None
+    ) -> int:
+        """Remove a closed instance and its children; return how many were removed."""
+        return await self.component(component).purge(instance_id, recursive=recursive)
+
+    async def list(
+        self, query: InstanceQuery | None = None, *, component: str | None = None
+    ) -> InstancePage:
+        """Return one page of instances, newest first, without payloads."""
+        return await self.component(component).list(query or InstanceQuery())
+
+    async def history(
+        self, instance_id: str, *, component: str | None = None
+    ) -> Sequence[HistoryEvent]:
+        """Return the events of an instance's current execution, oldest first."""
+        return await self.component(component).history(instance_id)
+
+    def _require(self, component: str | None, capability: Capability, operation: str) -> None:
+        if capability not in self.capabilities(component):
+            name = self._components.find(component).name
+            raise UnsupportedOperation(name, operation)

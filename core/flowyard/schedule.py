@@ -1,0 +1,279 @@
+"""What the code of one execution has asked for, and what of it is still open."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import timedelta
+from typing import Any, Protocol
+
+from flowyard.errors import TaskFailedError, WorkflowCodeError
+from flowyard.history import (
+    NEVER,
+    Action,
+    ChildCompleted,
+    ChildCreated,
+    ChildFailed,
+    ContinuedAsNew,
+    EventRaised,
+    EventSent,
+    TaskCompleted,
+    TaskFailed,
+    TaskScheduled,
+    TimerCreated,
+)
+from flowyard.models import FailureDetails
+from flowyard.payload import PayloadType
+from flowyard.retry import RetryPolicy
+from flowyard.task import Task
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class _Open(Protocol):
+    """Something that an event of the history settles."""
+
+    def settle(self, event: Any) -> None: ...
+
+
+class _Call(Task[Any]):
+    """An activity or a child workflow with its attempts."""
+
+    __slots__ = ("attempts", "child_id", "first_id", "input", "is_child", "name", "retry", "schedule", "type")
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        name: str,
+        input_text: str | None,
+        payload_type: PayloadType,
+        retry: RetryPolicy | None,
+    ) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.name = name
+        self.input = input_text
+        self.type = payload_type
+        self.retry = retry
+        self.attempts = 0
+        self.first_id = 0
+        self.is_child = False
+        self.child_id: str | None = None
+
+    def attempt(self) -> None:
+        """Ask for the next attempt."""
+        schedule = self.schedule
+        action_id = schedule.next_id()
+        self.attempts += 1
+        self.first_id = self.first_id or action_id
+        if self.is_child:
+            child_id = self.child_id or f"{schedule.instance_id}:{action_id:04x}"
+            action: Action = ChildCreated(action_id, self.name, child_id, self.input)
+        else:
+            action = TaskScheduled(action_id, self.name, self.input, self.first_id)
+        schedule.actions[action_id] = action
+        schedule.open[action_id] = self
+
+    def settle(self, event: TaskCompleted | TaskFailed | ChildCompleted | ChildFailed) -> None:
+        if isinstance(event, (TaskCompleted, ChildCompleted)):
+            try:
+                self.complete(self.type.decode(event.output, f"result of '{self.name}'"))
+            except Exception as error:  # noqa: BLE001 - it belongs to who awaits the result
+                self.fail(error)
+            return
+        failure = event.failure
+        delay = self.retry.next_delay(self.attempts, failure) if self.retry is not None else None
+        if delay is None:
+            self.fail(self._failed(failure))
+            return
+        origin = "child-retry" if self.is_child else "activity-retry"
+        timer_id = self.schedule.next_id()
+        self.schedule.actions[timer_id] = TimerCreated(
+            timer_id,
+            self.schedule.now + delay // _MICROSECOND,
+            origin,  # type: ignore[arg-type]
+            self.name,
+            self.first_id,
+        )
+        self.schedule.open[timer_id] = _RetryTimer(self)
+
+    def _failed(self, failure: FailureDetails) -> TaskFailedError:
+        kind = "child workflow" if self.is_child else "activity"
+        tries = f" after {self.attempts} attempts" if self.attempts > 1 else ""
+        return TaskFailedError(
+            f"{kind} '{self.name}' failed{tries}: {failure.error_type}: {failure.message}", failure
+        )
+
+
+class _RetryTimer:
+    __slots__ = ("_call",)
+
+    def __init__(self, call: _Call) -> None:
+        self._call = call
+
+    def settle(self, _event: object) -> None:
+        self._call.attempt()
+
+
+class _Timer(Task[None]):
+    __slots__ = ()
+
+    def settle(self, _event: object) -> None:
+        self.complete(None)
+
+
+class _EventWait(Task[Any]):
+    __slots__ = ("name", "schedule", "type")
+
+    def __init__(self, schedule: Schedule, name: str, payload_type: PayloadType) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.name = name
+        self.type = payload_type
+
+    def deliver(self, event: EventRaised) -> None:
+        try:
+            self.complete(self.type.decode(event.input, f"event '{event.name}'"))
+        except Exception as error:  # noqa: BLE001 - it belongs to who awaits the event
+            self.fail(error)
+
+    def settle(self, _timeout: object) -> None:
+        if not self.is_complete:
+            self.schedule.waiting[self.name.casefold()].remove(self)
+            self.fail(TimeoutError(f"event '{self.name}' did not arrive in time"))
+
+
+class Schedule:
+    """Asked by the context, answered by the interpreter."""
+
+    __slots__ = (
+        "_buffered",
+        "_last_id",
+        "_raised",
+        "actions",
+        "continuation",
+        "custom_status",
+        "execution_id",
+        "instance_id",
+        "now",
+        "open",
+        "patches",
+        "refusal",
+        "replaying",
+        "turn_patches",
+        "uuids",
+        "waiting",
+    )
+
+    def __init__(self, instance_id: str) -> None:
+        self.instance_id = instance_id
+        self.execution_id = ""
+        self.now = 0
+        self.replaying = False
+        self.refusal: str | None = None
+        """Why nothing may be asked for any more."""
+        self.actions: dict[int, Action] = {}
+        """Asked for and not yet seen in the history, by ID."""
+        self.open: dict[int, _Open] = {}
+        self.waiting: dict[str, deque[_EventWait]] = {}
+        self.continuation: ContinuedAsNew | None = None
+        self.custom_status: str | None = None
+        self.patches: dict[str, bool] = {}
+        self.turn_patches: list[str] = []
+        self.uuids = 0
+        self._last_id = 0
+        self._raised = 0
+        self._buffered: dict[str, deque[tuple[int, EventRaised]]] = {}
+
+    def next_id(self) -> int:
+        """Return the ID of the next action; IDs are dense and start at 1, as in Dapr's SDK."""
+        if self.refusal is not None:
+            raise WorkflowCodeError(self.refusal)
+        self._last_id += 1
+        return self._last_id
+
+    def call(
+        self,
+        name: str,
+        input_text: str | None,
+        payload_type: PayloadType,
+        retry: RetryPolicy | None,
+    ) -> Task[Any]:
+        call = _Call(self, name, input_text, payload_type, retry)
+        call.attempt()
+        return call
+
+    def call_child(
+        self,
+        name: str,
+        input_text: str | None,
+        payload_type: PayloadType,
+        retry: RetryPolicy | None,
+        child_id: str | None,
+    ) -> Task[Any]:
+        call = _Call(self, name, input_text, payload_type, retry)
+        call.is_child = True
+        call.child_id = child_id
+        call.attempt()
+        return call
+
+    def timer(self, fire_at: int) -> Task[None]:
+        timer = _Timer()
+        timer_id = self.next_id()
+        self.actions[timer_id] = TimerCreated(timer_id, min(fire_at, NEVER))
+        self.open[timer_id] = timer
+        return timer
+
+    def wait_for_event(
+        self, name: str, payload_type: PayloadType, fire_at: int | None
+    ) -> Task[Any]:
+        if self.refusal is not None:
+            raise WorkflowCodeError(self.refusal)
+        wait = _EventWait(self, name, payload_type)
+        key = name.casefold()
+        buffered = self._buffered.get(key)
+        if buffered:
+            wait.deliver(buffered.popleft()[1])
+        elif fire_at is not None and fire_at <= self.now:
+            wait.fail(TimeoutError(f"event '{name}' had not arrived"))
+        else:
+            self.waiting.setdefault(key, deque()).append(wait)
+            if fire_at is not None:
+                timer_id = self.next_id()
+                self.actions[timer_id] = TimerCreated(timer_id, fire_at, "event", name)
+                self.open[timer_id] = wait
+        return wait
+
+    def send_event(self, instance_id: str, name: str, input_text: str | None) -> None:
+        action_id = self.next_id()
+        self.actions[action_id] = EventSent(action_id, instance_id, name, input_text)
+
+    def raise_event(self, event: EventRaised) -> None:
+        """Hand an event to who waits for it now, else to the oldest wait, else keep it."""
+        key = event.name.casefold()
+        waiting = self.waiting.get(key)
+        if waiting:
+            wait = next((one for one in waiting if one.is_awaited), waiting[0])
+            waiting.remove(wait)
+            wait.deliver(event)
+            return
+        self._raised += 1
+        self._buffered.setdefault(key, deque()).append((self._raised, event))
+
+    def continue_as_new(self, input_text: str | None, *, save_events: bool) -> None:
+        if self.refusal is not None:
+            raise WorkflowCodeError(self.refusal)
+        kept = sorted(
+            (entry for events in self._buffered.values() for entry in events) if save_events else ()
+        )
+        self.continuation = ContinuedAsNew(input_text, tuple(event for _, event in kept))
+        self.refusal = (
+            "the workflow has called continue_as_new: return from it, ask for nothing more"
+        )
+
+    def is_patched(self, patch: str) -> bool:
+        """True if code behind the patch runs: in histories that know it and in new ground."""
+        if patch not in self.patches:
+            self.patches[patch] = not self.replaying
+            if not self.replaying:
+                self.turn_patches.append(patch)
+        return self.patches[patch]

@@ -1,0 +1,122 @@
+"""Refusals: unknown instances, closed instances, and what the component does not declare."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from flowyard.component import Capability
+from flowyard.errors import (
+    InstanceNotFound,
+    InvalidRequest,
+    UnsupportedOperation,
+)
+from flowyard.models import InstanceQuery, WorkflowStatus
+from flowyard.testing.conformance.starting import INVALID_IDS
+from flowyard.testing.conformance.subject import Subject, requires
+
+Verb = Callable[[Subject, str], Awaitable[object]]
+
+REQUIRED: dict[str, Verb] = {
+    "get": lambda subject, id_: subject.runtime.get(id_),
+    "raise_event": lambda subject, id_: subject.runtime.raise_event(id_, "go", 1),
+    "terminate": lambda subject, id_: subject.runtime.terminate(id_),
+}
+OPTIONAL: dict[str, tuple[Capability, Verb]] = {
+    "pause": (Capability.PAUSE, lambda subject, id_: subject.runtime.pause(id_)),
+    "resume": (Capability.PAUSE, lambda subject, id_: subject.runtime.resume(id_)),
+    "purge": (Capability.PURGE, lambda subject, id_: subject.runtime.purge(id_)),
+    "history": (Capability.HISTORY, lambda subject, id_: subject.runtime.history(id_)),
+}
+_VERBS = [
+    *(pytest.param(verb, id=name) for name, verb in REQUIRED.items()),
+    *(
+        pytest.param(verb, id=name, marks=requires(capability))
+        for name, (capability, verb) in OPTIONAL.items()
+    ),
+]
+
+
+class Refusing:
+    """A verb does what it says, or says that it did not."""
+
+    @pytest.mark.parametrize("verb", _VERBS)
+    async def test_an_unknown_instance_is_not_found_by_any_verb(
+        self, subject: Subject, verb: Verb
+    ) -> None:
+        unknown = subject.new_id()
+        with pytest.raises(InstanceNotFound, match=f"no such instance exists.*{unknown}"):
+            await verb(subject, unknown)
+
+    @pytest.mark.parametrize("verb", _VERBS)
+    async def test_an_invalid_id_is_refused_or_not_found_by_any_verb(
+        self, subject: Subject, verb: Verb
+    ) -> None:
+        for instance_id in INVALID_IDS:
+            with pytest.raises((InvalidRequest, InstanceNotFound)):
+                await verb(subject, instance_id)
+
+    @pytest.mark.parametrize("end", ["completed", "failed", "terminated"])
+    async def test_a_closed_instance_is_changed_by_no_verb(
+        self, subject: Subject, end: str
+    ) -> None:
+        if end == "terminated":
+            instance_id = await subject.start("waiter")
+            await subject.runtime.terminate(instance_id)
+        else:
+            instance_id = await subject.start("echo" if end == "completed" else "failing", "x")
+        before = await subject.finish(instance_id)
+        assert await subject.runtime.raise_event(instance_id, "go", 1) is False
+        assert await subject.runtime.terminate(instance_id, recursive=True) is False
+        if Capability.TERMINATE_OUTPUT in subject.capabilities:
+            assert await subject.runtime.terminate(instance_id, output="other") is False
+        if Capability.PAUSE in subject.capabilities:
+            assert await subject.runtime.pause(instance_id) is False
+            assert await subject.runtime.resume(instance_id) is False
+        assert await subject.runtime.get(instance_id) == before
+        assert before.status is WorkflowStatus(end.upper())
+
+    @pytest.mark.parametrize("operation", [*OPTIONAL, "list"])
+    async def test_an_operation_that_is_not_declared_is_refused_by_name(
+        self, subject: Subject, operation: str
+    ) -> None:
+        capability, verb = OPTIONAL.get(operation, (Capability.LIST, _list))
+        if capability in subject.capabilities:
+            pytest.skip(f"the component declares {capability}")
+        instance_id = await subject.start("waiter")
+        before = await subject.runtime.get(instance_id)
+        with pytest.raises(UnsupportedOperation) as refusal:
+            await verb(subject, instance_id)
+        assert refusal.value.component == subject.component.name
+        assert refusal.value.operation == operation
+        assert (await subject.runtime.get(instance_id)).status is before.status
+
+    async def test_a_start_time_is_refused_where_it_is_not_declared(self, subject: Subject) -> None:
+        if Capability.START_AT in subject.capabilities:
+            pytest.skip(f"the component declares {Capability.START_AT}")
+        instance_id = subject.new_id()
+        start_at = datetime.now(UTC) + timedelta(hours=1)
+        with pytest.raises(UnsupportedOperation) as refusal:
+            await subject.start("waiter", instance_id=instance_id, start_at=start_at)
+        assert refusal.value.component == subject.component.name
+        assert "start" in refusal.value.operation
+        with pytest.raises(InstanceNotFound):
+            await subject.runtime.get(instance_id)
+
+    async def test_an_output_of_a_termination_is_refused_where_it_is_not_declared(
+        self, subject: Subject
+    ) -> None:
+        if Capability.TERMINATE_OUTPUT in subject.capabilities:
+            pytest.skip(f"the component declares {Capability.TERMINATE_OUTPUT}")
+        instance_id = await subject.start("waiter")
+        with pytest.raises(UnsupportedOperation) as refusal:
+            await subject.runtime.terminate(instance_id, output="lost")
+        assert refusal.value.component == subject.component.name
+        assert "terminate" in refusal.value.operation
+        assert not (await subject.runtime.get(instance_id)).status.is_closed
+
+
+async def _list(subject: Subject, _instance_id: str) -> object:
+    return await subject.runtime.list(InstanceQuery())

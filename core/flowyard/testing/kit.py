@@ -1,0 +1,133 @@
+"""The test kit: a runtime of its own on a fresh file, whose time only the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from flowyard.app import App
+from flowyard.config import ComponentSpec
+from flowyard.errors import FlowyardError
+from flowyard.models import WorkflowState
+from flowyard.runtime import Runtime
+from flowyard.testing.clock import VirtualClock
+
+_LONGEST_WAIT = timedelta(days=36_500)
+
+
+class NothingScheduled(FlowyardError):
+    """An instance waits, and neither work nor an alarm is left that could wake it."""
+
+    def __init__(self, state: WorkflowState, why: str) -> None:
+        waits = f" It waits for {state.detail}." if state.detail else ""
+        status = f" Its custom status is {state.custom_status}." if state.custom_status else ""
+        super().__init__(
+            f"instance '{state.instance_id}' of workflow '{state.workflow}' is {state.status}, "
+            f"and {why}.{waits}{status} Raise the event it waits for (or resume it) before "
+            "kit.wait()."
+        )
+        self.state = state
+
+
+@runtime_checkable
+class SupportsIdle(Protocol):
+    """A component that can tell when it has nothing left to do at the present time."""
+
+    async def idle(self) -> None:
+        """Return once no turn is being committed, no activity runs and nothing is queued."""
+
+
+class WorkflowKit:
+    """A runtime under a virtual clock. Time passes in `wait` and `advance`, and only there."""
+
+    def __init__(self, runtime: Runtime, clock: VirtualClock) -> None:
+        component = runtime.component()
+        if not isinstance(component, SupportsIdle):
+            raise FlowyardError(
+                f"component '{component.name}' cannot tell when it is idle, so its time cannot "
+                "be skipped. Use the built-in engine (workflow.engine) with the test kit."
+            )
+        self.runtime = runtime
+        self.clock = clock
+        self._component: SupportsIdle = component
+
+    async def wait(self, instance_id: str, *, within: timedelta = _LONGEST_WAIT) -> WorkflowState:
+        """Return the state of the instance once it is closed, skipping the time until then.
+
+        Runs what is due; when nothing is, jumps to the next alarm. Raises `NothingScheduled` if
+        no alarm is left, or none `within` that much virtual time.
+        """
+        last = self.clock.now() + within // timedelta(microseconds=1)
+        closed = asyncio.ensure_future(self.runtime.wait(instance_id))
+        try:
+            while not await self._settled_before(closed):
+                state = await self.runtime.get(instance_id)
+                if state.status.is_closed:
+                    break
+                upcoming = self.clock.next_alarm
+                if upcoming is None:
+                    raise NothingScheduled(state, "nothing is scheduled")
+                if upcoming > last:
+                    raise NothingScheduled(state, f"nothing is scheduled within {within}")
+                self.clock.advance_to(upcoming)
+            return await closed
+        finally:
+            closed.cancel()
+
+    async def settle(self) -> None:
+        """Run everything that is due at the present time."""
+        await self._component.idle()
+        while self.clock.is_due:
+            # An alarm set for the past rings on the loop's next round.
+            await asyncio.sleep(0)
+            await self._component.idle()
+
+    async def advance(self, by: timedelta) -> None:
+        """Let time pass; everything that falls due on the way runs at its own time."""
+        target = self.clock.now() + by // timedelta(microseconds=1)
+        await self.settle()
+        while (upcoming := self.clock.next_alarm) is not None and upcoming <= target:
+            self.clock.advance_to(upcoming)
+            await self.settle()
+        self.clock.advance_to(target)
+
+    async def _settled_before(self, closed: asyncio.Future[WorkflowState]) -> bool:
+        """Run what is due, or stop as soon as the instance is closed; say whether it is."""
+        # An activity may run for as long as the test likes: idleness alone is not waited for.
+        settled = asyncio.ensure_future(self.settle())
+        try:
+            either: set[asyncio.Future[Any]] = {settled, closed}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not closed.done():
+                settled.result()
+            return closed.done()
+        finally:
+            settled.cancel()
+
+
+@asynccontextmanager
+async def open_kit(
+    app: App, path: Path, *, activities: Mapping[str, Callable[..., object]] | None = None
+) -> AsyncIterator[WorkflowKit]:
+    """Open a kit on a SQLite file, with these activities in place of the app's own."""
+    clock = VirtualClock()
+    spec = ComponentSpec(
+        name="kit", type="workflow.engine", metadata={"connectionString": f"sqlite:///{path}"}
+    )
+    staged = app.with_activities(activities) if activities else app
+    async with Runtime.open([spec], staged, clock=clock) as runtime:
+        yield WorkflowKit(runtime, clock)
+
+
+class OpenWorkflowKit(Protocol):
+    """The type of the fixture `workflow_kit`."""
+
+    def __call__(
+        self, app: App, *, activities: Mapping[str, Callable[..., object]] | None = None
+    ) -> AbstractAsyncContextManager[WorkflowKit]:
+        """Open a kit on a fresh file; a later kit of the same test has a file of its own."""
+        ...

@@ -1,0 +1,63 @@
+"""The pytest plugin: the fixture `workflow_kit`, and the options of the conformance suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+# Nothing of flowyard is imported at the top: pytest loads this module in every project of the
+# environment and before coverage starts, so it has to be cheap and must not pull in the package.
+if TYPE_CHECKING:
+    from flowyard.app import App
+    from flowyard.testing.kit import OpenWorkflowKit, WorkflowKit
+
+# Its assertions explain themselves only if pytest rewrites them before the first import.
+pytest.register_assert_rewrite("flowyard.testing.conformance")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of `pytest --pyargs flowyard.testing.suite`."""
+    group = parser.getgroup("flowyard", "the conformance suite (flowyard.testing.suite)")
+    group.addoption("--component-type", help="component type to test, e.g. workflow.memory")
+    group.addoption("--component-version", default="v1", help="version of the component type")
+    group.addoption(
+        "--component-metadata",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a metadata item as in components.yaml; {tmp_path} is a fresh folder; repeatable",
+    )
+    group.addoption(
+        "--native-workflow",
+        action="append",
+        default=[],
+        metavar="NAME=NATIVE",
+        help="the engine's own workflow that does what the suite's NAME does; repeatable",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark that the suite skips by."""
+    config.addinivalue_line(
+        "markers", "flowyard_requires(*capabilities): skip where the component does not declare it"
+    )
+
+
+@pytest.fixture
+def workflow_kit(tmp_path: Path) -> OpenWorkflowKit:
+    """Open a runtime under a virtual clock: `async with workflow_kit(app) as kit:`."""
+    numbers = count(1)
+
+    def open_workflow_kit(
+        app: App, *, activities: Mapping[str, Callable[..., object]] | None = None
+    ) -> AbstractAsyncContextManager[WorkflowKit]:
+        from flowyard.testing.kit import open_kit
+
+        return open_kit(app, tmp_path / f"kit-{next(numbers)}.db", activities=activities)
+
+    return open_workflow_kit

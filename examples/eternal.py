@@ -1,0 +1,95 @@
+"""A workflow that never ends: it goes on after pause and resume, and after the program ends.
+
+    $ python examples/eternal.py
+    Started cleaner-1.
+    Round 1 is done.
+    Round 2 is done.
+    Paused: SUSPENDED.
+    Resumed: RUNNING.
+    Round 3 is done.
+    The program ends here; the workflow goes on when it is started again.
+    $ python examples/eternal.py
+    Resuming cleaner-1: round 3 was done before the interruption.
+    Round 4 is done.
+    …
+    The program ends here; the workflow goes on when it is started again.
+
+With --stop, the workflow is terminated instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from datetime import timedelta
+
+from demo import options, reached, resume_or_start
+from flowyard import ActivityContext, App, Runtime, WorkflowContext
+from outside_world import OutsideWorld, say
+
+INTERVAL = timedelta(seconds=1)
+
+app = App()
+world = OutsideWorld("eternal-world.db")
+
+
+@app.activity
+def clean_up(ctx: ActivityContext, number: int) -> None:
+    """Do what has to be done again and again."""
+    world.work(ctx, "clean_up", str(number))
+
+
+@app.workflow
+async def keep_clean(ctx: WorkflowContext, number: int) -> None:
+    """Clean up, wait, and begin again as a new execution with an empty history."""
+    await ctx.call_activity(clean_up, input=number)
+    ctx.set_custom_status(f"round {number} was done")
+    await ctx.create_timer(INTERVAL)
+    ctx.continue_as_new(number + 1)
+
+
+async def rounds_done(runtime: Runtime, instance_id: str) -> int:
+    """Return the number of the last finished round."""
+    status = (await runtime.get(instance_id)).custom_status
+    return int(status.split()[1]) if status else 0
+
+
+async def show_round(runtime: Runtime, instance_id: str, number: int) -> None:
+    """Wait for a round, or one after it, and say so."""
+    done = {f"round {later} was done" for later in range(number, number + 1000)}
+    await reached(runtime, instance_id, lambda state: state.custom_status in done)
+    say(f"Round {number} is done.")
+
+
+async def run(arguments: argparse.Namespace) -> None:
+    """Watch three rounds, with a pause in between."""
+    async with Runtime.open(arguments.components, app) as runtime:
+        instance_id = await resume_or_start(runtime, keep_clean, "cleaner", 1)
+        if arguments.stop:
+            await runtime.terminate(instance_id)
+            say(f"Stopped: {(await runtime.get(instance_id)).status}.")
+            return
+        # A run that was killed between pause and resume has left it paused.
+        await runtime.resume(instance_id)
+        first = await rounds_done(runtime, instance_id) + 1
+        await show_round(runtime, instance_id, first)
+        await show_round(runtime, instance_id, first + 1)
+        await runtime.pause(instance_id)
+        say(f"Paused: {(await runtime.get(instance_id)).status}.")
+        await runtime.resume(instance_id)
+        say(f"Resumed: {(await runtime.get(instance_id)).status}.")
+        await show_round(runtime, instance_id, first + 2)
+    say("The program ends here; the workflow goes on when it is started again.")
+
+
+def main() -> None:
+    """Run the example."""
+    parser = options("Run a workflow that never ends.", pace=0)
+    parser.add_argument("--stop", action="store_true", help="terminate it")
+    arguments = parser.parse_args()
+    world.pace = arguments.pace
+    asyncio.run(run(arguments))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The README, executed: its code, its configuration, what it says is printed, and its commands."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE_NAME = re.compile(r"# (\S+\.(?:py|yaml))\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block of the README."""
+
+    language: str
+    text: str
+
+    @property
+    def file_name(self) -> str:
+        """What the block's first line says it is called."""
+        match = _FILE_NAME.match(self.text)
+        assert match is not None, f"the first line of a block has to name its file:\n{self.text}"
+        return match[1]
+
+
+BLOCKS = [Block(*found) for found in _FENCE.findall((ROOT / "README.md").read_text())]
+COMMANDS = [
+    line.removeprefix("$ ")
+    for block in BLOCKS
+    if block.language == "console"
+    for line in block.text.splitlines()
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Write every file that the README shows into one folder."""
+    for block in BLOCKS:
+        if block.language in {"python", "yaml"}:
+            (tmp_path / block.file_name).write_text(block.text)
+    return tmp_path
+
+
+def test_the_programs_print_what_the_readme_says(folder: Path) -> None:
+    programs = [
+        block.file_name
+        for block in BLOCKS
+        if block.language == "python" and not block.file_name.startswith("test_")
+    ]
+    printed = "".join(_run([sys.executable, program], folder) for program in programs)
+    assert printed == "".join(block.text for block in BLOCKS if block.language == "text")
+
+
+def test_the_test_of_the_readme_passes(folder: Path) -> None:
+    (folder / "pytest.ini").write_text("[pytest]\nanyio_mode = auto\n")
+    printed = _run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], folder)
+    assert "1 passed" in printed
+
+
+def test_the_types_of_the_readme_are_strict(folder: Path) -> None:
+    # Where the packages are is told by path: type checkers do not follow an editable installation.
+    path = os.pathsep.join(str(ROOT / part) for part in ("core", "components"))
+    files = [str(file) for file in sorted(folder.glob("*.py"))]
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(folder / "cache")]
+    _run([*command, *files], folder, MYPYPATH=path)
+
+
+@pytest.mark.timeout(600)
+def test_the_commands_work_in_a_fresh_checkout(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    copytree(ROOT, checkout, ignore=ignore_patterns(".git", ".*_cache", ".venv*", "build", "*.db*"))
+    python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    printed = {}
+    for command in COMMANDS:
+        if command.startswith("python3 -m pip install"):
+            # Into an environment of its own, as the README says; this one is in use.
+            _run([sys.executable, "-m", "venv", "own"], checkout)
+            command = command.replace("python3", "own/bin/python")
+        printed[command] = _run(["sh", "-c", command], checkout, PATH=python)
+    assert "COMPLETED" in printed["make demo"]
+    assert "make demo" in printed["make help"]
+    _run(["own/bin/python", "-c", "import flowyard, flowyard_engine"], tmp_path / "checkout")
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text())
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def _run(command: list[str], folder: Path, **environment: str) -> str:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, f"{command} failed:\n{done.stdout}"
+    return done.stdout
