@@ -9,8 +9,7 @@
     Round 3 is done.
     The program ends here; the workflow goes on when it is started again.
     $ python examples/eternal.py
-    Resuming cleaner-1: round 3 was done before the interruption.
-    Round 4 is done.
+    Resuming cleaner-1: round … was done before the interruption.
     …
     The program ends here; the workflow goes on when it is started again.
 

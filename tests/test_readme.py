@@ -14,6 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# Under `make test`, a make started from here must not inherit its variables.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 _FILE_NAME = re.compile(r"# (\S+\.(?:py|yaml))\n")
 
 
@@ -101,7 +103,7 @@ def _run(command: list[str], folder: Path, **environment: str) -> str:
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+        env={**_ENVIRONMENT, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -10,9 +10,9 @@ from flowyard.history import NEVER
 
 
 class OnDue(Protocol):
-    """Is told which timers are due; `on_disk` if instances must be read for it."""
+    """Is told which instances have timers that are due; `on_disk` if some must be read."""
 
-    def __call__(self, due: list[tuple[str, int]], *, on_disk: bool) -> None: ...
+    def __call__(self, due: set[str], *, on_disk: bool) -> None: ...
 
 
 class Alarms:
@@ -21,15 +21,15 @@ class Alarms:
     def __init__(self, clock: Clock, on_due: OnDue) -> None:
         self._clock = clock
         self._on_due = on_due
-        self._heap: list[tuple[int, str, int]] = []
+        self._heap: list[tuple[int, str]] = []
         self._disk = NEVER
         self._alarm: Alarm | None = None
         self._alarm_at = NEVER
 
-    def add(self, fire_at: int, instance_id: str, timer_id: int) -> None:
+    def add(self, fire_at: int, instance_id: str) -> None:
         """Note a timer of an instance in memory."""
         if fire_at < NEVER:
-            heapq.heappush(self._heap, (fire_at, instance_id, timer_id))
+            heapq.heappush(self._heap, (fire_at, instance_id))
             self._set(fire_at)
 
     def on_disk(self, due_at: int) -> None:
@@ -55,10 +55,9 @@ class Alarms:
             return
         now = self._clock.now()
         self._alarm_at = NEVER
-        due: list[tuple[str, int]] = []
+        due: set[str] = set()
         while self._heap and self._heap[0][0] <= now:
-            _, instance_id, timer_id = heapq.heappop(self._heap)
-            due.append((instance_id, timer_id))
+            due.add(heapq.heappop(self._heap)[1])
         on_disk = self._disk <= now
         if on_disk:
             self._disk = NEVER

@@ -18,7 +18,8 @@ from flowyard.history import (
     to_microseconds,
 )
 from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState, WorkflowStatus
-from flowyard_engine.engine import Engine, new_execution_id, new_run
+from flowyard_engine.commits import new_execution_id, new_run
+from flowyard_engine.engine import Engine
 from flowyard_engine.settings import EngineSettings
 from flowyard_engine.sqlite import SqliteStore
 from flowyard_engine.state import to_state
@@ -65,7 +66,9 @@ class EngineComponent(WorkflowComponent):
                 keeper.cancel()
                 await asyncio.gather(keeper, return_exceptions=True)
                 if component._engine is not None:
-                    await component._engine.stop()
+                    await component._engine.stop(
+                        BackendUnavailable(f"component '{context.name}' was closed")
+                    )
 
     @property
     def is_owner(self) -> bool:
@@ -84,7 +87,9 @@ class EngineComponent(WorkflowComponent):
             try:
                 await self._engine.start(request)
             except LeaseLost:
-                self._context.logger.info("start of '%s' goes to the new owner", request.instance_id)
+                self._context.logger.info(
+                    "start of '%s' goes to the new owner", request.instance_id
+                )
             else:
                 return
         now = self._context.clock.now()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from flowyard.history import HistoryEvent
 from flowyard.journal import Journal
-from flowyard_engine.store import Record
+from flowyard.models import ReusePolicy
+from flowyard_engine.store import Message, Record
 
 
 class Entry(NamedTuple):
@@ -17,17 +19,63 @@ class Entry(NamedTuple):
     ack: asyncio.Future[bool] | None = None
     message_id: int = 0
 
+    def acknowledge(self, admitted: bool) -> None:
+        """Tell who waits that the event is settled."""
+        if self.ack is not None and not self.ack.done():
+            self.ack.set_result(admitted)
+
+    def refuse(self, error: Exception) -> None:
+        """Tell who waits that the event was not written."""
+        if self.ack is not None and not self.ack.done():
+            self.ack.set_exception(error)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one turn has taken from the inbox."""
+
+    admitted: list[Entry]
+    redundant: list[Entry]
+
+    @property
+    def consumed(self) -> list[int]:
+        """The stored messages among it."""
+        both = (self.admitted, self.redundant) if self.redundant else (self.admitted,)
+        return [entry.message_id for entries in both for entry in entries if entry.message_id]
+
+    def acknowledge(self) -> None:
+        """Tell everybody how it went, once it is durable."""
+        for entry in self.admitted:
+            entry.acknowledge(True)
+        for entry in self.redundant:
+            entry.acknowledge(False)
+
+    def refuse(self, error: Exception) -> None:
+        """Tell everybody that it was not written."""
+        for entry in (*self.admitted, *self.redundant):
+            entry.refuse(error)
+
 
 class Instance:
     """One active instance. While `busy`, a turn is computed or written; events wait in the inbox."""
 
-    __slots__ = ("busy", "inbox", "is_new", "journal", "messages", "record", "turns")
+    __slots__ = ("busy", "inbox", "is_new", "journal", "messages", "record", "reuse", "turns")
 
-    def __init__(self, record: Record, journal: Journal, turns: int, *, is_new: bool) -> None:
+    def __init__(
+        self,
+        record: Record,
+        journal: Journal,
+        turns: int = 0,
+        *,
+        is_new: bool = False,
+        reuse: ReusePolicy = ReusePolicy.REPLACE_CLOSED,
+    ) -> None:
         self.record = record
         self.journal = journal
         self.turns = turns
         self.is_new = is_new
+        """Whether its row is still to be inserted; `reuse` says over what."""
+        self.reuse = reuse
         self.busy = False
         self.inbox: list[Entry] = []
         self.messages: set[int] = set()
@@ -37,3 +85,20 @@ class Instance:
     def is_idle(self) -> bool:
         """True if only a timer, a child or something from outside can move it on."""
         return not self.busy and not self.inbox and not self.journal.tasks
+
+    def take(self) -> Batch:
+        """Empty the inbox; the journal decides what of it still counts."""
+        batch = Batch([], [])
+        admit = self.journal.admit
+        for entry in self.inbox:
+            (batch.admitted if admit(entry.event) else batch.redundant).append(entry)
+        self.inbox = []
+        return batch
+
+    def put(self, message: Message) -> bool:
+        """Take up a stored message; False if it was taken up before."""
+        if message.id in self.messages:
+            return False
+        self.messages.add(message.id)
+        self.inbox.append(Entry(message.event, None, message.id))
+        return True

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flowyard.errors import BackendUnavailable, InstanceAlreadyExists, InstanceNotFound
-from flowyard.errors import InstanceNotClosed, InvalidRequest
+from flowyard.errors import (
+    BackendUnavailable,
+    InstanceAlreadyExists,
+    InstanceNotClosed,
+    InstanceNotFound,
+    InvalidRequest,
+)
 from flowyard.history import (
     ExecutionCompleted,
     ExecutionStarted,
@@ -128,7 +133,33 @@ class SqliteStore:
     async def messages(self, instance_id: str) -> list[Message]:
         return await self._read(lambda reader: _messages(reader, instance_id))
 
-    async def list(self, query: InstanceQuery) -> tuple[list[Snapshot], str | None]:
+    async def unfinished(self) -> list[str]:
+        return await self._read(
+            lambda reader: [row[0] for row in reader.execute(Q["unfinished"]).fetchall()]
+        )
+
+    async def due(self, now: int) -> tuple[list[str], int | None]:
+        def due(reader: sqlite3.Connection) -> tuple[list[str], int | None]:
+            ids = [row[0] for row in reader.execute(Q["due"], (now, now)).fetchall()]
+            return ids, reader.execute(Q["next_due"], (now, now)).fetchone()[0]
+
+        return await self._read(due)
+
+    async def _read(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        def read() -> T:
+            # One transaction: what is read together was true together.
+            self._reader.execute("BEGIN")
+            try:
+                return job(self._reader)
+            finally:
+                self._reader.execute("COMMIT")
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reading, read)
+        except sqlite3.Error as error:
+            raise BackendUnavailable(f"the database could not be read: {error}") from error
+
+    async def list(self, query: InstanceQuery) -> tuple[Sequence[Snapshot], str | None]:
         try:
             before = int(query.continuation_token) if query.continuation_token else 2**63 - 1
         except ValueError as error:
@@ -158,32 +189,6 @@ class SqliteStore:
             record = _to_record(tuple(columns))
             snapshots.append(Snapshot(record, at or record.created_at))
         return snapshots, token
-
-    async def unfinished(self) -> list[str]:
-        return await self._read(
-            lambda reader: [row[0] for row in reader.execute(Q["unfinished"]).fetchall()]
-        )
-
-    async def due(self, now: int) -> tuple[list[str], int | None]:
-        def due(reader: sqlite3.Connection) -> tuple[list[str], int | None]:
-            ids = [row[0] for row in reader.execute(Q["due"], (now, now)).fetchall()]
-            return ids, reader.execute(Q["next_due"], (now, now)).fetchone()[0]
-
-        return await self._read(due)
-
-    async def _read(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        def read() -> T:
-            # One transaction: what is read together was true together.
-            self._reader.execute("BEGIN")
-            try:
-                return job(self._reader)
-            finally:
-                self._reader.execute("COMMIT")
-
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._reading, read)
-        except sqlite3.Error as error:
-            raise BackendUnavailable(f"the database could not be read: {error}") from error
 
 
 def _snapshot(reader: sqlite3.Connection, instance_id: str, payloads: bool) -> Snapshot | None:
@@ -230,36 +235,34 @@ def _messages(reader: sqlite3.Connection, instance_id: str) -> list[Message]:
 
 def _prepare(settings: EngineSettings) -> None:
     """Make the file's tables, or check that they are ours."""
+    try:
+        with closing(_connect_patiently(settings)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                for statement in SCHEMA.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise _unusable(settings, error) from error
+    if version not in (0, _VERSION):
+        raise BackendUnavailable(
+            f"the file {settings.path} has schema version {version}, and this version of flowyard "
+            f"knows {_VERSION}: use the version of flowyard that wrote it, or another file"
+        )
+
+
+def _connect_patiently(settings: EngineSettings) -> sqlite3.Connection:
+    """Switching to WAL ignores the busy timeout while another process does the same."""
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
         try:
-            connection = _connect(settings)
-            break
+            return _connect(settings)
         except sqlite3.OperationalError as error:
-            # Switching to WAL ignores the busy timeout while another process does the same.
             if "locked" not in str(error) or time.monotonic() > deadline:
-                raise _unusable(settings, error) from error
-            time.sleep(0.01)
-        except sqlite3.Error as error:
-            raise _unusable(settings, error) from error
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            for statement in SCHEMA.split(";\n"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-        elif version != _VERSION:
-            raise BackendUnavailable(
-                f"the file {settings.path} has schema version {version}, and this version of "
-                f"flowyard knows {_VERSION}: use the version of flowyard that wrote it, or another "
-                "file"
-            )
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise _unusable(settings, error) from error
-    finally:
-        connection.close()
+                raise
+        time.sleep(0.01)
 
 
 def _connect(settings: EngineSettings) -> sqlite3.Connection:

@@ -9,11 +9,6 @@ from flowyard.models import FailureDetails, WorkflowState
 from flowyard_engine.store import Snapshot
 
 
-def encode_failure(failure: FailureDetails) -> str:
-    """Return the text that a row keeps of why an instance is stalled."""
-    return msgspec.json.encode(failure).decode()
-
-
 def to_state(snapshot: Snapshot) -> WorkflowState:
     """Build the state of an instance."""
     record, completion = snapshot.record, snapshot.completion

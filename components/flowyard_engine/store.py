@@ -122,10 +122,6 @@ class Store(Protocol):
         """Return what waits for an instance."""
         ...
 
-    async def list(self, query: InstanceQuery) -> tuple[list[Snapshot], str | None]:
-        """Return a page and the token of the next."""
-        ...
-
     async def purge(self, instance_id: str, *, recursive: bool) -> int:
         """Remove a closed instance with its children."""
         ...
@@ -140,4 +136,8 @@ class Store(Protocol):
 
     async def take_lease(self) -> bool:
         """Become the owner if there is none (any more)."""
+        ...
+
+    async def list(self, query: InstanceQuery) -> tuple[Sequence[Snapshot], str | None]:
+        """Return a page and the token of the next."""
         ...

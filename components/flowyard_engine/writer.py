@@ -187,8 +187,12 @@ class Writer:
 
 
 def _write(connection: sqlite3.Connection, commits: list[Commit], outcomes: list[Outcome]) -> None:
-    history, updates, retired, consumed, closed = [], [], [], [], []
-    written = []
+    history: list[tuple[object, ...]] = []
+    updates: list[tuple[object, ...]] = []
+    retired: list[tuple[int]] = []
+    consumed: list[tuple[int]] = []
+    closed: list[tuple[str]] = []
+    written: list[tuple[Commit, Outcome]] = []
     for commit, outcome in zip(commits, outcomes, strict=True):
         record = commit.record
         if commit.is_new:
@@ -253,6 +257,7 @@ def insert(connection: sqlite3.Connection, commit: Commit) -> WorkflowStatus | N
         record.wake_at,
         record.parent_id,
         record.custom_status,
+        record.stalled,
     )
     if connection.execute(Q["insert_instance"], row).rowcount == 1:
         return None

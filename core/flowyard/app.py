@@ -83,5 +83,3 @@ class App:
 def _namespace() -> Mapping[str, Any]:
     """The names visible where the decorator stands: classes local to a function live there."""
     return sys._getframe(2).f_locals  # noqa: SLF001 - the only way to see them
-
-

@@ -308,8 +308,13 @@ def _same(action: Any, event: Any) -> bool:
 
 _HELD_WHILE_SUSPENDED = frozenset(
     {
-        ExecutionStarted, TaskCompleted, TaskFailed, TimerFired,
-        ChildCompleted, ChildFailed, EventRaised,
+        ExecutionStarted,
+        TaskCompleted,
+        TaskFailed,
+        TimerFired,
+        ChildCompleted,
+        ChildFailed,
+        EventRaised,
     }
 )
 

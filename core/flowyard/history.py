@@ -47,7 +47,7 @@ class Parent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     task_id: int
 
 
-class TurnStarted(_Event):
+class TurnStarted(_Event, frozen=True):
     """Opens every turn and sets the deterministic clock. `version` is set by the first turn."""
 
     at: int
@@ -55,7 +55,7 @@ class TurnStarted(_Event):
     patches: tuple[str, ...] = ()
 
 
-class ExecutionStarted(_Event):
+class ExecutionStarted(_Event, frozen=True):
     workflow: str
     input: str | None
     execution_id: str
@@ -63,7 +63,7 @@ class ExecutionStarted(_Event):
     start_at: int | None = None
 
 
-class TaskScheduled(_Event):
+class TaskScheduled(_Event, frozen=True):
     """An activity. `first_id` is the ID of its first attempt, the same for all retries."""
 
     id: int
@@ -72,17 +72,17 @@ class TaskScheduled(_Event):
     first_id: int
 
 
-class TaskCompleted(_Event):
+class TaskCompleted(_Event, frozen=True):
     task_id: int
     output: str | None
 
 
-class TaskFailed(_Event):
+class TaskFailed(_Event, frozen=True):
     task_id: int
     failure: FailureDetails
 
 
-class TimerCreated(_Event):
+class TimerCreated(_Event, frozen=True):
     """`origin` says what for: a timer of the code, an event's timeout (`name`), or a retry."""
 
     id: int
@@ -92,54 +92,54 @@ class TimerCreated(_Event):
     first_id: int | None = None
 
 
-class TimerFired(_Event):
+class TimerFired(_Event, frozen=True):
     timer_id: int
     fire_at: int
 
 
-class ChildCreated(_Event):
+class ChildCreated(_Event, frozen=True):
     id: int
     name: str
     instance_id: str
     input: str | None
 
 
-class ChildCompleted(_Event):
+class ChildCompleted(_Event, frozen=True):
     task_id: int
     output: str | None
 
 
-class ChildFailed(_Event):
+class ChildFailed(_Event, frozen=True):
     task_id: int
     failure: FailureDetails
 
 
-class EventRaised(_Event):
+class EventRaised(_Event, frozen=True):
     name: str
     input: str | None
 
 
-class EventSent(_Event):
+class EventSent(_Event, frozen=True):
     id: int
     instance_id: str
     name: str
     input: str | None
 
 
-class ExecutionSuspended(_Event):
+class ExecutionSuspended(_Event, frozen=True):
     reason: str | None = None
 
 
-class ExecutionResumed(_Event):
+class ExecutionResumed(_Event, frozen=True):
     reason: str | None = None
 
 
-class ExecutionTerminated(_Event):
+class ExecutionTerminated(_Event, frozen=True):
     output: str | None = None
     recursive: bool = True
 
 
-class ExecutionCompleted(_Event):
+class ExecutionCompleted(_Event, frozen=True):
     """The end of an execution, with the status it closed in."""
 
     status: WorkflowStatus
@@ -147,7 +147,7 @@ class ExecutionCompleted(_Event):
     failure: FailureDetails | None = None
 
 
-class ContinuedAsNew(_Event):
+class ContinuedAsNew(_Event, frozen=True):
     """The action of continue-as-new. The new execution's history begins where this one ends."""
 
     input: str | None

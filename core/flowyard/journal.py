@@ -167,9 +167,7 @@ class Journal:
         for action in result.actions:
             self._open(action)
         if self._terminated is not None and self.completion is None:
-            self.completion = ExecutionCompleted(
-                WorkflowStatus.TERMINATED, self._terminated.output
-            )
+            self.completion = ExecutionCompleted(WorkflowStatus.TERMINATED, self._terminated.output)
             added.append(self.completion)
         self.history.extend(added)
         self._suspended_before = self.suspended

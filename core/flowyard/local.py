@@ -48,11 +48,7 @@ class LocalExecutor:
     def run_turn(self, turn: Turn) -> TurnResult:
         instance_id = turn.instance_id
         kept = self._executions.get(instance_id)
-        if (
-            kept is not None
-            and kept[0] == turn.execution_id
-            and kept[1].position <= len(turn.past)
-        ):
+        if kept is not None and kept[0] == turn.execution_id and kept[1].position <= len(turn.past):
             execution = kept[1]
         else:
             if kept is not None:

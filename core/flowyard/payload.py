@@ -43,7 +43,7 @@ class PayloadType:
         self._adapter = adapter
 
     @staticmethod
-    def of(annotation: object) -> PayloadType:
+    def of(annotation: Any) -> PayloadType:
         """Build it from an annotation; None, Any and object mean plain JSON."""
         if any(annotation is one for one in _UNTYPED):
             return UNTYPED

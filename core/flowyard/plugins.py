@@ -88,9 +88,10 @@ def _unknown(name: str, wanted: str, known: Iterable[str]) -> str:
     advice = nearest(wanted, names)
     if wanted in _DISTRIBUTIONS:
         advice = f"Install it with: pip install {_DISTRIBUTIONS[wanted]}."
-    listed = ", ".join(f"'{one}'" for one in names) or "none"
-    tail = "" if advice.startswith("Known") else f" Installed: {listed}."
-    return f"component type '{name}' is not installed. {advice}{tail}"
+    elif not advice.startswith("Did you mean"):
+        advice = "Install the package that offers it."
+    installed = ", ".join(f"'{one}'" for one in names) or "none"
+    return f"component type '{name}' is not installed. {advice} Installed: {installed}."
 
 
 def _load_only(name: str, claims: list[EntryPoint]) -> ComponentType[Any]:

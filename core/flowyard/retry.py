@@ -9,7 +9,6 @@ from datetime import timedelta
 from flowyard.errors import InvalidRequest
 from flowyard.models import FailureDetails
 
-
 # Backoff grows without bound; a timer beyond the calendar's end does not exist.
 _LONGEST_INTERVAL = timedelta(days=3650).total_seconds()
 

@@ -14,7 +14,7 @@ from typing import Any
 from flowyard.app import App
 from flowyard.clock import Clock, SystemClock
 from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
-from flowyard.config import ComponentSpec, Components, load_components, parse_settings
+from flowyard.config import Components, ComponentSpec, load_components, parse_settings
 from flowyard.errors import InvalidRequest, UnsupportedOperation
 from flowyard.history import HistoryEvent
 from flowyard.local import LocalExecutor
@@ -74,7 +74,10 @@ class Runtime:
                 executor = stack.enter_context(LocalExecutor(app)) if app is not None else None
                 logger = logging.getLogger(f"flowyard.component.{spec.name}")
                 context = ComponentContext(spec.name, executor, clock or SystemClock(), logger)
-                opened[spec.name] = kind, await stack.enter_async_context(kind.open(parsed, context))
+                opened[spec.name] = (
+                    kind,
+                    await stack.enter_async_context(kind.open(parsed, context)),
+                )
             yield Runtime(components, opened, app.registry if app is not None else Registry())
 
     def component(self, name: str | None = None) -> WorkflowComponent:
@@ -111,10 +114,14 @@ class Runtime:
         what = f"input of workflow '{name}'"
         text = None
         if input is not None:
-            text = encode(input, what) if definition is None else definition.input.encode(input, what)
+            text = (
+                encode(input, what) if definition is None else definition.input.encode(input, what)
+            )
         request = StartRequest(
             workflow=name,
-            instance_id=str(uuid.uuid4()) if instance_id is None else check_instance_id(instance_id),
+            instance_id=str(uuid.uuid4())
+            if instance_id is None
+            else check_instance_id(instance_id),
             input=text,
             start_at=start_at,
             reuse=reuse,

@@ -38,7 +38,17 @@ class _Open(Protocol):
 class _Call(Task[Any]):
     """An activity or a child workflow with its attempts."""
 
-    __slots__ = ("attempts", "child_id", "first_id", "input", "is_child", "name", "retry", "schedule", "type")
+    __slots__ = (
+        "attempts",
+        "child_id",
+        "first_id",
+        "input",
+        "is_child",
+        "name",
+        "retry",
+        "schedule",
+        "type",
+    )
 
     def __init__(
         self,

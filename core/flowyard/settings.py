@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TypeVar, get_args
 
@@ -82,7 +83,7 @@ def _explain(fault: ErrorDetails, values: Mapping[str, object]) -> str:
         return f"key '{place}' is missing. Add its name and value to spec.metadata."
     reason = fault["msg"][:1].lower() + fault["msg"][1:]
     if fault["type"] not in _DISCREET:
-        for text in sorted(map(str, values.values()), key=len, reverse=True):
-            reason = reason.replace(text, "…") if text else reason
+        for text in sorted(filter(None, map(str, values.values())), key=len, reverse=True):
+            reason = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", "…", reason)
     what = f"key '{place}'" if place else "the settings together"
     return f"{what} cannot be used: {reason}. Correct it in spec.metadata."

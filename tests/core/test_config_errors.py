@@ -111,7 +111,7 @@ def test_a_key_twice_in_one_mapping_is_not_yaml(fault: Fault) -> None:
 
 def test_bytes_that_are_no_text_are_not_yaml(file: Path) -> None:
     file.write_bytes(b"kind: \xff\xfe")
-    with pytest.raises(ConfigurationError, match="components.yaml: not YAML at position 6"):
+    with pytest.raises(ConfigurationError, match=r"components\.yaml: not YAML at position 6"):
         load_components(file)
 
 
@@ -155,9 +155,11 @@ def test_an_unknown_type_is_told_with_what_is_installed(fault: Fault) -> None:
     message = fault(HEAD + FIELDS.replace("workflow.sample", "workflow.simple"))
     assert message.startswith(
         "component 'orders': spec.type: component type 'workflow.simple' is not installed. "
-        "Did you mean 'workflow.sample'? Installed: "
+        "Did you mean 'workflow.sample'"
     )
-    assert "'workflow.engine'" in message
+    installed = message.partition("Installed: ")[2]
+    assert "'workflow.engine'" in installed
+    assert "'workflow.sample'" in installed
 
 
 @pytest.mark.parametrize("engine", ["temporal", "conductor"])
@@ -214,7 +216,7 @@ def test_a_validator_that_quotes_the_value_does_not_show_it(fault: Fault) -> Non
 
 def test_settings_that_do_not_fit_together_are_told(fault: Fault) -> None:
     text = with_key("mode", "fast") + "  - {name: maxTurns, value: 1}\n"
-    assert "the settings together cannot be used: value error, mode fast needs" in fault(text)
+    assert "the settings together cannot be used: value error, mode … needs two" in fault(text)
 
 
 def test_all_faults_of_the_settings_are_told_at_once(fault: Fault) -> None:

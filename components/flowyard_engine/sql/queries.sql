@@ -1,7 +1,8 @@
 -- name: insert_instance
 -- A new instance; nothing happens if the ID is taken.
-INSERT INTO instances (id, run, workflow, status, created_at, wake_at, parent_id, custom_status)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING;
+INSERT INTO instances (id, run, workflow, status, created_at, wake_at, parent_id, custom_status,
+    stalled)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING;
 
 -- name: update_instance
 -- What changed of an instance by a turn.

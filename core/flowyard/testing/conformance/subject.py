@@ -102,7 +102,7 @@ OpenSubject: TypeAlias = Callable[..., AbstractAsyncContextManager[Subject]]
 class ConformanceFixtures:
     """The fixtures of the suite. Override `component_spec`, and the others if need be."""
 
-    pytestmark = (pytest.mark.anyio,)
+    pytestmark = pytest.mark.anyio
 
     @pytest.fixture
     def component_spec(self) -> ComponentSpec:

@@ -1,0 +1,57 @@
+"""The activities that run in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from flowyard.executor import ActivityTask, Executor
+from flowyard.history import HistoryEvent, TaskCompleted, TaskFailed, TaskScheduled
+
+OnResult = Callable[[str, str, HistoryEvent], Awaitable[None]]
+
+
+class Activities:
+    """Runs each scheduled activity once at a time, and hands its result on."""
+
+    def __init__(self, executor: Executor, on_result: OnResult) -> None:
+        self._executor = executor
+        self._on_result = on_result
+        self._loop = asyncio.get_running_loop()
+        self._running: dict[tuple[str, str, int], asyncio.Task[None]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._running)
+
+    def run(self, instance_id: str, execution_id: str, scheduled: TaskScheduled) -> None:
+        """Run an activity, unless it is running already."""
+        key = (instance_id, execution_id, scheduled.id)
+        if key not in self._running:
+            self._running[key] = self._loop.create_task(self._perform(key, scheduled))
+
+    def cancel(self) -> list[asyncio.Task[None]]:
+        """Cancel all; what they would have returned is not recorded, so they run again."""
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        return running
+
+    async def _perform(self, key: tuple[str, str, int], scheduled: TaskScheduled) -> None:
+        instance_id, execution_id, task_id = key
+        task = ActivityTask(
+            instance_id,
+            task_id,
+            scheduled.name,
+            scheduled.input,
+            f"{execution_id}:{scheduled.first_id}",
+        )
+        try:
+            result = await self._executor.run_activity(task)
+        finally:
+            del self._running[key]
+        event: HistoryEvent
+        if result.failure is None:
+            event = TaskCompleted(task_id, result.output)
+        else:
+            event = TaskFailed(task_id, result.failure)
+        await self._on_result(instance_id, execution_id, event)
