@@ -1,18 +1,20 @@
 """Several patterns in one workflow: fan-out, chaining, an event with a time limit, compensation.
 
-$ python examples/combined.py
-Started shipment-1.
-  process_payment: 2 RBD_001 for 30
-  update_inventory: 2 RBD_001
-  publish_shipment: order shipment-1 to Belgium
-The demo plays the shipping company: success.
-shipment-1 is COMPLETED: Order shipment-1 was processed.
-$ python examples/combined.py --outcome failure
-Started shipment-2.
-  publish_shipment: order shipment-2 to Belgium
-The demo plays the shipping company: failure.
-  reimburse: 30
-shipment-2 is COMPLETED: Order shipment-2 could not be shipped; the customer was reimbursed.
+    $ python examples/combined.py
+    Started shipment-1.
+      process_payment: 2 RBD_001 for 30
+      update_inventory: 2 RBD_001
+      publish_shipment: order shipment-1 to Belgium
+    The demo plays the shipping company: success.
+    shipment-1 is COMPLETED: Order shipment-1 was processed.
+    $ python examples/combined.py --outcome failure
+    Started shipment-2.
+      publish_shipment: order shipment-2 to Belgium
+    The demo plays the shipping company: failure.
+      reimburse: 30
+    shipment-2 is COMPLETED: Order shipment-2 could not be shipped; the customer was reimbursed.
+
+With --outcome timeout --patience 3, the shipping company stays silent.
 """
 
 from __future__ import annotations

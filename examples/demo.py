@@ -37,6 +37,7 @@ async def resume_or_start(
             state = await runtime.get(known.instance_id)
             step = state.custom_status or "it was started"
             say(f"Resuming {known.instance_id}: {step} before the interruption.")
+            say("  If its program was killed, it goes on in a few seconds.")
             return known.instance_id
     suffixes = (known.instance_id.rpartition("-")[2] for known in page.instances)
     number = max((int(suffix) for suffix in suffixes if suffix.isdigit()), default=0) + 1

@@ -71,7 +71,7 @@ def classify(ctx: ActivityContext, path: str) -> str:
     image = Path(path)
     world.step(ctx, "classify", image.name)
     if image.name in world.get("busy", []):
-        world.change_once(ctx, "busy", [], lambda busy: [one for one in busy if one != image.name])
+        world.drop("busy", image.name)
         raise ConnectionError("the classifier is busy")
     header, _, pixels = image.read_bytes().partition(b"\n255\n")
     if not header.startswith(b"P5"):

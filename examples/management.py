@@ -1,19 +1,21 @@
 """Everything that can be done to an instance, on a workflow that counts.
 
-$ python examples/management.py
-Start hello.
-  count: the counter is 1
-  count: the counter is 11
-After the pause it is SUSPENDED.
-After the resumption it is RUNNING.
-Raise the event.
-  count: the counter is 111
-  count: the counter is 1111
-It is COMPLETED with 1111.
-After the purge: no such instance exists: 'hello'. It was never started here, or was purged.
-Start hello again.
-After the termination it is TERMINATED.
-After the second purge: no such instance exists: 'hello'. It was never started here, or was purged.
+    $ python examples/management.py
+    Start hello.
+      count: the counter is 1
+      count: the counter is 11
+    After the pause it is SUSPENDED.
+    After the resumption it is RUNNING.
+    Raise the event.
+      count: the counter is 111
+      count: the counter is 1111
+    It is COMPLETED with 1111.
+    After the purge: no such instance exists: 'hello'. …
+    Start hello again.
+    After the termination it is TERMINATED.
+    After the second purge: no such instance exists: 'hello'. …
+
+The workflow is a generator, as it was written for Dapr's SDK, and runs unchanged.
 """
 
 from __future__ import annotations

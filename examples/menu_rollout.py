@@ -5,7 +5,7 @@
     …
       ask_to_continue: 8 of 50 stores of Centre failed
     The demo answers the question itself: roll-back.
-    rollout-1 is COMPLETED: 0 stores have the menu, 8 failed, 142 were rolled back.
+    rollout-1 is COMPLETED: 0 stores have the menu, 8 failed, 162 were rolled back.
 
 Without options nothing fails, and all of the stores get the menu.
 """

@@ -57,6 +57,12 @@ class OutsideWorld:
         with self._transaction() as connection:
             _write(connection, name, value)
 
+    def drop(self, name: str, item: str) -> None:
+        """Take an item out of a fact that is a list."""
+        with self._transaction() as connection:
+            items = _read(connection, name, [])
+            _write(connection, name, [one for one in items if one != item])
+
     def change_once(
         self, ctx: ActivityContext, name: str, default: Any, change: Callable[[Any], Any]
     ) -> Any:
@@ -104,5 +110,5 @@ def _write(connection: sqlite3.Connection, name: str, value: Any) -> None:
 
 
 def say(line: str) -> None:
-    """Print a line at once, also into a pipe."""
-    print(line, flush=True)
+    """Print a line at once, also into a pipe and from many threads."""
+    print(f"{line}\n", end="", flush=True)

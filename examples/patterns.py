@@ -228,9 +228,8 @@ async def compensate(ctx: WorkflowContext, number: int) -> int:
 def unreliable(ctx: ActivityContext, name: str) -> str:
     """Fail for the names that the outside world calls unready, once each."""
     world.work(ctx, "unreliable", name)
-    unready = world.get("unready", [])
-    if name in unready:
-        world.put("unready", [one for one in unready if one != name])
+    if name in world.get("unready", []):
+        world.drop("unready", name)
         raise ConnectionError(f"{name} is not ready")
     return f"child of {name}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 
@@ -22,6 +23,18 @@ from flowyard_engine.instance import Batch, Instance
 from flowyard_engine.store import Commit, Message, Record
 
 _last_run = 0
+_executions = itertools.count()
+_process = ""
+
+
+def _begin_process() -> None:
+    global _process  # one prefix per process, also after a fork
+    _process = os.urandom(12).hex()
+
+
+_begin_process()
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_begin_process)
 
 
 def new_run() -> int:
@@ -32,8 +45,8 @@ def new_run() -> int:
 
 
 def new_execution_id() -> str:
-    """Return an ID for a new execution."""
-    return os.urandom(16).hex()
+    """Return an ID for a new execution: this process's random part and a number."""
+    return f"{_process}{next(_executions):x}"
 
 
 def of_turn(instance: Instance, turn: Turn, result: TurnResult, batch: Batch) -> Commit:

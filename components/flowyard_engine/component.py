@@ -177,7 +177,7 @@ class EngineComponent(WorkflowComponent):
         """Wait until the owner has acted on a message."""
         try:
             async with asyncio.timeout(_OWNER_PATIENCE):
-                while await self._store.is_waiting(message.id):
+                while await self._store.is_waiting(message.id):  # noqa: ASYNC110 - another process
                     await asyncio.sleep(_LOOK_INTERVAL)
         except TimeoutError as error:
             raise BackendUnavailable(

@@ -17,6 +17,7 @@ from flowyard.errors import InstanceAlreadyExists
 from flowyard.executor import Executor, Turn, TurnResult
 from flowyard.history import (
     ChildFailed,
+    ExecutionCompleted,
     ExecutionStarted,
     HistoryEvent,
     Parent,
@@ -68,7 +69,10 @@ class Engine:
     async def start(self, request: StartRequest) -> None:
         """Run the first turn and return when it is written."""
         instance_id = request.instance_id
-        while (taken := self._roster.get(instance_id)) is not None:
+        while self._roster.knows(instance_id):
+            taken = await self._instance(instance_id)
+            if taken is None:
+                break
             if not taken.journal.is_closed:
                 raise InstanceAlreadyExists(instance_id, taken.record.status)
             await self._waiters.add(instance_id)
@@ -96,7 +100,11 @@ class Engine:
             return None
         ack: asyncio.Future[bool] = self._loop.create_future()
         self._post(instance, Entry(event, ack))
-        return await ack
+        try:
+            return await ack
+        except InstanceAlreadyExists:
+            # It was meant for the instance that a start at the same moment has not replaced.
+            return await self.deliver(instance_id, event)
 
     async def wait(self, instance_id: str) -> WorkflowState | None:
         """Return the state once the instance has closed; None if it is not there."""
@@ -202,7 +210,6 @@ class Engine:
     def _act(self, instance: Instance, commit: Commit, outcome: Outcome) -> None:
         """Act on what a turn has decided, now that it is written."""
         record, journal = instance.record, instance.journal
-        instance.messages.difference_update(commit.consumed)
         if journal.continuation is not None:
             self._continue_as_new(instance, commit)
             return
@@ -245,21 +252,27 @@ class Engine:
         started, completion = journal.started, journal.completion
         if record.id in self._waiters:
             self._waiters.tell(to_state(Snapshot(record, now, started, completion)))
-        if started is not None and started.parent is not None:
-            self._tell_parent(started.parent, journal)
+        if started is not None and started.parent is not None and completion is not None:
+            self._tell_parent(started.parent, completion)
 
-    def _tell_parent(self, link: Parent, journal: Journal) -> None:
+    def _tell_parent(self, link: Parent, completion: ExecutionCompleted) -> None:
         parent = self._roster.get(link.instance_id)
-        if parent is None:
-            # Its row says that it must be woken; reading it finds the child's result.
-            self._errands.run(self._instance(link.instance_id))
-            return
+        if parent is not None:
+            self._report(parent, link, completion)
+        else:
+            self._errands.run(self._find_parent(link, completion))
+
+    async def _find_parent(self, link: Parent, completion: ExecutionCompleted) -> None:
+        parent = await self._instance(link.instance_id)
+        if parent is not None:
+            self._report(parent, link, completion)
+
+    def _report(self, parent: Instance, link: Parent, completion: ExecutionCompleted) -> None:
+        parent.record.wake_at = 0  # as the child's commit has left it
         started = parent.journal.started
         child = parent.journal.children.get(link.task_id)
-        if child is not None and started is not None and journal.completion is not None:
-            parent.record.wake_at = 0  # as the child's commit has left it
-            if started.execution_id == link.execution_id:
-                self._post(parent, Entry(result_of(child, journal.completion)))
+        if child is not None and started is not None and started.execution_id == link.execution_id:
+            self._post(parent, Entry(result_of(child, completion)))
 
     def _stall(self, instance: Instance, failure: FailureDetails, batch: Batch) -> None:
         """Keep what has come for the instance until fitting code runs it again."""
@@ -284,10 +297,15 @@ class Engine:
         self._roster.remove(instance)
         for entry in instance.inbox:
             entry.refuse(error)
-        if not isinstance(error, (LeaseLost, InstanceAlreadyExists)) and not self._is_stopped:
-            instance_id = instance.record.id
-            self._logger.error("a turn of instance '%s' was not written: %s", instance_id, error)
-            self._errands.run(self._reload(instance_id))
+        instance_id = instance.record.id
+        if self._is_stopped or isinstance(error, LeaseLost):
+            return
+        if isinstance(error, InstanceAlreadyExists):
+            # What has come meanwhile may have been for the instance that is there.
+            self._errands.run(self._instance(instance_id))
+            return
+        self._logger.error("a turn of instance '%s' was not written: %s", instance_id, error)
+        self._errands.run(self._reload(instance_id))
 
     # Activities, timers, children, messages.
 
@@ -329,8 +347,13 @@ class Engine:
         """Hand a message that was just stored to its instance."""
         instance = self._roster.get(message.instance_id)
         if instance is None:
-            self._errands.run(self._instance(message.instance_id))
+            self._errands.run(self._find_receiver(message))
         elif message.id and instance.put(message):
+            self._resume(instance)
+
+    async def _find_receiver(self, message: Message) -> None:
+        instance = await self._instance(message.instance_id)
+        if instance is not None and message.id and instance.put(message):
             self._resume(instance)
 
     # Instances that are not in memory.

@@ -11,6 +11,8 @@ from flowyard.journal import Journal
 from flowyard.models import ReusePolicy
 from flowyard_engine.store import Message, Record
 
+_MOST_MESSAGES = 10_000
+
 
 class Entry(NamedTuple):
     """An event for an instance; `ack` is resolved with whether it was admitted, once durable."""
@@ -57,7 +59,7 @@ class Batch:
 
 
 class Instance:
-    """One active instance. While `busy`, a turn is computed or written; events wait in the inbox."""
+    """One active instance. While a turn of it is computed or written, events wait in its inbox."""
 
     __slots__ = ("busy", "inbox", "is_new", "journal", "messages", "record", "reuse", "turns")
 
@@ -79,7 +81,7 @@ class Instance:
         self.busy = False
         self.inbox: list[Entry] = []
         self.messages: set[int] = set()
-        """The stored messages that are in the inbox or in the turn that is being written."""
+        """The stored messages that it has taken up: a late look at the store shows them again."""
 
     @property
     def is_idle(self) -> bool:
@@ -100,5 +102,7 @@ class Instance:
         if message.id in self.messages:
             return False
         self.messages.add(message.id)
+        if len(self.messages) > _MOST_MESSAGES:
+            self.messages = set(sorted(self.messages)[_MOST_MESSAGES // 2 :])
         self.inbox.append(Entry(message.event, None, message.id))
         return True

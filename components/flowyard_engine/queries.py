@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib.resources import files
 
 _FOLDER = files("flowyard_engine") / "sql"
@@ -16,3 +17,9 @@ QUERIES: dict[str, str] = {
         re.MULTILINE | re.DOTALL,
     )
 }
+
+
+@cache
+def for_rows(query: str, count: int) -> str:
+    """Return an INSERT of one row made into one of many."""
+    return re.sub(r"(?<=VALUES )\([?, ]+\)", lambda row: ", ".join([row[0]] * count), query)

@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 
 
 class EngineSettings(BaseModel):
-    """`connectionString` is `sqlite:///path/to/file`; a relative path is relative to the process."""
+    """`connectionString` is `sqlite:///PATH`; a relative path is relative to the working folder."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True

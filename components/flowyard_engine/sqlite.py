@@ -26,11 +26,12 @@ from flowyard.history import (
     to_microseconds,
 )
 from flowyard.models import InstanceQuery, ReusePolicy, WorkflowStatus
+from flowyard_engine.lease import Lease
 from flowyard_engine.queries import QUERIES as Q
 from flowyard_engine.queries import SCHEMA
 from flowyard_engine.settings import EngineSettings
 from flowyard_engine.store import Commit, Loaded, Message, Outcome, Record, Snapshot
-from flowyard_engine.writer import Lease, Writer, delete, insert, insert_message
+from flowyard_engine.writer import Writer, delete, insert, insert_message
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ class SqliteStore:
 
     async def create(self, record: Record, message: Message, reuse: ReusePolicy) -> None:
         def job(connection: sqlite3.Connection) -> None:
-            taken = insert(connection, Commit(record, 0, 0, (), reuse=reuse))
+            taken = insert(connection, record, reuse)
             if taken is not None:
                 raise InstanceAlreadyExists(record.id, taken)
             insert_message(connection, message)

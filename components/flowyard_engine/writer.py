@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import queue
 import sqlite3
 import threading
@@ -14,56 +15,17 @@ from typing import Any, NamedTuple, TypeVar
 from flowyard.errors import BackendUnavailable
 from flowyard.history import encode_events
 from flowyard.models import ReusePolicy, WorkflowStatus
+from flowyard_engine.lease import Lease
 from flowyard_engine.queries import QUERIES as Q
-from flowyard_engine.store import Commit, LeaseLost, Message, Outcome
+from flowyard_engine.queries import for_rows
+from flowyard_engine.store import Commit, LeaseLost, Message, Outcome, Record
 
 T = TypeVar("T")
 
 _MOST_ITEMS = 2000
+_MOST_ROWS = 256
 # How often an idle owner looks whether another process has written, in seconds.
 _LOOK_INTERVAL = 0.1
-
-
-class Lease:
-    """The ownership of the file by this process, in real time."""
-
-    def __init__(self, seconds: float) -> None:
-        self.fence: int | None = None
-        self.renew_at = 0.0
-        self._seconds = seconds
-
-    def take(self, connection: sqlite3.Connection) -> bool:
-        """Become the owner if the last one has let its lease run out. Runs in a transaction."""
-        fence, expires_at = connection.execute(Q["fence"]).fetchone()
-        if expires_at > _real_time():
-            return False
-        connection.execute(Q["take_lease"], (self._expiry(),))
-        self.fence = fence + 1
-        return True
-
-    def holds(self, connection: sqlite3.Connection) -> bool:
-        """Check inside a transaction that no other process has become the owner; renew if due."""
-        if self.fence is None or connection.execute(Q["fence"]).fetchone()[0] != self.fence:
-            self.fence = None
-            return False
-        if time.monotonic() >= self.renew_at:
-            connection.execute(Q["renew_lease"], (self._expiry(), self.fence))
-        return True
-
-    def release(self, connection: sqlite3.Connection) -> None:
-        """Let another process take over at once."""
-        if self.fence is not None:
-            connection.execute(Q["renew_lease"], (0, self.fence))
-            self.fence = None
-
-    def _expiry(self) -> int:
-        self.renew_at = time.monotonic() + self._seconds / 4
-        return _real_time() + int(self._seconds * 1e6)
-
-
-def _real_time() -> int:
-    # A test may run the engine on a virtual clock; other processes do not.
-    return time.time_ns() // 1000
 
 
 class _Turn(NamedTuple):
@@ -86,6 +48,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="flowyard-writer", daemon=True)
         self._data_version = -1
+        self._look_at = 0.0
         self.on_foreign_write: Callable[[], None] = lambda: None
         """Called on the event loop when another process has written."""
         self.on_lease_lost: Callable[[], None] = lambda: None
@@ -123,7 +86,8 @@ class Writer:
                         return
                     self._write_job(connection, item)
                 self._write_turns(connection, turns)
-                self._look(connection)
+                if time.monotonic() >= self._look_at:
+                    self._look(connection)
         finally:
             connection.close()
 
@@ -138,6 +102,7 @@ class Writer:
 
     def _look(self, connection: sqlite3.Connection) -> None:
         """Notice what other processes have written, and keep the lease."""
+        self._look_at = time.monotonic() + _LOOK_INTERVAL
         try:
             if self._lease.fence is not None and time.monotonic() >= self._lease.renew_at:
                 connection.execute("BEGIN IMMEDIATE")
@@ -187,68 +152,98 @@ class Writer:
 
 
 def _write(connection: sqlite3.Connection, commits: list[Commit], outcomes: list[Outcome]) -> None:
+    _insert_new(connection, commits, outcomes)
     history: list[tuple[object, ...]] = []
     updates: list[tuple[object, ...]] = []
     retired: list[tuple[int]] = []
-    consumed: list[tuple[int]] = []
-    closed: list[tuple[str]] = []
+    consumed: list[int] = []
+    closed: list[str] = []
     written: list[tuple[Commit, Outcome]] = []
     for commit, outcome in zip(commits, outcomes, strict=True):
+        if outcome.taken is not None:
+            continue
         record = commit.record
-        if commit.is_new:
-            outcome.taken = insert(connection, commit)
-            if outcome.taken is not None:
-                continue
-        elif commit.updates:
-            updates.append(
-                (
-                    record.run,
-                    record.status,
-                    record.wake_at,
-                    record.custom_status,
-                    record.stalled,
-                    record.id,
-                )
-            )
         if commit.events:
             history.append((record.run, commit.turn, commit.at, encode_events(commit.events)))
+        if commit.updates and not commit.is_new:
+            updates.append(_row(record))
         if commit.retired_run is not None:
             retired.append((commit.retired_run,))
         if commit.consumed:
-            consumed.extend((message,) for message in commit.consumed)
+            consumed += commit.consumed
         if commit.closes:
-            closed.append((record.id,))
+            closed.append(record.id)
         if commit.children or commit.messages or (commit.closes and record.parent_id):
             written.append((commit, outcome))
-    if updates:
-        connection.executemany(Q["update_instance"], updates)
-    if history:
-        connection.executemany(Q["insert_history"], history)
-    if retired:
-        connection.executemany(Q["delete_history"], retired)
+    execute_rows(connection, Q["update_instance"], updates)
+    execute_rows(connection, Q["insert_history"], history)
+    connection.executemany(Q["delete_history"], retired)
     if consumed:
-        connection.executemany(Q["delete_message"], consumed)
+        connection.execute(Q["delete_taken_messages"], (json.dumps(consumed),))
     if closed:
-        connection.executemany(Q["delete_messages"], closed)
+        connection.execute(Q["delete_messages_of"], (json.dumps(closed),))
     # Last: what these wake must stay awake, whatever the rows above say of it.
     for commit, outcome in written:
         for child, message in commit.children:
-            taken = insert(connection, Commit(child, 0, 0, ()))
+            taken = insert(connection, child, ReusePolicy.REPLACE_CLOSED)
             if taken is None:
                 insert_message(connection, message)
             else:
                 outcome.refused_children[child.id] = taken
         for message in commit.messages:
-            if connection.execute(Q["instance"], (message.instance_id,)).fetchone() is not None:
+            if connection.execute(Q["run"], (message.instance_id,)).fetchone() is not None:
                 insert_message(connection, message)
         if commit.closes and commit.record.parent_id:
             connection.execute(Q["wake_instance"], (commit.record.parent_id,))
 
 
-def insert(connection: sqlite3.Connection, commit: Commit) -> WorkflowStatus | None:
+def _insert_new(
+    connection: sqlite3.Connection, commits: list[Commit], outcomes: list[Outcome]
+) -> None:
+    rows = [_row(commit.record) for commit in commits if commit.is_new]
+    if execute_rows(connection, Q["insert_instance"], rows) == len(rows):
+        return
+    for commit, outcome in zip(commits, outcomes, strict=True):
+        if commit.is_new:
+            run = connection.execute(Q["run"], (commit.record.id,)).fetchone()[0]
+            if run != commit.record.run:
+                outcome.taken = insert(connection, commit.record, commit.reuse)
+
+
+def execute_rows(connection: sqlite3.Connection, query: str, rows: list[tuple[object, ...]]) -> int:
+    """Run an INSERT for many rows in few statements; returns how many rows it changed.
+
+    SQLite lets other threads run Python during a statement, not between two: one statement a row
+    (`executemany`) would make the event loop and this thread wait for each other at every row.
+    """
+    changed = start = 0
+    while start < len(rows):
+        # Powers of two, so that few different statements are prepared, and those are kept.
+        size = min(1 << ((len(rows) - start).bit_length() - 1), _MOST_ROWS)
+        values = [value for row in rows[start : start + size] for value in row]
+        changed += connection.execute(for_rows(query, size), values).rowcount
+        start += size
+    return changed
+
+
+def insert(
+    connection: sqlite3.Connection, record: Record, reuse: ReusePolicy
+) -> WorkflowStatus | None:
     """Insert an instance, replacing a closed one; returns the status of one that may not be."""
-    record = commit.record
-    row = (
+    row = _row(record)
+    if connection.execute(Q["insert_instance"], row).rowcount == 1:
+        return None
+    old = connection.execute(Q["instance"], (record.id,)).fetchone()
+    status = WorkflowStatus(old[3])
+    if not status.is_closed or reuse is ReusePolicy.REJECT:
+        return status
+    delete(connection, record.id, old[1])
+    connection.execute(Q["insert_instance"], row)
+    return None
+
+
+def _row(record: Record) -> tuple[object, ...]:
+    return (
         record.id,
         record.run,
         record.workflow,
@@ -259,15 +254,6 @@ def insert(connection: sqlite3.Connection, commit: Commit) -> WorkflowStatus | N
         record.custom_status,
         record.stalled,
     )
-    if connection.execute(Q["insert_instance"], row).rowcount == 1:
-        return None
-    old = connection.execute(Q["instance"], (record.id,)).fetchone()
-    status = WorkflowStatus(old[3])
-    if not status.is_closed or commit.reuse is ReusePolicy.REJECT:
-        return status
-    delete(connection, record.id, old[1])
-    connection.execute(Q["insert_instance"], row)
-    return None
 
 
 def delete(connection: sqlite3.Connection, instance_id: str, run: int) -> None:

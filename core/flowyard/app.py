@@ -40,7 +40,7 @@ class App:
     def versioned_workflow(
         self, *, name: str, version_name: str | None = None, is_latest: bool
     ) -> Callable[[F], F]:
-        """Register one version of a workflow. New instances run the latest; old ones go on in theirs.
+        """Register one version of a workflow: new instances run the latest, others stay in theirs.
 
         `version_name` is the function's name unless given.
         """

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from flowyard.context import WorkflowContext
 from flowyard.errors import NonDeterminismError, WorkflowCodeError, nearest
@@ -36,7 +36,7 @@ from flowyard.models import FailureDetails, WorkflowStatus
 from flowyard.payload import UNTYPED
 from flowyard.registry import Definition, Registry
 from flowyard.schedule import Schedule
-from flowyard.task import READY, Strand, Task
+from flowyard.task import FAILURES, READY, Strand, Task
 
 
 class _NoEventLoop:
@@ -151,7 +151,7 @@ class Execution:
         if self._suspended and type(event) in _HELD_WHILE_SUSPENDED:
             self._held.append(event)
             return
-        _HANDLERS[type(event)](self, event)
+        self._HANDLERS[type(event)](self, event)
         ready = self._ready
         while ready:
             ready.popleft().step()
@@ -182,7 +182,7 @@ class Execution:
                 code = definition.function(context, definition.input.decode(event.input, what))
             else:
                 code = definition.function(context)
-        except Exception as error:  # noqa: BLE001 - whatever workflow code raises fails it
+        except FAILURES as error:
             root.fail(error)
             return
         if inspect.iscoroutine(code) or inspect.isgenerator(code):
@@ -280,7 +280,7 @@ class Execution:
                 output = self._definition.output if self._definition is not None else UNTYPED
                 text = output.encode(value, f"result of workflow '{self._workflow}'")
                 self._result = ExecutionCompleted(WorkflowStatus.COMPLETED, text)
-        except Exception as error:  # noqa: BLE001 - whatever workflow code raises fails it
+        except FAILURES as error:
             self._result = ExecutionCompleted(
                 WorkflowStatus.FAILED, failure=FailureDetails.of(error)
             )
@@ -288,6 +288,26 @@ class Execution:
             "the workflow has ended: its context can be used only while it runs. "
             "Do not keep the context for callbacks or other threads."
         )
+
+    _HANDLERS: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        TurnStarted: _turn_started,
+        ExecutionStarted: _started,
+        TaskCompleted: _settle,
+        TaskFailed: _settle,
+        TimerFired: _settle,
+        ChildCompleted: _settle,
+        ChildFailed: _settle,
+        EventRaised: _raised,
+        ExecutionSuspended: _suspend,
+        ExecutionResumed: _resume,
+        ExecutionTerminated: _ignore,
+        TaskScheduled: _match,
+        ChildCreated: _match,
+        TimerCreated: _match,
+        EventSent: _match,
+        ExecutionCompleted: _ended,
+        ContinuedAsNew: _ended,
+    }
 
 
 _DESCRIPTIONS: dict[type, Callable[[Any], str]] = {
@@ -317,23 +337,3 @@ _HELD_WHILE_SUSPENDED = frozenset(
         EventRaised,
     }
 )
-
-_HANDLERS: dict[type, Callable[[Any, Any], None]] = {
-    TurnStarted: Execution._turn_started,  # noqa: SLF001
-    ExecutionStarted: Execution._started,  # noqa: SLF001
-    TaskCompleted: Execution._settle,  # noqa: SLF001
-    TaskFailed: Execution._settle,  # noqa: SLF001
-    TimerFired: Execution._settle,  # noqa: SLF001
-    ChildCompleted: Execution._settle,  # noqa: SLF001
-    ChildFailed: Execution._settle,  # noqa: SLF001
-    EventRaised: Execution._raised,  # noqa: SLF001
-    ExecutionSuspended: Execution._suspend,  # noqa: SLF001
-    ExecutionResumed: Execution._resume,  # noqa: SLF001
-    ExecutionTerminated: Execution._ignore,  # noqa: SLF001
-    TaskScheduled: Execution._match,  # noqa: SLF001
-    ChildCreated: Execution._match,  # noqa: SLF001
-    TimerCreated: Execution._match,  # noqa: SLF001
-    EventSent: Execution._match,  # noqa: SLF001
-    ExecutionCompleted: Execution._ended,  # noqa: SLF001
-    ContinuedAsNew: Execution._ended,  # noqa: SLF001
-}

@@ -30,8 +30,9 @@ class TurnResult:
     """What a turn decided.
 
     `custom_status` is None where this execution has set none (what the instance has stays) and
-    empty where it was cleared. `version` and `patches` belong into the turn's TurnStarted. With `stalled` set, nothing was
-    decided and nothing may be committed: the instance waits until fitting code runs it again.
+    empty where it was cleared. `version` and `patches` belong into the turn's TurnStarted. With
+    `stalled` set, nothing was decided and nothing may be committed: the instance waits until
+    fitting code runs it again.
     """
 
     actions: Sequence[Action] = ()

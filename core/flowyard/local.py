@@ -12,6 +12,7 @@ from flowyard.errors import ActivityNotRegistered, WorkflowNotRegistered
 from flowyard.execution import Execution
 from flowyard.executor import ActivityResult, ActivityTask, Turn, TurnResult
 from flowyard.models import FailureDetails
+from flowyard.task import FAILURES
 
 
 class LocalExecutor:
@@ -63,7 +64,9 @@ class LocalExecutor:
     async def run_activity(self, task: ActivityTask) -> ActivityResult:
         try:
             return ActivityResult(await self._call(task))
-        except Exception as error:  # noqa: BLE001 - whatever an activity raises is its result
+        except FAILURES as error:
+            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                raise
             return ActivityResult(failure=FailureDetails.of(error))
 
     def forget(self, instance_id: str) -> None:
@@ -93,3 +96,9 @@ class LocalExecutor:
                 self._app.max_activity_threads, thread_name_prefix="flowyard-activity"
             )
         return self._threads
+
+
+def _is_cancelled() -> bool:
+    """Whether it is the host that has cancelled the activity."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,4 +1,4 @@
-"""Payloads are JSON text. Typed ends are checked by pydantic, untyped ones are plain JSON values."""
+"""Payloads are JSON text. pydantic checks the typed ones; untyped ones are plain JSON values."""
 
 from __future__ import annotations
 

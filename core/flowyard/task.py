@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from contextvars import ContextVar
@@ -10,6 +11,9 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 from flowyard.errors import WorkflowCodeError
 
 T = TypeVar("T")
+
+FAILURES = (Exception, CancelledError, SystemExit)
+"""What user code may raise and thereby fail; it must not end the process that runs it."""
 
 
 class Task(Generic[T]):
@@ -20,7 +24,7 @@ class Task(Generic[T]):
     def __init__(self) -> None:
         self.is_complete = False
         self._value: T | None = None
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._callbacks: list[Callable[[Task[Any]], None]] = []
 
     @property
@@ -41,7 +45,7 @@ class Task(Generic[T]):
             raise self._error
         return cast("T", self._value)
 
-    def get_exception(self) -> Exception:
+    def get_exception(self) -> BaseException:
         """Return the error of a failed task."""
         if self._error is None:
             raise WorkflowCodeError("the task has not failed")
@@ -58,7 +62,7 @@ class Task(Generic[T]):
             self._value = value
             self._settle()
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Settle the task with an error; only the first settlement counts."""
         if not self.is_complete:
             self._error = error
@@ -95,29 +99,25 @@ class Strand(Task[Any]):
 
     def step(self) -> None:
         """Run the code until it waits for a task that has not completed, or ends."""
-        code = self._code
         awaited = self._awaited
-        error: Exception | None = None
+        error: BaseException | None = None
+        value: object = None
         try:
             while True:
                 if self._is_generator and awaited is not None:
-                    error = awaited._error  # noqa: SLF001 - a task of this module
-                if error is not None:
-                    awaited, error, thrown = None, None, error
-                    awaited = code.throw(thrown)
-                else:
-                    value = awaited._value if self._is_generator and awaited else None
-                    awaited = code.send(value)
+                    # A coroutine's `await` fetches the result itself; `yield` has to be answered.
+                    error, value = awaited._error, awaited._value
+                awaited = self._code.send(value) if error is None else self._code.throw(error)
+                error = value = None
                 if not isinstance(awaited, Task):
-                    error = _not_a_task(awaited)
-                    awaited = None
+                    error, awaited = _not_a_task(awaited), None
                 elif not awaited.is_complete:
                     self._awaited = awaited
                     awaited.on_settled(self._wake)
                     return
         except StopIteration as stop:
             self.complete(stop.value)
-        except Exception as failure:  # noqa: BLE001 - whatever workflow code raises fails the strand
+        except FAILURES as failure:
             self.fail(failure)
 
     def close(self) -> None:
@@ -164,8 +164,8 @@ class WhenAllTask(Task[list[T]]):
             if not task.is_complete:
                 self._pending += 1
                 task.on_settled(self._on_child)
-            elif task._error is not None:  # noqa: SLF001
-                self._abandon(task._error)  # noqa: SLF001
+            elif task._error is not None:
+                self._abandon(task._error)
                 return
         if self._pending == 0:
             self.complete([task.get_result() for task in self._tasks])
@@ -176,12 +176,12 @@ class WhenAllTask(Task[list[T]]):
 
     def _on_child(self, task: Task[Any]) -> None:
         self._pending -= 1
-        if task._error is not None:  # noqa: SLF001
-            self._abandon(task._error)  # noqa: SLF001
+        if task._error is not None:
+            self._abandon(task._error)
         elif self._pending == 0:
             self.complete([one.get_result() for one in self._tasks])
 
-    def _abandon(self, error: Exception) -> None:
+    def _abandon(self, error: BaseException) -> None:
         for task in self._tasks:
             task.ignore(self._on_child)
         self.fail(error)

@@ -21,8 +21,10 @@ from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowS
 from flowyard.plugins import component_type
 from flowyard.testing.conformance import ComponentConformance
 from flowyard.testing.delegate import DelegatingComponent, in_front_of
+from flowyard.testing.probe import PATIENCE
 
 ENGINE = component_type("workflow.engine")
+_FAULT = os.environ.get("FLOWYARD_TEST_FAULT", "none")
 
 
 class DropsAnEvent(DelegatingComponent):
@@ -157,6 +159,13 @@ class RepairsText(DelegatingComponent):
         await super().start(replace(request, input=request.input or None))
 
 
+class DoesNotPurge(DelegatingComponent):
+    """Leaves out an operation that its type declares."""
+
+    async def purge(self, instance_id: str, *, recursive: bool = True) -> int:
+        return await WorkflowComponent.purge(self, instance_id, recursive=recursive)
+
+
 class _RunsTwice:
     """Runs each activity twice, and takes the second result."""
 
@@ -209,13 +218,14 @@ FAULTS: Mapping[str, ComponentType[Any]] = {
     "answers for the unknown": _faulty(AnswersForTheUnknown),
     "repairs text": _faulty(RepairsText),
     "does what it does not declare": _faulty(undeclared=frozenset({Capability.HISTORY})),
+    "declares what it does not do": _faulty(DoesNotPurge),
 }
 
 
 class TestFaulty(ComponentConformance):
     @pytest.fixture
     def component_types(self) -> Sequence[ComponentType[Any]]:
-        return [FAULTS[os.environ["FLOWYARD_TEST_FAULT"]]]
+        return [FAULTS[_FAULT]]
 
     @pytest.fixture
     def component_spec(self, tmp_path: Path) -> ComponentSpec:
@@ -225,4 +235,4 @@ class TestFaulty(ComponentConformance):
     @pytest.fixture
     def patience(self) -> timedelta:
         # What a fault makes the suite wait for never comes.
-        return timedelta(seconds=2)
+        return PATIENCE if _FAULT == "none" else timedelta(seconds=2)

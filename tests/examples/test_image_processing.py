@@ -80,7 +80,9 @@ def test_sorting_whose_program_is_killed_does_no_recorded_step_again(
     before = world.calls()
     output = start_program("image_processing.py", "--pace", "0", "--images", "40").finish()
     assert "Resuming images-1: it was started before the interruption." in output
-    assert "images-1 is COMPLETED: 13 bright and 26 dark images are sorted; 1 failed:" in output
+    assert "images-1 is COMPLETED: 13 bright and 26 dark images are sorted; 1 failed:" in output, (
+        output
+    )
     # An image is stored only after its classification was recorded.
     classified = [detail.split()[0] for activity, detail in before if activity == "store"]
     assert "image-01.pgm" in classified

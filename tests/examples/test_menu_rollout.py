@@ -10,7 +10,16 @@ import pytest
 
 from demo import reached
 from flowyard import ActivityContext, WorkflowStatus
-from menu_rollout import AWAITING_DECISION, Rollout, RolloutResult, app, regions, roll_out, world
+from menu_rollout import (
+    AWAITING_DECISION,
+    Change,
+    Rollout,
+    RolloutResult,
+    app,
+    regions,
+    roll_out,
+    world,
+)
 
 if TYPE_CHECKING:
     from examples.conftest import OpenRuntime, StartProgram
@@ -78,8 +87,8 @@ async def test_more_than_five_percent_of_failures_wait_for_a_decision(
 
 
 async def test_silence_for_a_day_rolls_the_menu_back(workflow_kit: OpenWorkflowKit) -> None:
-    def fails_in_the_south(ctx: ActivityContext, change: dict[str, str]) -> None:
-        if change["store"].startswith("South"):
+    def fails_in_the_south(ctx: ActivityContext, change: Change) -> None:
+        if change.store.startswith("South"):
             raise ConnectionError("the south does not answer")
 
     async with workflow_kit(app, activities={"update_store": fails_in_the_south}) as kit:

@@ -5,8 +5,12 @@ INSERT INTO instances (id, run, workflow, status, created_at, wake_at, parent_id
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING;
 
 -- name: update_instance
--- What changed of an instance by a turn.
-UPDATE instances SET run = ?, status = ?, wake_at = ?, custom_status = ?, stalled = ? WHERE id = ?;
+-- What changed of an instance by a turn; the row is there.
+INSERT INTO instances (id, run, workflow, status, created_at, wake_at, parent_id, custom_status,
+    stalled)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET run = excluded.run, status = excluded.status,
+    wake_at = excluded.wake_at, custom_status = excluded.custom_status, stalled = excluded.stalled;
 
 -- name: insert_history
 -- The events of one turn.
@@ -29,9 +33,13 @@ WHERE id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'TERMINATED')
 -- An event that a turn is to take up.
 INSERT INTO messages (instance_id, due_at, event) VALUES (?, ?, ?);
 
--- name: delete_message
--- A turn has taken it up.
-DELETE FROM messages WHERE id = ?;
+-- name: delete_taken_messages
+-- Turns have taken them up. The argument is a JSON array of their IDs.
+DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?));
+
+-- name: delete_messages_of
+-- The instances are closed. The argument is a JSON array of their IDs.
+DELETE FROM messages WHERE instance_id IN (SELECT value FROM json_each(?));
 
 -- name: delete_messages
 -- The instance is closed or gone.
@@ -44,6 +52,10 @@ SELECT id, due_at, event FROM messages WHERE instance_id = ? ORDER BY id;
 -- name: message
 -- Whether a message still waits.
 SELECT 1 FROM messages WHERE id = ?;
+
+-- name: run
+-- Which execution an instance is in.
+SELECT run FROM instances WHERE id = ?;
 
 -- name: instance
 -- One instance.
@@ -104,11 +116,11 @@ ORDER BY rowid DESC LIMIT :limit;
 
 -- name: fence
 -- The number of the present owner.
-SELECT fence, expires_at FROM lease;
+SELECT fence, expires_at, owner FROM lease;
 
 -- name: take_lease
 -- Become the owner.
-UPDATE lease SET fence = fence + 1, expires_at = ?;
+UPDATE lease SET fence = fence + 1, expires_at = ?, owner = ?;
 
 -- name: renew_lease
 -- Stay the owner.

@@ -39,6 +39,7 @@ CREATE INDEX messages_due ON messages (due_at);
 CREATE TABLE lease (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     fence INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    owner TEXT NOT NULL
 );
-INSERT INTO lease VALUES (1, 0, 0);
+INSERT INTO lease VALUES (1, 0, 0, '');

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from itertools import count
@@ -29,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--component-metadata",
         action="append",
         default=[],
+        type=_pair,
         metavar="KEY=VALUE",
         help="a metadata item as in components.yaml; {tmp_path} is a fresh folder; repeatable",
     )
@@ -36,9 +38,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--native-workflow",
         action="append",
         default=[],
+        type=_pair,
         metavar="NAME=NATIVE",
         help="the engine's own workflow that does what the suite's NAME does; repeatable",
     )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, is_pair, value = text.partition("=")
+    if not is_pair:
+        raise ArgumentTypeError(f"{text!r} is not a pair: write it as NAME=VALUE")
+    return key, value
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse to run the suite on nothing, once and not once a test."""
+    if config.getoption("--component-type") is None and any(
+        item.path.parts[-3:] == ("flowyard", "testing", "suite.py") for item in items
+    ):
+        raise pytest.UsageError("say which component to test: --component-type=workflow.…")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -18,33 +18,20 @@ from flowyard.config import ComponentSpec
 from flowyard.testing.conformance import ComponentConformance
 
 
-def _pairs(config: pytest.Config, option: str) -> dict[str, str]:
-    pairs = {}
-    for pair in config.getoption(option):
-        key, is_pair, value = pair.partition("=")
-        if not is_pair:
-            raise pytest.UsageError(f"{option}={pair}: write it as NAME=VALUE")
-        pairs[key] = value
-    return pairs
-
-
 class TestComponent(ComponentConformance):
     """The component that the command line names."""
 
     @pytest.fixture
     def component_spec(self, request: pytest.FixtureRequest, tmp_path: Path) -> ComponentSpec:
         config = request.config
-        component_type = config.getoption("--component-type")
-        if component_type is None:
-            raise pytest.UsageError("say which component to test: --component-type=workflow.…")
-        pairs = _pairs(config, "--component-metadata")
+        pairs: list[tuple[str, str]] = config.getoption("--component-metadata")
         return ComponentSpec(
             name="conformance",
-            type=component_type,
+            type=config.getoption("--component-type"),
             version=config.getoption("--component-version"),
-            metadata={key: one.replace("{tmp_path}", str(tmp_path)) for key, one in pairs.items()},
+            metadata={key: one.replace("{tmp_path}", str(tmp_path)) for key, one in pairs},
         )
 
     @pytest.fixture
     def native_workflows(self, request: pytest.FixtureRequest) -> Mapping[str, str]:
-        return _pairs(request.config, "--native-workflow")
+        return dict(request.config.getoption("--native-workflow"))

@@ -314,6 +314,20 @@ async def eternal(ctx: WorkflowContext, seen: list[object]) -> list[object]:
     return []
 
 
+async def renewed_parent(ctx: WorkflowContext, child_id: str | None) -> str:
+    """Call a child under this ID, and end in another execution than that."""
+    if child_id is not None:
+        await ctx.call_child_workflow("echo", input=1, instance_id=child_id)
+        ctx.continue_as_new(None)
+    return "done"
+
+
+async def messenger(ctx: WorkflowContext, target: str) -> str:
+    """Raise event `go` to another instance."""
+    ctx.send_event(target, "go", data={"from": ctx.instance_id})
+    return "sent"
+
+
 async def forgetful(ctx: WorkflowContext, is_second: bool) -> object:
     """Continue as new after gate `gate`, without what was raised before."""
     if is_second:
@@ -386,6 +400,7 @@ _WORKFLOWS: tuple[Callable[..., Any], ...] = (
     hopeless_by_name,
     impatient,
     late_waiter,
+    messenger,
     never_or_event,
     nothing,
     nursery,
@@ -395,6 +410,7 @@ _WORKFLOWS: tuple[Callable[..., Any], ...] = (
     pause_witness,
     race,
     relay,
+    renewed_parent,
     retries,
     started_at,
     statuses,

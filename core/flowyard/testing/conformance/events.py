@@ -78,6 +78,23 @@ class Events:
         await subject.runtime.raise_event(instance_id, "item", "other")
         assert (await subject.finish(instance_id)).result() == ["once", "other"]
 
+    @pytest.mark.parametrize("text", [None, "null", ""])
+    async def test_the_seam_takes_an_event_without_data(
+        self, subject: Subject, text: str | None
+    ) -> None:
+        instance_id = await subject.start("waiter")
+        assert await subject.component.raise_event(instance_id, "go", text) is True
+        assert (await subject.finish(instance_id)).result() is None
+
+    async def test_an_event_of_one_instance_reaches_another(self, subject: Subject) -> None:
+        target = await subject.start("waiter")
+        sender = await subject.start("messenger", target)
+        assert (await subject.finish(target)).result() == {"from": sender}
+        assert (await subject.finish(sender)).result() == "sent"
+
+    async def test_an_event_of_an_instance_to_nobody_is_dropped(self, subject: Subject) -> None:
+        assert await subject.result("messenger", subject.new_id()) == "sent"
+
     async def test_an_event_that_does_not_come_in_time_raises_a_timeout(
         self, subject: Subject
     ) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from flowyard.models import WorkflowStatus
 from flowyard.testing.conformance.subject import Subject
 
@@ -71,9 +69,8 @@ class Nesting:
         await subject.runtime.raise_event(taken, "go", "unharmed")
         assert (await subject.finish(taken)).result() == "unharmed"
 
-    @pytest.mark.parametrize("depth", [5])
-    async def test_children_may_have_children(self, subject: Subject, depth: int) -> None:
+    async def test_children_may_have_children(self, subject: Subject) -> None:
         call: dict[str, object] = {"child": "echo", "input": "the innermost"}
-        for _ in range(depth):
+        for _ in range(5):
             call = {"child": "parent", "input": call}
         assert await subject.result("parent", call) == "the innermost"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from flowyard.component import Capability
@@ -38,6 +40,16 @@ class Pausing:
         assert await subject.runtime.resume(instance_id) is False
         await subject.runtime.raise_event(instance_id, "go", "on")
         assert (await subject.finish(instance_id)).result() == "on"
+
+    @requires(Capability.PAUSE)
+    async def test_of_many_pauses_at_once_exactly_one_changes_something(
+        self, subject: Subject
+    ) -> None:
+        instance_id = await subject.start("waiter")
+        paused = await asyncio.gather(*(subject.runtime.pause(instance_id) for _ in range(10)))
+        assert sum(paused) == 1
+        resumed = await asyncio.gather(*(subject.runtime.resume(instance_id) for _ in range(10)))
+        assert sum(resumed) == 1
 
     @requires(Capability.PAUSE)
     async def test_an_event_raised_while_paused_is_kept(self, subject: Subject) -> None:

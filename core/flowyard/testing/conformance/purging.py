@@ -82,6 +82,17 @@ class Purging:
                 await subject.runtime.get(instance_id)
 
     @requires(Capability.PURGE)
+    async def test_children_from_before_continue_as_new_are_purged_too(
+        self, subject: Subject
+    ) -> None:
+        child = subject.new_id()
+        parent = await subject.start("renewed_parent", child)
+        await subject.finish(parent)
+        assert await subject.runtime.purge(parent) == 2
+        with pytest.raises(InstanceNotFound):
+            await subject.runtime.get(child)
+
+    @requires(Capability.PURGE)
     async def test_children_stay_where_the_purge_is_not_recursive(self, subject: Subject) -> None:
         child = subject.new_id()
         parent = await subject.start("parent", {"child": "echo", "id": child, "input": 1})

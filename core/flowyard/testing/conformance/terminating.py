@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from flowyard.component import Capability
 from flowyard.models import WorkflowStatus
 from flowyard.testing.conformance.subject import ACTIVE, Subject, requires
@@ -16,6 +18,13 @@ class Terminating:
         state = await subject.finish(instance_id)
         assert state.status is WorkflowStatus.TERMINATED
         assert state.output is None
+
+    async def test_of_many_terminations_at_once_exactly_one_changes_something(
+        self, subject: Subject
+    ) -> None:
+        instance_id = await subject.start("waiter")
+        ended = await asyncio.gather(*(subject.runtime.terminate(instance_id) for _ in range(10)))
+        assert sum(ended) == 1
 
     @requires(Capability.TERMINATE_OUTPUT)
     async def test_the_output_given_is_the_instances_output(self, subject: Subject) -> None:

@@ -1,0 +1,1 @@
+"""A Flowyard component that keeps workflows in memory."""

@@ -1,0 +1,29 @@
+"""What the entry point `workflow.memory` names."""
+
+from __future__ import annotations
+
+from flowyard.component import Capability, ComponentType
+from flowyard.hookspecs import hookimpl
+
+from flowyard_memory.component import MemoryComponent, MemorySettings
+
+MEMORY = ComponentType(
+    name="workflow.memory",
+    settings=MemorySettings,
+    open=MemoryComponent.open,
+    capabilities=frozenset(
+        {
+            Capability.HOSTING,
+            Capability.PAUSE,
+            Capability.PURGE,
+            Capability.HISTORY,
+            Capability.TERMINATE_OUTPUT,
+        }
+    ),
+)
+
+
+@hookimpl
+def flowyard_component_type() -> ComponentType[MemorySettings]:
+    """Offer `workflow.memory`."""
+    return MEMORY
