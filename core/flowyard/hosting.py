@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Protocol
 from uuid import uuid4
 
 from flowyard.clock import Alarm, Clock
-from flowyard.errors import FlowyardError, InstanceAlreadyExists, InstanceNotFound
+from flowyard.errors import FlowyardError, InstanceNotFound
 from flowyard.executor import ActivityTask, Executor, TurnResult
 from flowyard.history import (
     Action,
@@ -30,62 +30,12 @@ from flowyard.history import (
     TaskCompleted,
     TaskFailed,
     TaskScheduled,
-    to_datetime,
 )
-from flowyard.journal import Journal, result_of
-from flowyard.models import FailureDetails, ReusePolicy, StartRequest, WorkflowState, WorkflowStatus
+from flowyard.hosted import HostedInstance
+from flowyard.journal import result_of
+from flowyard.models import FailureDetails, ReusePolicy, StartRequest
 
-
-class HostedInstance:
-    """One instance in memory: its journal, and what is admitted to it but awaits a turn."""
-
-    journal: Journal
-    backlog: list[HistoryEvent]
-
-    def __init__(self, instance_id: str, started: ExecutionStarted, now: int) -> None:
-        self.id = instance_id
-        self.parent = started.parent
-        self.created_at = self.updated_at = now
-        self.custom_status: str | None = None
-        self.stalled: FailureDetails | None = None
-        self.alarm: Alarm | None = None
-        self.turning = asyncio.Lock()
-        self.closed = asyncio.Event()
-        self.begin((), [started])
-
-    def begin(self, past: Iterable[HistoryEvent], new: Iterable[HistoryEvent]) -> None:
-        """Go on from a history, with what is to come after it."""
-        self.journal = Journal(self.id, past)
-        self.backlog = [event for event in new if self.journal.admit(event)]
-
-    @property
-    def started(self) -> ExecutionStarted:
-        """How the current execution began."""
-        assert self.journal.started is not None  # noqa: S101  # given to begin()
-        return self.journal.started
-
-    @property
-    def status(self) -> WorkflowStatus:
-        """What the journal says, unless the code does not fit it."""
-        return WorkflowStatus.STALLED if self.stalled is not None else self.journal.status
-
-    def state(self, *, payloads: bool = True) -> WorkflowState:
-        """Return what callers see."""
-        completion = self.journal.completion
-        failure = completion.failure if completion is not None else self.stalled
-        return WorkflowState(
-            instance_id=self.id,
-            workflow=self.started.workflow,
-            status=self.status,
-            created_at=to_datetime(self.created_at),
-            last_updated_at=to_datetime(self.updated_at),
-            input=self.started.input if payloads else None,
-            output=completion.output if payloads and completion is not None else None,
-            custom_status=self.custom_status,
-            failure=failure if payloads else None,
-            parent_instance_id=self.parent.instance_id if self.parent is not None else None,
-            detail=self.stalled.message if self.stalled is not None else None,
-        )
+logger = logging.getLogger(__name__)
 
 
 class InstanceStore(Protocol):
@@ -155,11 +105,20 @@ class Host:
             return bool(admitted)
 
     async def recover(self, instance: HostedInstance) -> None:
-        """Take up what was decided, but had not ended when the last host did."""
+        """Take up an instance of an earlier host where that one left it."""
         journal = instance.journal
-        for action in (*journal.tasks.values(), *journal.children.values()):
-            await self._act(instance, action)
+        if journal.completion is not None:
+            await self._close(instance, journal.completion)
+            return
+        for scheduled in journal.tasks.values():
+            self._spawn(self._run_activity(instance, instance.started.execution_id, scheduled))
+        for created in journal.children.values():
+            if await self._find(created.instance_id) is None:
+                await self._act(instance, created)
+        if journal.continuation is not None:
+            instance.begin((), journal.successor(uuid4().hex))
         self._set_alarm(instance)
+        await self.deliver(instance)
 
     async def _run_turn(self, instance: HostedInstance) -> bool:
         journal, backlog = instance.journal, instance.backlog
@@ -170,10 +129,116 @@ class Host:
             result = await result
         instance.stalled = result.stalled
         if result.stalled is not None:
-            # Nothing was decided: the events wait for fitting code.
-            self._executor.forget(instance.id)
-            instance.begin(journal.history, backlog)
+            self._take_back(instance, past)
             return False
         added = journal.commit(turn, result)
-        status = instance.custom_status
-        ...
+        instance.backlog = []
+        instance.updated_at = self._clock.now()
+        if result.custom_status is not None:
+            instance.custom_status = result.custom_status or None
+        try:
+            await self._store.save(instance, added)
+        except BaseException:
+            instance.backlog = backlog
+            self._take_back(instance, past)
+            raise
+        for action in result.actions:
+            await self._act(instance, action)
+        if journal.completion is not None:
+            await self._close(instance, journal.completion)
+        elif journal.continuation is not None:
+            instance.begin((), journal.successor(uuid4().hex))
+        self._set_alarm(instance)
+        return True
+
+    def _take_back(self, instance: HostedInstance, past: int) -> None:
+        """Undo a turn that decided nothing or was not saved; its events wait for the next."""
+        self._executor.forget(instance.id)
+        instance.begin(instance.journal.history[:past], instance.backlog)
+
+    async def _act(self, instance: HostedInstance, action: Action) -> None:
+        started = instance.started
+        if isinstance(action, TaskScheduled):
+            self._spawn(self._run_activity(instance, started.execution_id, action))
+        elif isinstance(action, ChildCreated):
+            link = Parent(instance.id, started.execution_id, started.workflow, action.id)
+            begin = ExecutionStarted(action.name, action.input, uuid4().hex, link)
+            child = HostedInstance(action.instance_id, begin, self._clock.now())
+            try:
+                await self._store.add(child, ReusePolicy.REPLACE_CLOSED)
+            except FlowyardError as error:
+                failed = ChildFailed(action.id, FailureDetails.of(error))
+                self._spawn(self.deliver(instance, failed, execution_id=started.execution_id))
+            else:
+                self._spawn(self.deliver(child))
+        elif isinstance(action, EventSent):
+            self._tell(await self._find(action.instance_id), EventRaised(action.name, action.input))
+
+    async def _run_activity(
+        self, instance: HostedInstance, execution_id: str, scheduled: TaskScheduled
+    ) -> None:
+        call = f"{execution_id}:{scheduled.first_id}"
+        task = ActivityTask(instance.id, scheduled.id, scheduled.name, scheduled.input, call)
+        result = await self._executor.run_activity(task)
+        event: HistoryEvent = TaskCompleted(scheduled.id, result.output)
+        if result.failure is not None:
+            event = TaskFailed(scheduled.id, result.failure)
+        await self.deliver(instance, event, execution_id=execution_id)
+
+    async def _close(self, instance: HostedInstance, completion: ExecutionCompleted) -> None:
+        instance.closed.set()
+        ended = instance.journal.history[-2]
+        if isinstance(ended, ExecutionTerminated) and ended.recursive:
+            for child in instance.journal.children.values():
+                self._tell(await self._find(child.instance_id), ended)
+        link = instance.parent
+        if link is not None:
+            created = ChildCreated(link.task_id, "", instance.id, None)
+            result = result_of(created, completion)
+            parent = await self._find(link.instance_id)
+            self._tell(parent, result, execution_id=link.execution_id)
+
+    def _set_alarm(self, instance: HostedInstance) -> None:
+        if instance.alarm is not None:
+            instance.alarm.cancel()
+            self._alarms.discard(instance.alarm)
+            instance.alarm = None
+        when, execution_id = instance.journal.next_timer(), instance.started.execution_id
+        if when is None or instance.journal.is_closed:
+            return
+
+        def ring() -> None:
+            due = instance.journal.due_timers(self._clock.now())
+            if due:
+                self._tell(instance, *due, execution_id=execution_id)
+            else:
+                # A clock may ring early for a far time.
+                self._set_alarm(instance)
+
+        instance.alarm = self._clock.call_at(when, ring)
+        self._alarms.add(instance.alarm)
+
+    async def _find(self, instance_id: str) -> HostedInstance | None:
+        try:
+            return await self._store.find(instance_id)
+        except InstanceNotFound:
+            return None
+
+    def _tell(
+        self,
+        instance: HostedInstance | None,
+        *events: HistoryEvent,
+        execution_id: str | None = None,
+    ) -> None:
+        if instance is not None:
+            self._spawn(self.deliver(instance, *events, execution_id=execution_id))
+
+    def _spawn(self, work: Coroutine[object, object, object]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a turn was not saved; it is repeated with the next event", exc_info=error)

@@ -14,7 +14,7 @@ from typing import Any
 from flowyard.app import App
 from flowyard.clock import Clock, SystemClock
 from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
-from flowyard.config import Components, ComponentSpec, load_components, parse_settings
+from flowyard.config import Components, ComponentSpec, load_components, resolve
 from flowyard.errors import InvalidRequest, UnsupportedOperation
 from flowyard.history import HistoryEvent
 from flowyard.local import LocalExecutor
@@ -27,7 +27,6 @@ from flowyard.models import (
     check_instance_id,
 )
 from flowyard.payload import encode
-from flowyard.plugins import component_type
 from flowyard.registry import Registry
 
 
@@ -63,20 +62,17 @@ class Runtime:
         types that no installed plugin offers. Raises `ConfigurationError`, `BackendUnavailable`.
         """
         components = load_components(source)
-        chosen = [
-            (spec, component_type(spec.type, extra=component_types)) for spec in components.specs
-        ]
-        settings = [parse_settings(spec, kind) for spec, kind in chosen]
+        resolved = [resolve(spec, component_types) for spec in components.specs]
         opened: dict[str, tuple[ComponentType[Any], WorkflowComponent]] = {}
         async with AsyncExitStack() as stack:
-            for (spec, kind), parsed in zip(chosen, settings, strict=True):
+            for spec, (kind, settings) in zip(components.specs, resolved, strict=True):
                 # One executor each: instances of two components may have the same ID.
                 executor = stack.enter_context(LocalExecutor(app)) if app is not None else None
                 logger = logging.getLogger(f"flowyard.component.{spec.name}")
                 context = ComponentContext(spec.name, executor, clock or SystemClock(), logger)
                 opened[spec.name] = (
                     kind,
-                    await stack.enter_async_context(kind.open(parsed, context)),
+                    await stack.enter_async_context(kind.open(settings, context)),
                 )
             yield Runtime(components, opened, app.registry if app is not None else Registry())
 

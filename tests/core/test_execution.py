@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from asyncio import CancelledError
+from collections.abc import Callable, Generator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -213,19 +214,44 @@ def test_a_failure_that_nobody_catches_fails_the_workflow_with_the_activitys_rea
     assert rehearsal.failure.cause.message == "no stock"
 
 
-@pytest.mark.parametrize("error", [SystemExit(1), StopIteration("end"), ExceptionGroup("two", [ValueError("a")])])
-def test_whatever_workflow_code_raises_fails_it(rehearse: Rehearse, error: BaseException) -> None:
+def stop_iterating() -> BaseException:
+    return StopIteration("end")
+
+
+def fail_in_two_ways() -> BaseException:
+    return ExceptionGroup("two", [ValueError("a"), ValueError("b")])
+
+
+def exit_program() -> BaseException:
+    return SystemExit(1)
+
+
+def cancel() -> BaseException:
+    return CancelledError("enough")
+
+
+@pytest.mark.parametrize("make", [stop_iterating, fail_in_two_ways, exit_program, cancel])
+@pytest.mark.parametrize("form", ["asynchronous", "generator", "plain"])
+def test_whatever_workflow_code_raises_fails_it_and_not_the_program(
+    rehearse: Rehearse, make: Callable[[], BaseException], form: str
+) -> None:
     app = App()
 
     @app.workflow
     def plain(ctx: WorkflowContext) -> None:
-        raise error
+        raise make()
 
     @app.workflow
     async def asynchronous(ctx: WorkflowContext) -> None:
-        raise error
+        await ctx.call_activity("step")
+        raise make()
 
-    for form in ("plain", "asynchronous"):
-        rehearsal = rehearse(app)
-        rehearsal.start(form)
-        assert rehearsal.journal.status is WorkflowStatus.FAILED
+    @app.workflow
+    def generator(ctx: WorkflowContext) -> Generator[Task[Any], Any, None]:
+        yield ctx.call_activity("step")
+        raise make()
+
+    rehearsal = rehearse(app)
+    rehearsal.start(form)
+    rehearsal.complete(1)
+    assert rehearsal.journal.status is WorkflowStatus.FAILED

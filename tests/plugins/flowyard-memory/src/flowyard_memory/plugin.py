@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from flowyard.component import Capability, ComponentType
 from flowyard.hookspecs import hookimpl
-
-from flowyard_memory.component import MemoryComponent, MemorySettings
+from flowyard_memory.component import MemorySettings, open_memory
 
 MEMORY = ComponentType(
     name="workflow.memory",
     settings=MemorySettings,
-    open=MemoryComponent.open,
+    open=open_memory,
     capabilities=frozenset(
         {
             Capability.HOSTING,

@@ -1,4 +1,4 @@
-"""One instance in memory: its journal, and what callers see of it."""
+"""An instance as a host holds it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from flowyard.journal import Journal
 from flowyard.models import FailureDetails, WorkflowState, WorkflowStatus
 
 
-class Instance:
-    """`backlog` is admitted to the journal and awaits a turn; the lock lets one turn run."""
+class HostedInstance:
+    """One instance in memory: its journal, and what is admitted to it but awaits a turn."""
 
     journal: Journal
     backlog: list[HistoryEvent]
-    custom_status: str | None = None
-    stalled: FailureDetails | None = None
-    alarm: Alarm | None = None
 
     def __init__(self, instance_id: str, started: ExecutionStarted, now: int) -> None:
         self.id = instance_id
         self.parent = started.parent
         self.created_at = self.updated_at = now
-        self.lock = asyncio.Lock()
+        self.custom_status: str | None = None
+        self.stalled: FailureDetails | None = None
+        self.alarm: Alarm | None = None
+        self.turning = asyncio.Lock()
         self.closed = asyncio.Event()
         self.begin((), [started])
 
@@ -36,13 +36,8 @@ class Instance:
     @property
     def started(self) -> ExecutionStarted:
         """How the current execution began."""
-        assert self.journal.started is not None
+        assert self.journal.started is not None  # noqa: S101  # given to begin()
         return self.journal.started
-
-    @property
-    def parent_id(self) -> str | None:
-        """The instance that this one is a child of."""
-        return self.parent.instance_id if self.parent is not None else None
 
     @property
     def status(self) -> WorkflowStatus:
@@ -63,6 +58,6 @@ class Instance:
             output=completion.output if payloads and completion is not None else None,
             custom_status=self.custom_status,
             failure=failure if payloads else None,
-            parent_instance_id=self.parent_id,
+            parent_instance_id=self.parent.instance_id if self.parent is not None else None,
             detail=self.stalled.message if self.stalled is not None else None,
         )

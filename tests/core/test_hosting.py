@@ -1,0 +1,185 @@
+"""The host for plugins: what is saved is taken up again, what is not saved has no effect."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from flowyard import ActivityContext, App, WorkflowContext
+from flowyard.clock import SystemClock
+from flowyard.errors import InstanceAlreadyExists, InstanceNotFound
+from flowyard.history import (
+    EventRaised,
+    ExecutionStarted,
+    ExecutionTerminated,
+    HistoryEvent,
+    TaskScheduled,
+    decode_events,
+    encode_events,
+)
+from flowyard.hosted import HostedInstance
+from flowyard.hosting import Host
+from flowyard.local import LocalExecutor
+from flowyard.models import ReusePolicy, StartRequest, WorkflowStatus
+
+DISK_FULL = OSError("the disk is full")
+
+
+class Folder:
+    """Keeps each instance's history in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.instances: dict[str, HostedInstance] = {}
+        self.is_full = False
+        self._path = path
+        for file in sorted(path.glob("*.json")):
+            events = decode_events(file.read_bytes())
+            started = next(one for one in events if isinstance(one, ExecutionStarted))
+            instance = HostedInstance(file.stem, started, 0)
+            instance.begin(events, ())
+            self.instances[file.stem] = instance
+
+    async def find(self, instance_id: str) -> HostedInstance:
+        if instance_id not in self.instances:
+            raise InstanceNotFound(instance_id)
+        return self.instances[instance_id]
+
+    async def add(self, instance: HostedInstance, reuse: ReusePolicy) -> None:
+        old = self.instances.get(instance.id)
+        if old is not None and not old.journal.is_closed:
+            raise InstanceAlreadyExists(instance.id, old.status)
+        self.instances[instance.id] = instance
+
+    async def save(self, instance: HostedInstance, events: Sequence[HistoryEvent]) -> None:
+        if self.is_full:
+            raise DISK_FULL
+        assert list(events) == instance.journal.history[-len(events) :]
+        (self._path / f"{instance.id}.json").write_bytes(encode_events(instance.journal.history))
+
+
+class Shop:
+    """An app whose activity waits at a gate, and tells how often it was called."""
+
+    def __init__(self) -> None:
+        self.app = App()
+        self.gate = asyncio.Event()
+        self.reached = asyncio.Event()
+        self.calls = 0
+
+        @self.app.activity
+        async def pack(ctx: ActivityContext, what: str) -> str:
+            self.calls += 1
+            self.reached.set()
+            await self.gate.wait()
+            return f"packed {what}"
+
+        @self.app.workflow
+        async def order(ctx: WorkflowContext, what: str) -> object:
+            return await ctx.call_activity(pack, input=what)
+
+        @self.app.workflow
+        async def two_orders(ctx: WorkflowContext, what: str) -> object:
+            return await ctx.call_child_workflow(order, input=what, instance_id="child")
+
+        @self.app.workflow
+        async def approval(ctx: WorkflowContext) -> object:
+            return await ctx.wait_for_external_event("go")
+
+    @asynccontextmanager
+    async def open(self, folder: Folder) -> AsyncIterator[Host]:
+        with LocalExecutor(self.app) as executor:
+            async with Host(folder, executor, SystemClock()) as host:
+                yield host
+
+
+async def test_an_activity_that_was_cut_off_runs_again_in_the_next_host(tmp_path: Path) -> None:
+    shop, folder = Shop(), Folder(tmp_path)
+    async with shop.open(folder) as host:
+        await host.start(StartRequest("order", "o-1", '"a book"'))
+        await shop.reached.wait()
+    shop.gate.set()
+    later = Folder(tmp_path)
+    async with shop.open(later) as host:
+        instance = await later.find("o-1")
+        assert instance.status is WorkflowStatus.RUNNING
+        await host.recover(instance)
+        await instance.closed.wait()
+    assert instance.state().output == '"packed a book"'
+    assert shop.calls == 2
+
+
+async def test_a_parent_learns_in_the_next_host_how_its_child_ended(tmp_path: Path) -> None:
+    shop, folder = Shop(), Folder(tmp_path)
+    async with shop.open(folder) as host:
+        await host.start(StartRequest("two_orders", "parent", '"a pen"'))
+        await shop.reached.wait()
+    shop.gate.set()
+    later = Folder(tmp_path)
+    async with shop.open(later) as host:
+        for instance in list(later.instances.values()):
+            await host.recover(instance)
+        parent = await later.find("parent")
+        await parent.closed.wait()
+    assert parent.state().output == '"packed a pen"'
+    assert (await later.find("child")).state().parent_instance_id == "parent"
+
+
+async def test_a_child_that_ended_before_its_parent_was_told_is_not_run_again(
+    tmp_path: Path,
+) -> None:
+    shop, folder = Shop(), Folder(tmp_path)
+    shop.gate.set()
+    async with shop.open(folder) as host:
+        await host.start(StartRequest("two_orders", "parent", '"a pen"'))
+        before = (tmp_path / "parent.json").read_bytes()
+        await (await folder.find("parent")).closed.wait()
+    # As if the process had died between the child's last turn and the parent's.
+    (tmp_path / "parent.json").write_bytes(before)
+    later = Folder(tmp_path)
+    async with shop.open(later) as host:
+        for instance in list(later.instances.values()):
+            await host.recover(instance)
+        await (await later.find("parent")).closed.wait()
+    assert shop.calls == 1
+
+
+async def test_a_start_that_is_not_saved_has_no_effect(tmp_path: Path) -> None:
+    shop, folder = Shop(), Folder(tmp_path)
+    folder.is_full = True
+    async with shop.open(folder) as host:
+        with pytest.raises(OSError, match="the disk is full"):
+            await host.start(StartRequest("order", "o-1", '"a book"'))
+        assert (await folder.find("o-1")).journal.history == []
+    assert shop.calls == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_an_event_that_was_not_saved_takes_effect_with_the_next(tmp_path: Path) -> None:
+    shop, folder = Shop(), Folder(tmp_path)
+    async with shop.open(folder) as host:
+        await host.start(StartRequest("approval", "a-1"))
+        instance = await folder.find("a-1")
+        before = list(instance.journal.history)
+        folder.is_full = True
+        with pytest.raises(OSError, match="the disk is full"):
+            await host.deliver(instance, EventRaised("go", "1"))
+        assert instance.journal.history == before
+        folder.is_full = False
+        assert await host.deliver(instance, EventRaised("go", "2"))
+    assert instance.state().output == "1"
+
+
+async def test_nothing_is_lost_when_a_termination_ends_the_wait(tmp_path: Path) -> None:
+    shop, folder = Shop(), Folder(tmp_path)
+    async with shop.open(folder) as host:
+        await host.start(StartRequest("order", "o-1", '"a book"'))
+        instance = await folder.find("o-1")
+        assert await host.deliver(instance, ExecutionTerminated('"enough"'))
+        assert not await host.deliver(instance, EventRaised("go", "1"))
+    saved = decode_events((tmp_path / "o-1.json").read_bytes())
+    assert any(isinstance(one, TaskScheduled) for one in saved)
+    assert Folder(tmp_path).instances["o-1"].state().output == '"enough"'

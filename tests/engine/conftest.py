@@ -1,0 +1,157 @@
+"""What the engine's tests need: a file, runtimes on it, and programs to stop and to kill."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, closing
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from flowyard import App, Runtime
+from flowyard.clock import Clock
+from flowyard.config import ComponentSpec
+
+TESTS = Path(__file__).parents[1]
+# The tests and the programs that they start share `engine.programs`.
+sys.path.insert(0, str(TESTS))
+
+
+class OpenRuntime(Protocol):
+    """Opens a runtime on the file of the test; a later one finds what the first has left."""
+
+    def __call__(
+        self, app: App | None = None, *, clock: Clock | None = None, **metadata: str
+    ) -> AbstractAsyncContextManager[Runtime]:
+        """Open it; without an app it only manages."""
+        ...
+
+
+class Program:
+    """One of `engine.programs` in a process of its own; its arguments begin with the file."""
+
+    def __init__(self, name: str, *arguments: str) -> None:
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-X", "dev", "-m", f"engine.programs.{name}", *arguments],
+            env={**os.environ, "PYTHONPATH": _python_path(), "PYTHONWARNINGS": "error"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    async def says(self, text: str) -> None:
+        """Return once it has printed this line."""
+        await asyncio.to_thread(self._read_until, text)
+
+    async def told(self, text: str = "") -> None:
+        """Write a line to it."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{text}\n")
+        self.process.stdin.flush()
+
+    async def ends(self) -> int:
+        """Return its exit code once it has ended."""
+        await asyncio.to_thread(self._read_until, None)
+        return await asyncio.to_thread(self.process.wait)
+
+    async def ends_well(self) -> None:
+        """Return once it has ended, without an error."""
+        assert await self.ends() == 0, str(self)
+
+    def kill(self) -> None:
+        """Kill it without warning."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Let it stand still."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on after `stop`."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def _read_until(self, text: str | None) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if self.lines[-1] == text:
+                return
+        assert text is None, f"it ended without having said {text!r}:\n{self}"
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+StartProgram = Callable[..., Program]
+
+
+def _python_path() -> str:
+    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join([str(TESTS), *(str(Path(one).absolute()) for one in inherited if one)])
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """The SQLite file of the test."""
+    return tmp_path / "flowyard.db"
+
+
+@pytest.fixture
+def open_runtime(database: Path) -> OpenRuntime:
+    """Open runtimes on the file; metadata is given as in components.yaml."""
+
+    def open_runtime(
+        app: App | None = None, *, clock: Clock | None = None, **metadata: str
+    ) -> AbstractAsyncContextManager[Runtime]:
+        items = {"connectionString": f"sqlite:///{database}", **metadata}
+        spec = ComponentSpec(name="orders", type="workflow.engine", metadata=items)
+        return Runtime.open([spec], app, clock=clock)
+
+    return open_runtime
+
+
+@pytest.fixture
+def start_program() -> Iterator[StartProgram]:
+    """Start programs; what still runs at the end of the test is killed."""
+    started: list[Program] = []
+
+    def start(name: str, *arguments: object) -> Program:
+        program = Program(name, *map(str, arguments))
+        started.append(program)
+        return program
+
+    yield start
+    for program in started:
+        program.kill()
+        for stream in (program.process.stdin, program.process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+class Query(Protocol):
+    """Reads the file over a connection of its own."""
+
+    def __call__(self, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """Return the rows; a change is committed."""
+        ...
+
+
+@pytest.fixture
+def query(database: Path) -> Query:
+    """Look into the file, or change it, as another program might."""
+
+    def query(statement: str, *arguments: object) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+            return connection.execute(statement, arguments).fetchall()
+
+    return query
