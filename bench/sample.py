@@ -17,6 +17,10 @@ class Sample:
         middle, low, high = median(self.values), min(self.values), max(self.values)
         return f"{_short(middle)} ({_short(low)} to {_short(high)})"
 
+    def milliseconds(self) -> Sample:
+        """Turn rates per second into the time that each took."""
+        return Sample(tuple(1000 / value for value in self.values))
+
     def over(self, other: Sample) -> Sample:
         """Divide round by round: what disturbed a round disturbed both."""
         return Sample(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))

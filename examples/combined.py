@@ -20,11 +20,10 @@ With --outcome timeout --patience 3, the shipping company stays silent.
 from __future__ import annotations
 
 import argparse
-import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
-from demo import options, reached, resume_or_start
+from demo import launch, options, reached, resume_or_start
 from flowyard import ActivityContext, App, Runtime, TaskFailedError, WorkflowContext, when_all
 from outside_world import OutsideWorld, say
 
@@ -186,7 +185,7 @@ def main() -> None:
     world.pace = arguments.pace
     if world.get("stock", FULL_STOCK).get("RBD_001", 0) < 2:
         world.put("stock", FULL_STOCK)
-    asyncio.run(run(arguments))
+    launch(run(arguments))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,15 @@ async def reached(
         if state is not None and (state.status.is_closed or condition(state)):
             return state
         await asyncio.sleep(0.05)
+
+
+def launch(program: Coroutine[object, object, None]) -> None:
+    """Run a program to its end, or until somebody presses Ctrl-C."""
+    try:
+        asyncio.run(program)
+    except KeyboardInterrupt:
+        say("Interrupted. The same command goes on from here.")
+        sys.exit(130)
 
 
 def command(example: str, *arguments: str) -> str:

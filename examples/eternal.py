@@ -19,10 +19,9 @@ With --stop, the workflow is terminated instead.
 from __future__ import annotations
 
 import argparse
-import asyncio
 from datetime import timedelta
 
-from demo import options, reached, resume_or_start
+from demo import launch, options, reached, resume_or_start
 from flowyard import ActivityContext, App, Runtime, WorkflowContext
 from outside_world import OutsideWorld, say
 
@@ -87,7 +86,7 @@ def main() -> None:
     parser.add_argument("--stop", action="store_true", help="terminate it")
     arguments = parser.parse_args()
     world.pace = arguments.pace
-    asyncio.run(run(arguments))
+    launch(run(arguments))
 
 
 if __name__ == "__main__":

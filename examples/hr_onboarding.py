@@ -15,12 +15,11 @@ Each department is a child workflow with an ID of its own, and reports with its 
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from demo import options, reached, resume_or_start
+from demo import launch, options, reached, resume_or_start
 from flowyard import (
     ActivityContext,
     App,
@@ -161,7 +160,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     world.pace = arguments.pace
-    asyncio.run(run(arguments))
+    launch(run(arguments))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,12 @@ The images never pass through the workflow: its payloads are their paths.
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from demo import options, resume_or_start
+from demo import launch, options, resume_or_start
 from flowyard import (
     ActivityContext,
     App,
@@ -154,7 +153,7 @@ def main() -> None:
     arguments = parser.parse_args()
     world.pace = arguments.pace
     world.put("busy", ["image-02.pgm", "image-09.pgm"])
-    asyncio.run(run(arguments))
+    launch(run(arguments))
 
 
 if __name__ == "__main__":

@@ -21,12 +21,11 @@ The workflow is a generator, as it was written for Dapr's SDK, and runs unchange
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import Generator
 from contextlib import suppress
 from typing import Any
 
-from demo import options, reached
+from demo import launch, options, reached
 from flowyard import ActivityContext, App, InstanceNotFound, Runtime, Task, WorkflowContext
 from outside_world import OutsideWorld, say
 
@@ -100,7 +99,7 @@ def main() -> None:
     """Run the example."""
     arguments = options("Do everything that can be done to an instance.", pace=0.2).parse_args()
     world.pace = arguments.pace
-    asyncio.run(run(arguments))
+    launch(run(arguments))
 
 
 if __name__ == "__main__":

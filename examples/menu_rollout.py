@@ -13,12 +13,11 @@ Without options nothing fails, and all of the stores get the menu.
 from __future__ import annotations
 
 import argparse
-import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 
-from demo import options, reached, resume_or_start
+from demo import launch, options, reached, resume_or_start
 from flowyard import ActivityContext, App, Runtime, TaskFailedError, WorkflowContext, when_all
 from outside_world import OutsideWorld, say
 
@@ -190,7 +189,7 @@ def main() -> None:
     arguments = parser.parse_args()
     world.pace = arguments.pace
     world.put("broken", regions()[1].stores[: arguments.broken])
-    asyncio.run(run(arguments))
+    launch(run(arguments))
 
 
 if __name__ == "__main__":

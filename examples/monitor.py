@@ -14,12 +14,11 @@ Each round begins anew with continue_as_new, so that the history never grows.
 from __future__ import annotations
 
 import argparse
-import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-from demo import options, reached
+from demo import launch, options, reached
 from flowyard import ActivityContext, App, Runtime, WorkflowContext
 from outside_world import OutsideWorld, say
 
@@ -96,7 +95,7 @@ def main() -> None:
     """Run the example."""
     arguments = options("Watch a job for ever.", pace=0.2).parse_args()
     world.pace = arguments.pace
-    asyncio.run(run(arguments))
+    launch(run(arguments))
 
 
 if __name__ == "__main__":

@@ -17,12 +17,11 @@ Kill it half-way and run it again: it says where it goes on, and repeats nothing
 from __future__ import annotations
 
 import argparse
-import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from demo import command, options, reached, resume_or_start
+from demo import command, launch, options, reached, resume_or_start
 from flowyard import ActivityContext, App, Runtime, TaskFailedError, WorkflowContext
 from outside_world import OutsideWorld, say
 
@@ -184,7 +183,7 @@ def main() -> None:
     if stock.get("cars", 0) < 10:
         world.put("stock", {**stock, **FULL_STOCK})
         say("The stock was low: it is back at 100 cars.")
-    asyncio.run(run(arguments))
+    launch(run(arguments))
     example = "order_processing.py"
     say(
         f"""

@@ -17,14 +17,13 @@ Monitoring, which has no end, is in monitor.py.
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from demo import options, reached
+from demo import launch, options, reached
 from flowyard import (
     ActivityContext,
     App,
@@ -290,7 +289,7 @@ def main() -> None:
     """Run the example."""
     arguments = options("Run each pattern once.", pace=0).parse_args()
     world.pace = arguments.pace
-    asyncio.run(run(arguments))
+    launch(run(arguments))
 
 
 if __name__ == "__main__":

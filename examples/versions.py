@@ -23,9 +23,8 @@ The four programs are functions here that build an app each.
 from __future__ import annotations
 
 import argparse
-import asyncio
 
-from demo import options, reached
+from demo import launch, options, reached
 from flowyard import ActivityContext, App, Runtime, WorkflowContext, WorkflowState, WorkflowStatus
 from outside_world import OutsideWorld, say
 
@@ -164,7 +163,7 @@ def main() -> None:
     """Run the example."""
     arguments = options("Change a workflow's code while it runs.", pace=0.2).parse_args()
     world.pace = arguments.pace
-    asyncio.run(run(arguments))
+    launch(run(arguments))
 
 
 if __name__ == "__main__":

@@ -90,6 +90,13 @@ def test_an_unfinished_adapter_registers_no_component_type() -> None:
     assert names.isdisjoint({"workflow.temporal", "workflow.conductor"})
 
 
+def test_a_figure_can_be_measured() -> None:
+    shown = _run([sys.executable, "-m", "bench", "fanout", "--rounds", "1"], ROOT)
+    assert re.search(
+        r"^\| fan-out of 1,000 activities \| [\d.]+ .* \| bound: ", shown, re.MULTILINE
+    )
+
+
 @pytest.mark.timeout(300)
 def test_the_wheel_holds_the_core_and_the_engine_with_their_data(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]

@@ -14,7 +14,7 @@ from flowyard.errors import InvalidRequest, WorkflowCodeError
 from flowyard.history import NEVER, to_datetime, to_microseconds
 from flowyard.models import check_instance_id
 from flowyard.payload import UNTYPED, PayloadType, encode
-from flowyard.registry import Registry
+from flowyard.registry import Definition, Registry
 from flowyard.retry import RetryPolicy
 from flowyard.schedule import Schedule
 from flowyard.task import Task
@@ -27,7 +27,7 @@ class ReplayAwareLogger(logging.LoggerAdapter[logging.Logger]):
     """Says nothing while history is replayed, so that each line appears once."""
 
     def __init__(self, logger: logging.Logger, schedule: Schedule) -> None:
-        super().__init__(logger, {"instance_id": schedule.instance_id})
+        super().__init__(logger)
         self._schedule = schedule
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
@@ -36,7 +36,8 @@ class ReplayAwareLogger(logging.LoggerAdapter[logging.Logger]):
     def process(
         self, msg: Any, kwargs: MutableMapping[str, Any]
     ) -> tuple[Any, MutableMapping[str, Any]]:
-        return f"[{self._schedule.instance_id}] {msg}", {**kwargs, "extra": self.extra}
+        extra = {**(kwargs.get("extra") or {}), "instance_id": self._schedule.instance_id}
+        return f"[{self._schedule.instance_id}] {msg}", {**kwargs, "extra": extra}
 
 
 class WorkflowContext:
@@ -146,13 +147,12 @@ class WorkflowContext:
         name = self._registry.name_of(activity)
         definition = self._registry.activities.get(name)
         what = f"input of activity '{name}'"
-        input_type = definition.input if definition is not None else UNTYPED
         output = UNTYPED
         if result_type is not None:
             output = PayloadType.of(result_type)
         elif definition is not None and not isinstance(activity, str):
             output = definition.output
-        text = None if input is None else input_type.encode(input, what)
+        text = _encode_input(definition, input, what)
         return self._schedule.call(name, text, output, retry_policy)
 
     @overload
@@ -205,13 +205,12 @@ class WorkflowContext:
         definition = self._registry.workflows.get(name)
         if instance_id is not None:
             check_instance_id(instance_id)
-        input_type = definition.input if definition is not None else UNTYPED
         output = UNTYPED
         if result_type is not None:
             output = PayloadType.of(result_type)
         elif definition is not None and not isinstance(workflow, str):
             output = definition.output
-        text = None if input is None else input_type.encode(input, f"input of workflow '{name}'")
+        text = _encode_input(definition, input, f"input of workflow '{name}'")
         return self._schedule.call_child(name, text, output, retry_policy, instance_id)
 
     def create_timer(self, fire_at: datetime | timedelta) -> Task[None]:
@@ -256,9 +255,8 @@ class WorkflowContext:
         Return right after it. With `save_events`, events nobody has waited for are kept.
         """
         definition = self._registry.workflows.get(self.workflow_name)
-        input_type = definition.input if definition is not None else UNTYPED
         what = f"new input of workflow '{self.workflow_name}'"
-        text = None if new_input is None else input_type.encode(new_input, what)
+        text = _encode_input(definition, new_input, what)
         self._schedule.continue_as_new(text, save_events=save_events)
 
     def is_patched(self, patch_name: str) -> bool:
@@ -274,6 +272,12 @@ class WorkflowContext:
             f"a time is a datetime or a timedelta, not {type(when).__name__!r}: "
             "write timedelta(seconds=…)"
         )
+
+
+def _encode_input(definition: Definition | None, value: object, what: str) -> str | None:
+    if definition is not None:
+        return definition.encode_input(value, what)
+    return None if value is None else encode(value, what)
 
 
 def _refuse_app_id(app_id: str | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
@@ -36,7 +35,7 @@ from flowyard.models import FailureDetails, WorkflowStatus
 from flowyard.payload import UNTYPED
 from flowyard.registry import Definition, Registry
 from flowyard.schedule import Schedule
-from flowyard.task import FAILURES, READY, Strand, Task
+from flowyard.task import FAILURES, STRANDS, Strand, Strands, Task
 
 
 class _NoEventLoop:
@@ -48,6 +47,10 @@ class _NoEventLoop:
             "tasks of its context: use ctx.create_timer() instead of asyncio.sleep(), when_all() "
             "instead of asyncio.gather(), and ctx.call_activity() for I/O."
         )
+
+    def __hash__(self) -> int:
+        # asyncio looks up the current task by its loop: asyncio.timeout() and HTTP clients do.
+        self.__getattr__("the current task")
 
 
 _NO_EVENT_LOOP: Any = _NoEventLoop()
@@ -62,11 +65,11 @@ class Execution:
         "_held",
         "_late",
         "_pinned",
-        "_ready",
         "_registry",
         "_result",
         "_root",
         "_schedule",
+        "_strands",
         "_suspended",
         "_version",
         "_workflow",
@@ -77,7 +80,7 @@ class Execution:
         self._registry = registry
         self._schedule = Schedule(instance_id)
         self._context: WorkflowContext | None = None
-        self._ready: deque[Strand] = deque()
+        self._strands = Strands()
         self._root: Task[Any] | None = None
         self._result: ExecutionCompleted | ContinuedAsNew | None = None
         self._suspended = False
@@ -98,7 +101,7 @@ class Execution:
         # Workflow code must not meet the loop that it runs on.
         loop = asyncio._get_running_loop()  # noqa: SLF001 - as loops themselves do
         asyncio._set_running_loop(_NO_EVENT_LOOP)  # noqa: SLF001
-        token = READY.set(self._ready)
+        token = STRANDS.set(self._strands)
         try:
             if self.position < len(turn.past):
                 schedule.replaying = True
@@ -113,7 +116,7 @@ class Execution:
         except NonDeterminismError as error:
             return TurnResult(stalled=FailureDetails.of(error))
         finally:
-            READY.reset(token)
+            STRANDS.reset(token)
             asyncio._set_running_loop(loop)  # noqa: SLF001
 
     @property
@@ -127,8 +130,7 @@ class Execution:
             "the workflow's context was used after the workflow had ended: "
             "what `finally` blocks and callbacks ask of it then is not done"
         )
-        if isinstance(self._root, Strand):
-            self._root.close()
+        self._strands.close()
 
     def _decide(self, turn: Turn) -> TurnResult:
         schedule = self._schedule
@@ -152,9 +154,7 @@ class Execution:
             self._held.append(event)
             return
         self._HANDLERS[type(event)](self, event)
-        ready = self._ready
-        while ready:
-            ready.popleft().step()
+        self._strands.run()
         if self._root is not None and self._root.is_complete and self._result is None:
             self._end(self._root)
 
@@ -178,15 +178,12 @@ class Execution:
         self._root = root = Task[Any]()
         what = f"input of workflow '{event.workflow}'"
         try:
-            if definition.takes_input:
-                code = definition.function(context, definition.input.decode(event.input, what))
-            else:
-                code = definition.function(context)
+            code = definition.function(*definition.arguments(context, event.input, what))
         except FAILURES as error:
             root.fail(error)
             return
         if inspect.iscoroutine(code) or inspect.isgenerator(code):
-            self._root = Strand(code, self._ready)
+            self._root = Strand(code, self._strands)
         else:
             root.complete(code)
 
@@ -214,7 +211,7 @@ class Execution:
             entry.settle(event)
 
     def _raised(self, event: EventRaised) -> None:
-        if self._result is None:
+        if self._result is None and self._schedule.continuation is None:
             self._schedule.raise_event(event)
         else:
             self._late.append(event)
@@ -323,7 +320,15 @@ def _describe(action: Any) -> str:
 
 
 def _same(action: Any, event: Any) -> bool:
-    return type(event) is TimerCreated or action.name == event.name
+    if type(event) is TimerCreated:
+        # The name of an event may change its case.
+        same_name = _fold(action.name) == _fold(event.name)
+        return bool(same_name and action.origin == event.origin)
+    return bool(action.name == event.name)
+
+
+def _fold(name: str | None) -> str:
+    return (name or "").casefold()
 
 
 _HELD_WHILE_SUSPENDED = frozenset(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from types import TracebackType
+from typing import Any
 
 from flowyard.app import App
 from flowyard.context import ActivityContext
@@ -12,6 +16,7 @@ from flowyard.errors import ActivityNotRegistered, WorkflowNotRegistered
 from flowyard.execution import Execution
 from flowyard.executor import ActivityResult, ActivityTask, Turn, TurnResult
 from flowyard.models import FailureDetails
+from flowyard.registry import Function
 from flowyard.task import FAILURES
 
 
@@ -79,15 +84,16 @@ class LocalExecutor:
         if definition is None:
             raise ActivityNotRegistered(task.name, self._registry.activities)
         context = ActivityContext(task.instance_id, task.task_id, task.task_execution_id)
-        arguments: tuple[object, ...] = (context,)
-        if definition.takes_input:
-            value = definition.input.decode(task.input, f"input of activity '{task.name}'")
-            arguments = (context, value)
+        what = f"input of activity '{task.name}'"
+        arguments = definition.arguments(context, task.input, what)
         if definition.is_async:
             result = await definition.function(*arguments)
         else:
-            loop = asyncio.get_running_loop()
-            result = await loop.run_in_executor(self._pool(), definition.function, *arguments)
+            call = partial(copy_context().run, _call_in_thread, definition.function, arguments)
+            result = await asyncio.get_running_loop().run_in_executor(self._pool(), call)
+            if inspect.isawaitable(result):
+                # A decorator that is itself no coroutine function hides that the activity is one.
+                result = await result
         return definition.output.encode(result, f"result of activity '{task.name}'")
 
     def _pool(self) -> ThreadPoolExecutor:
@@ -96,6 +102,14 @@ class LocalExecutor:
                 self._app.max_activity_threads, thread_name_prefix="flowyard-activity"
             )
         return self._threads
+
+
+def _call_in_thread(function: Function, arguments: tuple[object, ...]) -> Any:
+    try:
+        return function(*arguments)
+    except StopIteration as error:
+        # A future takes no StopIteration: the activity would never end.
+        raise RuntimeError("activity raised StopIteration") from error
 
 
 def _is_cancelled() -> bool:

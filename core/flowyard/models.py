@@ -69,20 +69,34 @@ class FailureDetails:
     non_retryable: bool = False
 
     @staticmethod
-    def of(error: BaseException) -> FailureDetails:
-        """Describe an exception with its stack and its chain of causes."""
+    def of(error: BaseException, *, causes: int = 10) -> FailureDetails:
+        """Describe an exception with its stack and its chain of causes, up to so many."""
         cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         # A TaskFailedError carries what failed elsewhere; that is the more telling cause.
         inner = getattr(error, "details", None)
         if not isinstance(inner, FailureDetails):
-            inner = FailureDetails.of(cause) if cause is not None else None
+            inner = None
+            if cause is not None and causes > 0:
+                inner = FailureDetails.of(cause, causes=causes - 1)
         return FailureDetails(
             error_type=type(error).__name__,
-            message=str(error),
-            stack_trace="".join(traceback.format_exception(error, chain=False)),
+            message=_text_of(error),
+            stack_trace=_storable("".join(traceback.format_exception(error, chain=False))),
             cause=inner,
             non_retryable=isinstance(error, NonRetryableError),
         )
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return _storable(str(error))
+    except Exception as fault:  # noqa: BLE001 - an error that cannot be told is still an error
+        return f"(its message cannot be shown: {type(fault).__name__})"
+
+
+def _storable(text: str) -> str:
+    # File names that are not UTF-8 reach messages as lone surrogates, which JSON cannot hold.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class ReusePolicy(StrEnum):

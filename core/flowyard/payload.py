@@ -57,21 +57,18 @@ class PayloadType:
 
     def encode(self, value: object, what: str) -> str:
         """Check a value against the type and return its JSON text, or raise `PayloadError`."""
+        text = encode(value, what)
         if self._adapter is not None:
-            try:
-                value = self._adapter.validate_python(value)
-            except ValidationError as error:
-                raise PayloadError(f"{what} does not fit: {_explain(error)}") from error
-        return encode(value, what)
+            # The JSON must fit, not the Python type: a dataclass may stand for a dict.
+            self.decode(text, what)
+        return text
 
     def decode(self, text: str | None, what: str) -> Any:
-        """Return the value of JSON text, or raise `PayloadError`. Absent or empty text is None."""
-        if not text:
-            return None
+        """Return the value of JSON text, or raise `PayloadError`. Absent or empty text is null."""
         try:
             if self._adapter is None:
-                return from_json(text, allow_inf_nan=False)
-            return self._adapter.validate_json(text)
+                return from_json(text, allow_inf_nan=False) if text else None
+            return self._adapter.validate_json(text or "null")
         except ValidationError as error:
             raise PayloadError(f"{what} does not fit: {_explain(error)}") from error
         except ValueError as error:

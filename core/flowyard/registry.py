@@ -25,6 +25,22 @@ class Definition:
     output: PayloadType
     is_async: bool
     version: str | None = None
+    has_default: bool = False
+    """Whether the input may be left out."""
+
+    def arguments(self, context: object, text: str | None, what: str) -> tuple[object, ...]:
+        """Return what to call the function with, or raise `PayloadError`."""
+        if not self.takes_input or (not text and self.has_default):
+            return (context,)
+        return context, self.input.decode(text, what)
+
+    def encode_input(self, value: object, what: str) -> str | None:
+        """Return the JSON text of an input, None where none is given and none is needed."""
+        if value is not None:
+            return self.input.encode(value, what)
+        if self.takes_input and not self.has_default:
+            self.input.encode(None, what)
+        return None
 
 
 class Registry:
@@ -108,14 +124,27 @@ def define(
     `namespace` holds the names visible where it was defined, to resolve annotations of classes
     that are local there.
     """
-    name = name or function.__name__
+    name = name or getattr(function, "__name__", None)
+    if name is None:
+        raise RegistrationError(f"{function!r} has no name of its own: register it with name=…")
+    if inspect.isasyncgenfunction(function):
+        raise RegistrationError(
+            f"'{name}' cannot be registered: it is an async generator. "
+            "Use `await` in an `async def`, or `yield` in a plain `def`, not both."
+        )
+    given = inspect.signature(function).parameters.values()
     parameters = [
         parameter
-        for parameter in inspect.signature(function).parameters.values()
+        for parameter in given
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
     ]
-    required = [parameter for parameter in parameters if parameter.default is parameter.empty]
-    if not parameters or len(required) > 2:
+    required = [
+        parameter
+        for parameter in given
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if not parameters or len(required) > 2 or not set(required) <= set(parameters[:2]):
         raise RegistrationError(
             f"'{name}' cannot be registered: a workflow or an activity takes the context and at "
             f"most one input, but its signature is {inspect.signature(function)}"
@@ -140,6 +169,7 @@ def define(
         output=UNTYPED if is_generator else payload_type("return"),
         is_async=inspect.iscoroutinefunction(function),
         version=version,
+        has_default=takes_input and parameters[1].default is not inspect.Parameter.empty,
     )
 
 
@@ -147,11 +177,16 @@ def _resolve(
     annotation: object, function: Function, namespace: Mapping[str, Any], name: str
 ) -> object:
     if isinstance(annotation, str):
-        scope = {**getattr(function, "__globals__", {}), **namespace}
+        # A decorator may come from another module: the names are those of the function inside.
+        inner = inspect.unwrap(function)
+        own = getattr(inner, "__globals__", {})
+        is_local = "<locals>" in getattr(inner, "__qualname__", "")
+        # Who registers a function of another module may have other things by the same names.
+        scope = {**own, **namespace} if is_local else {**namespace, **own}
         try:
             # Only this one annotation: the context's may be imported for type checkers alone.
             annotation = eval(annotation, scope)  # noqa: S307 - the program's own source text
-        except NameError as error:
+        except Exception as error:
             raise RegistrationError(
                 f"'{name}' cannot be registered: its annotation {annotation!r} cannot be resolved "
                 f"({error}). Import it at run time, not only under TYPE_CHECKING."

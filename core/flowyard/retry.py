@@ -38,10 +38,12 @@ class RetryPolicy:
             if interval is not None and interval < timedelta(0):
                 raise InvalidRequest(f"{name} must not be negative")
 
-    def next_delay(self, failed_attempts: int, failure: FailureDetails) -> timedelta | None:
+    def next_delay(
+        self, failed_attempts: int, elapsed: timedelta, failure: FailureDetails
+    ) -> timedelta | None:
         """Return how long to wait before the next attempt, None if there is none.
 
-        Elapsed time is the sum of the delays, not the clock, so that replay decides the same.
+        `elapsed` is the time since the first attempt began, by the history's clock.
         """
         if failure.non_retryable or failed_attempts >= self.max_number_of_attempts:
             return None
@@ -53,10 +55,10 @@ class RetryPolicy:
         longest = _LONGEST_INTERVAL
         if self.max_retry_interval is not None:
             longest = min(longest, self.max_retry_interval.total_seconds())
-        delay = elapsed = min(delay, longest)
+        delay = min(delay, longest)
         for _ in range(failed_attempts - 1):
             delay = min(delay * (self.backoff_coefficient or 1.0), longest)
-            elapsed += delay
-        if self.retry_timeout is not None and elapsed >= self.retry_timeout.total_seconds():
+        interval = timedelta(seconds=delay)
+        if self.retry_timeout is not None and elapsed + interval >= self.retry_timeout:
             return None
-        return timedelta(seconds=delay)
+        return interval

@@ -41,6 +41,7 @@ class _Call(Task[Any]):
     __slots__ = (
         "attempts",
         "child_id",
+        "first_at",
         "first_id",
         "input",
         "is_child",
@@ -66,6 +67,7 @@ class _Call(Task[Any]):
         self.retry = retry
         self.attempts = 0
         self.first_id = 0
+        self.first_at = schedule.now
         self.is_child = False
         self.child_id: str | None = None
 
@@ -91,7 +93,9 @@ class _Call(Task[Any]):
                 self.fail(error)
             return
         failure = event.failure
-        delay = self.retry.next_delay(self.attempts, failure) if self.retry is not None else None
+        elapsed = timedelta(microseconds=self.schedule.now - self.first_at)
+        retry = self.retry
+        delay = retry.next_delay(self.attempts, elapsed, failure) if retry is not None else None
         if delay is None:
             self.fail(self._failed(failure))
             return
@@ -132,13 +136,33 @@ class _Timer(Task[None]):
 
 
 class _EventWait(Task[Any]):
-    __slots__ = ("name", "schedule", "type")
+    """A wait that code has begun and left (it lost a race) takes an event only when asked again.
+
+    Until then the event is kept, for whichever wait comes first.
+    """
+
+    __slots__ = ("name", "schedule", "timed_out_at", "type", "was_awaited")
 
     def __init__(self, schedule: Schedule, name: str, payload_type: PayloadType) -> None:
         super().__init__()
         self.schedule = schedule
         self.name = name
         self.type = payload_type
+        self.was_awaited = False
+        self.timed_out_at: int | None = None
+        """How many events had been kept when its timeout fired, which code has yet to learn."""
+
+    @property
+    def is_complete(self) -> bool:
+        """True once the event is there or the time is over; asking takes an event that was kept."""
+        if not self._is_settled and self.was_awaited:
+            self.schedule.hand_over(self)
+        return self._is_settled
+
+    def claim(self) -> None:
+        """Take an event that was kept while nobody waited here."""
+        self.was_awaited = True
+        self.schedule.hand_over(self)
 
     def deliver(self, event: EventRaised) -> None:
         try:
@@ -147,9 +171,8 @@ class _EventWait(Task[Any]):
             self.fail(error)
 
     def settle(self, _timeout: object) -> None:
-        if not self.is_complete:
-            self.schedule.waiting[self.name.casefold()].remove(self)
-            self.fail(TimeoutError(f"event '{self.name}' did not arrive in time"))
+        if not self._is_settled:
+            self.schedule.time_out(self)
 
 
 class Schedule:
@@ -258,16 +281,39 @@ class Schedule:
         self.actions[action_id] = EventSent(action_id, instance_id, name, input_text)
 
     def raise_event(self, event: EventRaised) -> None:
-        """Hand an event to who waits for it now, else to the oldest wait, else keep it."""
+        """Hand an event to who waits for it, or to a wait not yet awaited; else keep it."""
         key = event.name.casefold()
-        waiting = self.waiting.get(key)
-        if waiting:
-            wait = next((one for one in waiting if one.is_awaited), waiting[0])
-            waiting.remove(wait)
+        waiting = self.waiting.get(key, ())
+        wait = next((one for one in waiting if one.is_awaited), None)
+        if wait is None:
+            wait = next((one for one in waiting if not one.was_awaited), None)
+        if wait is not None:
+            self.waiting[key].remove(wait)
             wait.deliver(event)
             return
         self._raised += 1
         self._buffered.setdefault(key, deque()).append((self._raised, event))
+
+    def hand_over(self, wait: _EventWait) -> None:
+        """Settle a wait with an event that was kept, or with its timeout if that came before."""
+        key = wait.name.casefold()
+        kept = self._buffered.get(key)
+        if kept and (wait.timed_out_at is None or kept[0][0] <= wait.timed_out_at):
+            self.waiting[key].remove(wait)
+            wait.deliver(kept.popleft()[1])
+        elif wait.timed_out_at is not None:
+            self._time_is_over(wait)
+
+    def time_out(self, wait: _EventWait) -> None:
+        """Fail a wait, unless an event that came in time is kept for whoever asks first."""
+        if self._buffered.get(wait.name.casefold()):
+            wait.timed_out_at = self._raised
+        else:
+            self._time_is_over(wait)
+
+    def _time_is_over(self, wait: _EventWait) -> None:
+        self.waiting[wait.name.casefold()].remove(wait)
+        wait.fail(TimeoutError(f"event '{wait.name}' did not arrive in time"))
 
     def continue_as_new(self, input_text: str | None, *, save_events: bool) -> None:
         if self.refusal is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import Coroutine, Generator, Iterable, Sequence
 from contextvars import ContextVar
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from flowyard.errors import WorkflowCodeError
 
@@ -16,16 +16,32 @@ FAILURES = (Exception, CancelledError, SystemExit)
 """What user code may raise and thereby fail; it must not end the process that runs it."""
 
 
+class Waiter(Protocol):
+    """Who waits for tasks: running code, or a combination of tasks."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while running code wants the result, directly or through combinations."""
+
+    def settled(self, task: Task[Any]) -> None:
+        """Take note that a task has settled."""
+
+
 class Task(Generic[T]):
     """A result that the history will bring. Attribute names are Dapr's."""
 
-    __slots__ = ("_callbacks", "_error", "_value", "is_complete")
+    __slots__ = ("_error", "_is_settled", "_value", "_waiters")
 
     def __init__(self) -> None:
-        self.is_complete = False
+        self._is_settled = False
         self._value: T | None = None
         self._error: BaseException | None = None
-        self._callbacks: list[Callable[[Task[Any]], None]] = []
+        self._waiters: list[Waiter] = []
+
+    @property
+    def is_complete(self) -> bool:
+        """True once the task has a result or an error."""
+        return self._is_settled
 
     @property
     def is_failed(self) -> bool:
@@ -34,12 +50,12 @@ class Task(Generic[T]):
 
     @property
     def is_awaited(self) -> bool:
-        """True while somebody waits for the task."""
-        return bool(self._callbacks)
+        """True while running code waits for the task, directly or in a combination."""
+        return any(waiter.is_waiting for waiter in self._waiters)
 
     def get_result(self) -> T:
         """Return the result, raise the task's error, or raise if it has not completed."""
-        if not self.is_complete:
+        if not self.is_complete:  # the property: asking may complete it
             raise WorkflowCodeError("the task has not completed: await (or yield) it first")
         if self._error is not None:
             raise self._error
@@ -52,50 +68,77 @@ class Task(Generic[T]):
         return self._error
 
     def __await__(self) -> Generator[Task[T], None, T]:
-        if not self.is_complete:
+        if not self._is_settled:
             yield self
         return self.get_result()
 
     def complete(self, value: T) -> None:
         """Settle the task with a result; only the first settlement counts."""
-        if not self.is_complete:
+        if not self._is_settled:
             self._value = value
             self._settle()
 
     def fail(self, error: BaseException) -> None:
         """Settle the task with an error; only the first settlement counts."""
-        if not self.is_complete:
+        if not self._is_settled:
             self._error = error
             self._settle()
 
-    def on_settled(self, callback: Callable[[Task[Any]], None]) -> None:
-        """Call back when the task settles; it must not have yet."""
-        self._callbacks.append(callback)
+    def claim(self) -> None:
+        """Take note that running code begins to wait for the task."""
 
-    def ignore(self, callback: Callable[[Task[Any]], None]) -> None:
-        """Take a callback back."""
-        if callback in self._callbacks:
-            self._callbacks.remove(callback)
+    def add_waiter(self, waiter: Waiter) -> None:
+        """Tell a waiter when the task settles; it must not have yet."""
+        self._waiters.append(waiter)
+
+    def remove_waiter(self, waiter: Waiter) -> None:
+        """Do not tell a waiter any more."""
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
 
     def _settle(self) -> None:
-        self.is_complete = True
-        callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback(self)
+        self._is_settled = True
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.settled(self)
+
+
+class Strands:
+    """The running coroutines and generators of one execution."""
+
+    __slots__ = ("live", "ready")
+
+    def __init__(self) -> None:
+        self.live: dict[Strand, None] = {}
+        self.ready: deque[Strand] = deque()
+
+    def run(self) -> None:
+        """Run until everything waits for something."""
+        ready = self.ready
+        while ready:
+            ready.popleft().step()
+
+    def close(self) -> None:
+        """Abandon them all, the oldest first."""
+        for strand in list(self.live):
+            strand.close()
 
 
 class Strand(Task[Any]):
     """A running coroutine or generator of workflow code; settles with what it returns."""
 
-    __slots__ = ("_awaited", "_code", "_is_generator", "_ready")
+    __slots__ = ("_awaited", "_code", "_is_generator", "_strands")
 
-    def __init__(self, code: Any, ready: deque[Strand]) -> None:
+    is_waiting = True
+
+    def __init__(self, code: Any, strands: Strands) -> None:
         super().__init__()
         self._code = code
         self._is_generator = not hasattr(code, "cr_await")
         self._awaited: Task[Any] | None = None
-        self._ready = ready
-        ready.append(self)
+        self._strands = strands
+        strands.live[self] = None
+        strands.ready.append(self)
 
     def step(self) -> None:
         """Run the code until it waits for a task that has not completed, or ends."""
@@ -111,25 +154,31 @@ class Strand(Task[Any]):
                 error = value = None
                 if not isinstance(awaited, Task):
                     error, awaited = _not_a_task(awaited), None
-                elif not awaited.is_complete:
+                    continue
+                if not awaited._is_settled:
+                    awaited.claim()
+                if not awaited._is_settled:
                     self._awaited = awaited
-                    awaited.on_settled(self._wake)
+                    awaited.add_waiter(self)
                     return
         except StopIteration as stop:
             self.complete(stop.value)
         except FAILURES as failure:
             self.fail(failure)
+        del self._strands.live[self]
 
     def close(self) -> None:
         """Abandon the code; what its `finally` blocks still ask of the context is refused."""
+        self._strands.live.pop(self, None)
         try:
             self._code.close()
-        except (RuntimeError, WorkflowCodeError):
-            # "coroutine ignored GeneratorExit", or a refused call: the code is gone either way.
+        except FAILURES:
+            # A refused call, "coroutine ignored GeneratorExit": the code is gone either way.
             return
 
-    def _wake(self, _task: Task[Any]) -> None:
-        self._ready.append(self)
+    def settled(self, task: Task[Any]) -> None:
+        """Go on when the execution comes to it."""
+        self._strands.ready.append(self)
 
 
 def _not_a_task(awaited: object) -> WorkflowCodeError:
@@ -140,14 +189,20 @@ def _not_a_task(awaited: object) -> WorkflowCodeError:
     )
 
 
-READY: ContextVar[deque[Strand]] = ContextVar("READY")
-"""The strands to run next, of the execution whose code is running."""
+STRANDS: ContextVar[Strands] = ContextVar("STRANDS")
+"""Those of the execution whose code is running."""
 
 Awaitable: TypeAlias = Task[T] | Coroutine[Any, Any, T] | Generator[Any, Any, T]
 
 
 def _as_tasks(tasks: Iterable[Awaitable[Any]]) -> list[Task[Any]]:
-    return [one if isinstance(one, Task) else Strand(one, READY.get()) for one in tasks]
+    return [one if isinstance(one, Task) else _as_strand(one) for one in tasks]
+
+
+def _as_strand(code: object) -> Strand:
+    if not isinstance(code, (Coroutine, Generator)):
+        raise _not_a_task(code)
+    return Strand(code, STRANDS.get())
 
 
 class WhenAllTask(Task[list[T]]):
@@ -163,18 +218,30 @@ class WhenAllTask(Task[list[T]]):
         for task in dict.fromkeys(self._tasks):
             if not task.is_complete:
                 self._pending += 1
-                task.on_settled(self._on_child)
+                task.add_waiter(self)
             elif task._error is not None:
                 self._abandon(task._error)
                 return
         if self._pending == 0:
             self.complete([task.get_result() for task in self._tasks])
 
+    @property
+    def is_waiting(self) -> bool:
+        """True while somebody waits for it."""
+        return self.is_awaited
+
     def get_tasks(self) -> list[Task[T]]:
         """Return the tasks it is made of."""
         return self._tasks
 
-    def _on_child(self, task: Task[Any]) -> None:
+    def claim(self) -> None:
+        """Claim every task that is open."""
+        for task in self._tasks:
+            if not task._is_settled and not self._is_settled:
+                task.claim()
+
+    def settled(self, task: Task[Any]) -> None:
+        """Complete with the last task, or with the first that fails."""
         self._pending -= 1
         if task._error is not None:
             self._abandon(task._error)
@@ -183,7 +250,7 @@ class WhenAllTask(Task[list[T]]):
 
     def _abandon(self, error: BaseException) -> None:
         for task in self._tasks:
-            task.ignore(self._on_child)
+            task.remove_waiter(self)
         self.fail(error)
 
 
@@ -202,16 +269,28 @@ class WhenAnyTask(Task[Task[Any]]):
                 self.complete(task)
                 return
         for task in dict.fromkeys(self._tasks):
-            task.on_settled(self._on_child)
+            task.add_waiter(self)
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while somebody waits for it."""
+        return self.is_awaited
 
     def get_tasks(self) -> list[Task[Any]]:
         """Return the tasks it is made of."""
         return self._tasks
 
-    def _on_child(self, task: Task[Any]) -> None:
+    def claim(self) -> None:
+        """Claim one task after the other until one completes: the rest keeps its events."""
+        for task in self._tasks:
+            if not self._is_settled:
+                task.claim()
+
+    def settled(self, task: Task[Any]) -> None:
+        """Complete with the first task that settles."""
         # The losers are no longer waited for: an event goes to who waits for it now.
         for other in self._tasks:
-            other.ignore(self._on_child)
+            other.remove_waiter(self)
         self.complete(task)
 
 

@@ -40,7 +40,7 @@ class Program:
     def __init__(self, name: str, *arguments: str) -> None:
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-X", "dev", "-m", f"engine.programs.{name}", *arguments],
+            [sys.executable, "-m", f"engine.programs.{name}", *arguments],
             env={**os.environ, "PYTHONPATH": _python_path(), "PYTHONWARNINGS": "error"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

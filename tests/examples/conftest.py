@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -56,11 +57,15 @@ class Program:
         self.process.kill()
         self.process.wait()
 
-    def finish(self) -> list[str]:
-        """Return its output once it has ended well."""
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+
+    def finish(self, *, code: int = 0) -> list[str]:
+        """Return its output once it has ended with that code."""
         while self._read():
             pass
-        assert self.process.wait() == 0, str(self)
+        assert self.process.wait() == code, str(self)
         return self.output
 
     def _read(self) -> str:

@@ -248,6 +248,16 @@ def test_an_order_whose_program_is_killed_goes_on_where_it_was(
     assert world.get("takings") == 150_000
 
 
+def test_an_interrupted_program_says_how_to_go_on_and_does(start_program: StartProgram) -> None:
+    first = start_program("order_processing.py", "--pace", "0.5")
+    first.read_until("  request_approval:")
+    first.interrupt()
+    assert first.finish(code=130)[-1] == "Interrupted. The same command goes on from here."
+    output = start_program("order_processing.py", "--pace", "0.1").finish()
+    assert "Resuming order-1: the stock was verified before the interruption." in output
+    assert [activity for activity, _ in world.calls()].count("verify_inventory") == 1
+
+
 def test_the_run_after_a_completed_order_starts_the_next_and_says_what_to_try(
     start_program: StartProgram,
 ) -> None:

@@ -39,12 +39,12 @@ def test_a_fan_out_killed_after_40_of_100_results_does_only_60_again(
 
 
 def test_parents_that_are_killed_find_their_children_again(start_program: StartProgram) -> None:
-    first = start_program(HERE / "program_of_families.py")
+    first = start_program(HERE / "families_program.py")
     first.read_until(*(f"family-{number}:a is COMPLETED" for number in (1, 2, 3)))
     first.kill()
     before = len(begun())
     Path("gate").touch()
-    output = start_program(HERE / "program_of_families.py").finish()
+    output = start_program(HERE / "families_program.py").finish()
     for number in (1, 2, 3):
         results = ["child of a", "child of b", "child of c"]
         assert f"family-{number} is COMPLETED: {results}" in output

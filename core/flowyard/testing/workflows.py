@@ -314,6 +314,13 @@ async def eternal(ctx: WorkflowContext, seen: list[object]) -> list[object]:
     return []
 
 
+async def keeper(ctx: WorkflowContext, seen: list[object]) -> list[object]:
+    """The same after gate `gate`, so that events are kept before the first is taken."""
+    if not seen:
+        await ctx.call_activity("gate", input="gate")
+    return await eternal(ctx, seen)
+
+
 async def renewed_parent(ctx: WorkflowContext, child_id: str | None) -> str:
     """Call a child under this ID, and end in another execution than that."""
     if child_id is not None:
@@ -399,6 +406,7 @@ _WORKFLOWS: tuple[Callable[..., Any], ...] = (
     hopeless,
     hopeless_by_name,
     impatient,
+    keeper,
     late_waiter,
     messenger,
     never_or_event,

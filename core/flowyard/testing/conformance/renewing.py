@@ -23,6 +23,16 @@ class Renewing:
             await subject.runtime.raise_event(instance_id, "item", item)
         assert (await subject.finish(instance_id)).result() == list(range(10))
 
+    async def test_events_that_were_raised_before_are_kept_in_their_order(
+        self, subject: Subject
+    ) -> None:
+        instance_id = await subject.start("keeper", [])
+        await subject.probe.reached(instance_id, "gate")
+        for item in (*range(5), "end"):
+            await subject.runtime.raise_event(instance_id, "item", item)
+        subject.probe.open_gate(instance_id, "gate")
+        assert (await subject.finish(instance_id)).result() == list(range(5))
+
     async def test_events_are_dropped_where_not_asked(self, subject: Subject) -> None:
         instance_id = await subject.start("forgetful", False)
         await subject.probe.reached(instance_id, "gate")

@@ -19,6 +19,16 @@ class Replaying:
         assert subject.probe.records(instance_id)[0] == "|".join(before)
         assert len({before[0], before[1], after}) == 3
 
+    async def test_ids_are_of_one_execution_only(self, subject: Subject) -> None:
+        found: list[str] = []
+        instance_id = subject.new_id()
+        for one in (instance_id, instance_id, subject.new_id()):
+            await subject.start("deterministic", instance_id=one)
+            await subject.runtime.raise_event(one, "go")
+            first, second, _time, third = (await subject.finish(one)).result(list[str])
+            found += [first, second, third]
+        assert len(set(found)) == 9
+
     @requires(Capability.SHARED, Capability.HOSTING)
     async def test_another_process_finds_the_same_ids_and_times(
         self, open_subject: OpenSubject

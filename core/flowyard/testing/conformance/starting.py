@@ -175,6 +175,19 @@ class Starting:
         assert (await subject.finish(instance_id)).result() == "early"
 
     @requires(Capability.START_AT)
+    async def test_an_event_of_a_start_that_was_called_off_does_not_reach_the_next_instance(
+        self, subject: Subject
+    ) -> None:
+        start_at = datetime.now(UTC) + timedelta(hours=1)
+        instance_id = await subject.start("waiter", start_at=start_at)
+        await subject.runtime.raise_event(instance_id, "go", "old")
+        await subject.runtime.terminate(instance_id)
+        await subject.finish(instance_id)
+        await subject.start("waiter", instance_id=instance_id)
+        await subject.runtime.raise_event(instance_id, "go", "new")
+        assert (await subject.finish(instance_id)).result() == "new"
+
+    @requires(Capability.START_AT)
     async def test_the_id_of_a_pending_instance_is_refused(self, subject: Subject) -> None:
         start_at = datetime.now(UTC) + timedelta(hours=1)
         instance_id = await subject.start("echo", 1, start_at=start_at)

@@ -1,0 +1,1 @@
+"""Flowyard workflows on Conductor. Not finished: nothing is registered yet."""

@@ -1,0 +1,1 @@
+"""Flowyard workflows on Temporal. Not finished: nothing is registered yet."""

@@ -1,0 +1,105 @@
+"""A stranger's plugin, installed from wheels where nothing else is, is found and conforms."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[2]
+PLUGIN = Path(__file__).parent / "flowyard-memory"
+
+# The first test also makes the environment, which takes as long as the index does.
+pytestmark = pytest.mark.timeout(900)
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Run a command that knows nothing of this checkout, and return its output."""
+    environment = {key: one for key, one in os.environ.items() if not key.startswith("PYTHON")}
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an environment `env`, in which only the two wheels were installed."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    build = ("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder)
+    run(*pip, *build, HOUSE, PLUGIN, cwd=folder)
+    venv.create(folder / "env")
+    (flowyard,) = folder.glob("flowyard-*.whl")
+    (memory,) = folder.glob("flowyard_memory-*.whl")
+    into = ("--python", folder / "env/bin/python")
+    constraints = ("-c", HOUSE / "constraints.txt")
+    run(*pip, *into, "install", *constraints, f"{flowyard}[testing]", memory, cwd=folder)
+    return folder
+
+
+def test_the_plugin_is_found_by_its_entry_point_alone(elsewhere: Path) -> None:
+    code = """if True:
+        import json
+        from flowyard import plugins
+        found = {one.name: [one.distribution, str(one.error)] for one in plugins.installed_types()}
+        print(json.dumps([plugins.__file__, found]))
+    """
+    place, found = json.loads(run(elsewhere / "env/bin/python", "-c", code, cwd=elsewhere))
+    assert Path(place).is_relative_to(elsewhere / "env")
+    assert found == {
+        "workflow.engine": ["flowyard", "None"],
+        "workflow.memory": ["flowyard-memory", "None"],
+    }
+
+
+def test_the_plugin_passes_the_conformance_suite_of_the_wheel(elsewhere: Path) -> None:
+    suite = ("-m", "pytest", "--pyargs", "flowyard.testing.suite", "-p", "no:cacheprovider", "-rs")
+    told = run(
+        elsewhere / "env/bin/python", *suite, "--component-type=workflow.memory", cwd=elsewhere
+    )
+    assert " passed" in told
+    skips = [line for line in told.splitlines() if line.startswith("SKIPPED")]
+    assert skips
+    assert all("declare" in line for line in skips)
+
+
+def test_a_component_of_the_plugin_runs_from_components_yaml(elsewhere: Path) -> None:
+    (elsewhere / "components.yaml").write_text(
+        "apiVersion: dapr.io/v1alpha1\n"
+        "kind: Component\n"
+        "metadata: {name: scratch}\n"
+        "spec:\n"
+        "  type: workflows.memory\n"
+        "  metadata: [{name: maxInstances, value: 1}]\n"
+    )
+    (elsewhere / "program.py").write_text(
+        "import asyncio\n"
+        "from flowyard import App, BackendUnavailable, Runtime, WorkflowContext\n"
+        "app = App()\n"
+        "@app.workflow\n"
+        "async def greet(ctx: WorkflowContext, name: str) -> str:\n"
+        "    return f'Hello {name}'\n"
+        "async def main() -> None:\n"
+        "    async with Runtime.open('components.yaml', app) as runtime:\n"
+        "        state = await runtime.wait(await runtime.start(greet, input='World'))\n"
+        "        print(state.result(str))\n"
+        "        try:\n"
+        "            await runtime.start(greet, input='nobody')\n"
+        "        except BackendUnavailable as error:\n"
+        "            print(error)\n"
+        "asyncio.run(main())\n"
+    )
+    told = run(elsewhere / "env/bin/python", "program.py", cwd=elsewhere)
+    assert told == "Hello World\nmaxInstances is reached: purge closed instances\n"
