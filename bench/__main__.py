@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.sample import Row, table
 
 NAMES = ("chain", "fanout", "sequence", "dormant", "finished", "startup")
+_BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
 
 
 def main() -> None:
@@ -20,7 +21,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(NAMES)}")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
     parser.add_argument("--dbos", metavar="PYTHON", help="a Python that has DBOS Transact")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the table here too")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="put the table between the marks of this file"
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(NAMES)
     if unknown:
@@ -34,7 +37,9 @@ def main() -> None:
     text += table(rows) + "\n"
     print(f"\n{text}")
     if arguments.write:
-        arguments.write.write_text(text)
+        before, _, rest = arguments.write.read_text().partition(_BEGIN)
+        after = rest.partition(_END)[2]
+        arguments.write.write_text(f"{before}{_BEGIN}\n{text}{_END}{after}")
 
 
 def _machine() -> str:

@@ -8,6 +8,8 @@ from typing import Protocol
 from flowyard.clock import Alarm, Clock
 from flowyard.history import NEVER
 
+_MOST_GONE = 100
+
 
 class OnDue(Protocol):
     """Is told which instances have timers that are due; `on_disk` if some must be read."""
@@ -22,15 +24,30 @@ class Alarms:
         self._clock = clock
         self._on_due = on_due
         self._heap: list[tuple[int, str]] = []
+        self._noted: set[tuple[int, str]] = set()
+        """What is in the heap: an instance that is read again brings its timers again."""
+        self._gone: set[str] = set()
         self._disk = NEVER
         self._alarm: Alarm | None = None
         self._alarm_at = NEVER
 
     def add(self, fire_at: int, instance_id: str) -> None:
         """Note a timer of an instance in memory."""
-        if fire_at < NEVER:
-            heapq.heappush(self._heap, (fire_at, instance_id))
+        self._gone.discard(instance_id)
+        timer = (fire_at, instance_id)
+        if fire_at < NEVER and timer not in self._noted:
+            self._noted.add(timer)
+            heapq.heappush(self._heap, timer)
             self._set(fire_at)
+
+    def forget(self, instance_id: str) -> None:
+        """The instance has left memory: its timers do so together with those of others."""
+        self._gone.add(instance_id)
+        if len(self._gone) > _MOST_GONE and 2 * len(self._gone) > len(self._heap):
+            self._heap = [timer for timer in self._heap if timer[1] not in self._gone]
+            heapq.heapify(self._heap)
+            self._noted = set(self._heap)
+            self._gone.clear()
 
     def on_disk(self, due_at: int) -> None:
         """Note that an instance which is not in memory has something due then."""
@@ -57,7 +74,9 @@ class Alarms:
         self._alarm_at = NEVER
         due: set[str] = set()
         while self._heap and self._heap[0][0] <= now:
-            due.add(heapq.heappop(self._heap)[1])
+            timer = heapq.heappop(self._heap)
+            self._noted.discard(timer)
+            due.add(timer[1])
         on_disk = self._disk <= now
         if on_disk:
             self._disk = NEVER

@@ -8,18 +8,22 @@ import time
 
 import msgspec
 
+from flowyard.errors import InstanceAlreadyExists
 from flowyard.executor import Turn, TurnResult
 from flowyard.history import (
     ChildCreated,
+    ChildFailed,
     EventRaised,
     EventSent,
     ExecutionStarted,
     ExecutionTerminated,
+    HistoryEvent,
     Parent,
+    TimerFired,
     TurnStarted,
 )
 from flowyard.models import FailureDetails, WorkflowStatus
-from flowyard_engine.instance import Batch, Instance
+from flowyard_engine.instance import Batch, Entry, Instance
 from flowyard_engine.store import Commit, Message, Record
 
 _last_run = 0
@@ -85,13 +89,15 @@ def of_turn(instance: Instance, turn: Turn, result: TurnResult, batch: Batch) ->
     if result.custom_status is not None:
         custom_status = result.custom_status or None
     if (
-        status is not record.status
+        instance.is_woken
+        or status is not record.status
         or wake_at != record.wake_at
         or custom_status != record.custom_status
     ):
         commit.updates = True
         record.status, record.wake_at = status, wake_at
         record.custom_status, record.stalled = custom_status, None
+        instance.is_woken = False
     commit.children, commit.messages = children, messages
     commit.is_new, commit.reuse = instance.is_new, instance.reuse
     instance.is_new = False
@@ -104,10 +110,34 @@ def of_stall(instance: Instance, failure: FailureDetails, batch: Batch) -> Commi
     record.status, record.wake_at = WorkflowStatus.STALLED, 0
     record.stalled = msgspec.json.encode(failure).decode()
     came = (*batch.admitted, *batch.redundant, *instance.inbox)
-    messages = [Message(record.id, one.event) for one in came if not one.message_id]
+    messages = [
+        Message(record.id, one.event)
+        for one in came
+        # A timer fires again when the instance is read again.
+        if not one.message_id and not isinstance(one.event, TimerFired)
+    ]
     commit = Commit(record, 0, 0, (), updates=True, messages=messages)
     commit.is_new, commit.reuse = instance.is_new, instance.reuse
     return commit
+
+
+def of_rest(instance: Instance) -> Commit | None:
+    """Correct when an idle instance is to be woken; None if its row says so already."""
+    record = instance.record
+    wake_at = instance.journal.next_timer()
+    if not instance.is_woken and record.wake_at == wake_at:
+        return None
+    record.wake_at, instance.is_woken = wake_at, False
+    return Commit(record, 0, 0, (), updates=True)
+
+
+def refused_child(child_id: str, started: HistoryEvent, taken: WorkflowStatus) -> Entry:
+    """Tell a parent that the ID of its child belongs to an active instance."""
+    assert isinstance(started, ExecutionStarted)  # noqa: S101
+    link = started.parent
+    assert link is not None  # noqa: S101
+    failure = FailureDetails.of(InstanceAlreadyExists(child_id, taken))
+    return Entry(ChildFailed(link.task_id, failure), execution_id=link.execution_id)
 
 
 def _new_child(instance: Instance, action: ChildCreated, now: int) -> tuple[Record, Message]:

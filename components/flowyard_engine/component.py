@@ -103,6 +103,7 @@ class EngineComponent(WorkflowComponent):
         )
         message = Message(request.instance_id, started, due_at)
         await self._store.create(record, message, request.reuse)
+        self._look_for_messages()
 
     async def get(self, instance_id: str, *, payloads: bool = True) -> WorkflowState:
         snapshot = await self._store.read(instance_id, payloads=payloads)
@@ -163,8 +164,13 @@ class EngineComponent(WorkflowComponent):
                 return bool(admitted)
         message = Message(instance_id, event)
         status = await self._store.send(message)
+        # This process may have become the owner meanwhile; of its own writes nobody tells it.
+        self._look_for_messages()
         if status.is_closed:
             return False
+        if status is WorkflowStatus.STALLED and not isinstance(event, ExecutionTerminated):
+            # Only fitting code can take it up.
+            return True
         if settles:
             await self._taken_up(message)
             if isinstance(event, ExecutionSuspended):
@@ -194,8 +200,11 @@ class EngineComponent(WorkflowComponent):
                 engine, self._engine = self._engine, None
                 await engine.stop(LeaseLost("another process has become the owner of the file"))
             await asyncio.sleep(self._settings.lease_seconds / 10)
-            if await self._store.take_lease():
-                await self._own()
+            try:
+                if await self._store.take_lease():
+                    await self._own()
+            except BackendUnavailable as error:
+                self._context.logger.warning("the file cannot be taken over yet: %s", error)
 
     async def _own(self) -> None:
         assert self._context.executor is not None  # noqa: S101

@@ -13,11 +13,10 @@ from collections.abc import Awaitable
 import msgspec
 
 from flowyard.clock import Clock
-from flowyard.errors import InstanceAlreadyExists
+from flowyard.errors import InstanceAlreadyExists, InstanceNotFound
 from flowyard.executor import Executor, Turn, TurnResult
 from flowyard.history import (
-    ChildFailed,
-    ExecutionCompleted,
+    ChildCreated,
     ExecutionStarted,
     HistoryEvent,
     Parent,
@@ -26,7 +25,7 @@ from flowyard.history import (
     to_microseconds,
 )
 from flowyard.journal import Journal, result_of
-from flowyard.models import FailureDetails, StartRequest, WorkflowState, WorkflowStatus
+from flowyard.models import StartRequest, WorkflowState, WorkflowStatus
 from flowyard_engine import commits
 from flowyard_engine.activities import Activities
 from flowyard_engine.alarms import Alarms
@@ -65,6 +64,7 @@ class Engine:
         self._roster = Roster(store, clock, executor, self._alarms, self._resume, cached_instances)
         self._turns_under_way = 0
         self._is_stopped = False
+        self._end: Exception = LeaseLost("another process owns the file")
 
     async def start(self, request: StartRequest) -> None:
         """Run the first turn and return when it is written."""
@@ -95,16 +95,10 @@ class Engine:
 
     async def deliver(self, instance_id: str, event: HistoryEvent) -> bool | None:
         """Hand an event to an instance; None if it is not active, else whether it was admitted."""
-        instance = await self._instance(instance_id)
-        if instance is None or instance.journal.is_closed:
-            return None
         ack: asyncio.Future[bool] = self._loop.create_future()
-        self._post(instance, Entry(event, ack))
-        try:
-            return await ack
-        except InstanceAlreadyExists:
-            # It was meant for the instance that a start at the same moment has not replaced.
-            return await self.deliver(instance_id, event)
+        if await self._instance(instance_id, Entry(event, ack)) is None:
+            return None
+        return await ack
 
     async def wait(self, instance_id: str) -> WorkflowState | None:
         """Return the state once the instance has closed; None if it is not there."""
@@ -138,11 +132,11 @@ class Engine:
 
     async def stop(self, error: Exception) -> None:
         """Let go of all instances, and tell everybody who waits why."""
-        self._is_stopped = True
+        self._is_stopped, self._end = True, error
         self._alarms.cancel()
-        ending = [*self._activities.cancel(), *self._errands.cancel(), *self._roster.cancel()]
+        ending = [*self._activities.cancel(), *self._errands.cancel()]
         await asyncio.gather(*ending, return_exceptions=True)
-        for instance in self._roster.clear():
+        for instance in await self._roster.close(error):
             for entry in instance.inbox:
                 entry.refuse(error)
         self._waiters.fail(error)
@@ -150,7 +144,7 @@ class Engine:
     # Turns.
 
     def _post(self, instance: Instance, entry: Entry) -> None:
-        instance.inbox.append(entry)
+        instance.put(entry)
         self._resume(instance)
 
     def _resume(self, instance: Instance) -> None:
@@ -160,7 +154,12 @@ class Engine:
         if instance.inbox:
             self._turn(instance)
         elif instance.is_idle:
-            self._roster.rest(instance)
+            if (commit := commits.of_rest(instance)) is None:
+                self._roster.rest(instance)
+                return
+            instance.busy = True
+            self._turns_under_way += 1
+            self._write(instance, commit, Batch([], []))
 
     def _turn(self, instance: Instance) -> None:
         """Compute one turn over all that is in the inbox, and have it written."""
@@ -193,12 +192,12 @@ class Engine:
         def done(outcome: Outcome) -> None:
             self._turns_under_way -= 1
             instance.busy = False
-            error = outcome.error
             if outcome.taken is not None:
-                error = InstanceAlreadyExists(instance.record.id, outcome.taken)
-            if error is not None:
-                batch.refuse(error)
-                self._drop(instance, error)
+                batch.refuse(InstanceAlreadyExists(instance.record.id, outcome.taken))
+                self._give_way(instance)
+            elif outcome.error is not None:
+                batch.refuse(outcome.error)
+                self._drop(instance, outcome.error)
             else:
                 batch.acknowledge()
                 if not self._is_stopped:
@@ -210,9 +209,6 @@ class Engine:
     def _act(self, instance: Instance, commit: Commit, outcome: Outcome) -> None:
         """Act on what a turn has decided, now that it is written."""
         record, journal = instance.record, instance.journal
-        if journal.continuation is not None:
-            self._continue_as_new(instance, commit)
-            return
         for event in commit.events:
             kind = type(event)
             if kind is TaskScheduled:
@@ -223,26 +219,21 @@ class Engine:
             if (taken := outcome.refused_children.get(child.id)) is None:
                 self._begin_child(child, message)
             else:
-                instance.inbox.append(Entry(_refused(child.id, message.event, taken)))
+                instance.put(commits.refused_child(child.id, message.event, taken))
+        if journal.continuation is not None:
+            # What begins the next execution comes before what has come meanwhile.
+            instance.journal = Journal(record.id)
+            came, instance.inbox = instance.inbox, []
+            for message in commit.messages:
+                if message.instance_id == record.id:
+                    instance.put(Entry(message.event, message_id=message.id))
+            instance.inbox += came
         for message in commit.messages:
             self._pick_up(message)
         if commit.closes:
             self._close(instance, commit.at)
         else:
             self._resume(instance)
-
-    def _continue_as_new(self, instance: Instance, commit: Commit) -> None:
-        record = instance.record
-        instance.journal = Journal(record.id)
-        came, instance.inbox = instance.inbox, []
-        for message in commit.messages:
-            if message.instance_id == record.id:
-                instance.put(message)
-            else:
-                self._pick_up(message)
-        # Results belong to the execution that asked; what comes from outside is for the instance.
-        instance.inbox += [one for one in came if not hasattr(one.event, "task_id")]
-        self._resume(instance)
 
     def _close(self, instance: Instance, now: int) -> None:
         record, journal = instance.record, instance.journal
@@ -253,30 +244,22 @@ class Engine:
         if record.id in self._waiters:
             self._waiters.tell(to_state(Snapshot(record, now, started, completion)))
         if started is not None and started.parent is not None and completion is not None:
-            self._tell_parent(started.parent, completion)
+            child = ChildCreated(started.parent.task_id, record.workflow, record.id, None)
+            self._tell_parent(started.parent, result_of(child, completion))
 
-    def _tell_parent(self, link: Parent, completion: ExecutionCompleted) -> None:
+    def _tell_parent(self, link: Parent, result: HistoryEvent) -> None:
+        entry = Entry(result, execution_id=link.execution_id)
         parent = self._roster.get(link.instance_id)
-        if parent is not None:
-            self._report(parent, link, completion)
+        if parent is None:
+            self._errands.run(self._instance(link.instance_id, entry))
         else:
-            self._errands.run(self._find_parent(link, completion))
-
-    async def _find_parent(self, link: Parent, completion: ExecutionCompleted) -> None:
-        parent = await self._instance(link.instance_id)
-        if parent is not None:
-            self._report(parent, link, completion)
-
-    def _report(self, parent: Instance, link: Parent, completion: ExecutionCompleted) -> None:
-        parent.record.wake_at = 0  # as the child's commit has left it
-        started = parent.journal.started
-        child = parent.journal.children.get(link.task_id)
-        if child is not None and started is not None and started.execution_id == link.execution_id:
-            self._post(parent, Entry(result_of(child, completion)))
+            parent.is_woken = True  # by the child's commit
+            self._post(parent, entry)
 
     def _stall(self, instance: Instance, failure: FailureDetails, batch: Batch) -> None:
         """Keep what has come for the instance until fitting code runs it again."""
-        self._logger.warning("instance '%s' is STALLED: %s", instance.record.id, failure.message)
+        if instance.record.status is not WorkflowStatus.STALLED:
+            self._logger.warning("'%s' is STALLED: %s", instance.record.id, failure.message)
         commit = commits.of_stall(instance, failure, batch)
         batch.admitted += instance.inbox
         instance.inbox = []
@@ -300,12 +283,17 @@ class Engine:
         instance_id = instance.record.id
         if self._is_stopped or isinstance(error, LeaseLost):
             return
-        if isinstance(error, InstanceAlreadyExists):
-            # What has come meanwhile may have been for the instance that is there.
-            self._errands.run(self._instance(instance_id))
-            return
         self._logger.error("a turn of instance '%s' was not written: %s", instance_id, error)
         self._errands.run(self._reload(instance_id))
+
+    def _give_way(self, instance: Instance) -> None:
+        """The ID of a start is taken: what has come meanwhile is for the instance that has it."""
+        self._roster.remove(instance)
+        if self._is_stopped:
+            for entry in instance.inbox:
+                entry.refuse(self._end)
+        else:
+            self._errands.run(self._take_up(instance.record.id, *instance.inbox))
 
     # Activities, timers, children, messages.
 
@@ -317,11 +305,12 @@ class Engine:
     async def _activity_ended(
         self, instance_id: str, execution_id: str, event: HistoryEvent
     ) -> None:
-        instance = self._roster.get(instance_id) or await self._instance(instance_id)
-        if instance is not None:
-            started = instance.journal.started
-            if started is not None and started.execution_id == execution_id:
-                self._post(instance, Entry(event))
+        try:
+            await self._instance(instance_id, Entry(event, execution_id=execution_id))
+        except Exception:
+            if not self._is_stopped:
+                self._logger.exception("a result for instance '%s' was not taken up", instance_id)
+                self._errands.run(self._reload(instance_id))
         self._errands.notice()
 
     def _fire(self, due: set[str], *, on_disk: bool) -> None:
@@ -335,38 +324,54 @@ class Engine:
             self._errands.run(self._load_due())
 
     def _begin_child(self, child: Record, message: Message) -> None:
-        if self._roster.knows(child.id):
-            self._pick_up(message)
-            return
-        instance = Instance(child, Journal(child.id))
-        self._roster.add(instance)
-        instance.put(message)
-        self._resume(instance)
+        if not self._roster.knows(child.id):
+            self._roster.add(Instance(child, Journal(child.id)))
+        self._pick_up(message)
 
     def _pick_up(self, message: Message) -> None:
-        """Hand a message that was just stored to its instance."""
-        instance = self._roster.get(message.instance_id)
-        if instance is None:
-            self._errands.run(self._find_receiver(message))
-        elif message.id and instance.put(message):
-            self._resume(instance)
-
-    async def _find_receiver(self, message: Message) -> None:
-        instance = await self._instance(message.instance_id)
-        if instance is not None and message.id and instance.put(message):
-            self._resume(instance)
+        """Hand a message to its instance, if it was stored."""
+        if message.id:
+            entry = Entry(message.event, message_id=message.id)
+            if (instance := self._roster.get(message.instance_id)) is not None:
+                self._post(instance, entry)
+            else:
+                self._errands.run(self._instance(message.instance_id, entry))
 
     # Instances that are not in memory.
 
-    async def _instance(self, instance_id: str) -> Instance | None:
-        """Return an active instance, read if need be; None if it is closed or unknown."""
+    async def _instance(self, instance_id: str, *arriving: Entry) -> Instance | None:
+        """Find an active instance and hand over what arrives; None if it is closed or unknown."""
         if self._is_stopped:
-            raise LeaseLost("the component is closing, or another process owns the file")
-        return self._roster.get(instance_id) or await self._roster.read(instance_id, self._dispatch)
+            raise self._end
+        instance = self._roster.get(instance_id)
+        if instance is not None:
+            for entry in arriving:
+                self._post(instance, entry)
+            return instance
+        return await self._roster.read(instance_id, self._dispatch, *arriving)
+
+    async def _take_up(self, instance_id: str, *entries: Entry) -> None:
+        """Go on with an instance, or tell everybody who waits for it that it is not active."""
+        if await self._instance(instance_id, *entries) is not None:
+            return
+        for entry in entries:
+            entry.acknowledge(False)
+        if instance_id in self._waiters:
+            snapshot = await self._store.read(instance_id, payloads=True)
+            if snapshot is None:
+                self._waiters.fail(InstanceNotFound(instance_id), instance_id)
+            elif snapshot.record.status.is_closed:
+                self._waiters.tell(to_state(snapshot))
 
     async def _load_all(self, instance_ids: list[str]) -> None:
         for instance_id in instance_ids:
-            await self._instance(instance_id)
+            try:
+                await self._instance(instance_id)
+            except LeaseLost:
+                raise
+            except Exception:
+                # One that cannot be read does not stop the others.
+                self._logger.exception("instance '%s' cannot be read", instance_id)
 
     async def _load_due(self) -> None:
         """Take up timers and messages of instances, in memory or not."""
@@ -375,21 +380,19 @@ class Engine:
             self._alarms.on_disk(next_due)
         for instance_id in due:
             instance = self._roster.get(instance_id)
-            if instance is None:
-                await self._instance(instance_id)
-                continue
-            messages = await self._store.messages(instance_id)
-            if self._roster.get(instance_id) is instance:
+            messages = await self._store.messages(instance_id) if instance is not None else []
+            if instance is not None and self._roster.get(instance_id) is instance:
                 self._roster.put_due(instance, messages)
                 self._resume(instance)
+            else:
+                await self._load_all([instance_id])
 
     async def _reload(self, instance_id: str) -> None:
-        await asyncio.sleep(_RELOAD_SECONDS)
-        await self._instance(instance_id)
-
-
-def _refused(child_id: str, started: HistoryEvent, taken: WorkflowStatus) -> ChildFailed:
-    assert isinstance(started, ExecutionStarted)  # noqa: S101
-    assert started.parent is not None  # noqa: S101
-    error = InstanceAlreadyExists(child_id, taken)
-    return ChildFailed(started.parent.task_id, FailureDetails.of(error))
+        while True:
+            await asyncio.sleep(_RELOAD_SECONDS)
+            try:
+                return await self._take_up(instance_id)
+            except LeaseLost:
+                raise
+            except Exception:
+                self._logger.exception("instance '%s' cannot be read", instance_id)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from flowyard.history import HistoryEvent
 from flowyard.journal import Journal
 from flowyard.models import ReusePolicy
-from flowyard_engine.store import Message, Record
+from flowyard_engine.store import Record
 
 _MOST_MESSAGES = 10_000
 
@@ -20,6 +20,8 @@ class Entry(NamedTuple):
     event: HistoryEvent
     ack: asyncio.Future[bool] | None = None
     message_id: int = 0
+    execution_id: str | None = None
+    """The execution that asked for it; None if it is for whichever runs."""
 
     def acknowledge(self, admitted: bool) -> None:
         """Tell who waits that the event is settled."""
@@ -61,7 +63,17 @@ class Batch:
 class Instance:
     """One active instance. While a turn of it is computed or written, events wait in its inbox."""
 
-    __slots__ = ("busy", "inbox", "is_new", "journal", "messages", "record", "reuse", "turns")
+    __slots__ = (
+        "busy",
+        "inbox",
+        "is_new",
+        "is_woken",
+        "journal",
+        "messages",
+        "record",
+        "reuse",
+        "turns",
+    )
 
     def __init__(
         self,
@@ -82,6 +94,8 @@ class Instance:
         self.inbox: list[Entry] = []
         self.messages: set[int] = set()
         """The stored messages that it has taken up: a late look at the store shows them again."""
+        self.is_woken = False
+        """Whether another instance has changed `wake_at` in its row."""
 
     @property
     def is_idle(self) -> bool:
@@ -93,16 +107,24 @@ class Instance:
         batch = Batch([], [])
         admit = self.journal.admit
         for entry in self.inbox:
-            (batch.admitted if admit(entry.event) else batch.redundant).append(entry)
+            is_wanted = self.is_for(entry) and admit(entry.event)
+            (batch.admitted if is_wanted else batch.redundant).append(entry)
         self.inbox = []
         return batch
 
-    def put(self, message: Message) -> bool:
-        """Take up a stored message; False if it was taken up before."""
-        if message.id in self.messages:
-            return False
-        self.messages.add(message.id)
-        if len(self.messages) > _MOST_MESSAGES:
-            self.messages = set(sorted(self.messages)[_MOST_MESSAGES // 2 :])
-        self.inbox.append(Entry(message.event, None, message.id))
-        return True
+    def is_for(self, entry: Entry) -> bool:
+        """Whether the execution that runs now is the one that asked for it."""
+        started = self.journal.started
+        return entry.execution_id is None or (
+            started is not None and entry.execution_id == started.execution_id
+        )
+
+    def put(self, entry: Entry) -> None:
+        """Take up an event, unless it is a stored message that was taken up before."""
+        if entry.message_id:
+            if entry.message_id in self.messages:
+                return
+            self.messages.add(entry.message_id)
+            if len(self.messages) > _MOST_MESSAGES:
+                self.messages = set(sorted(self.messages)[_MOST_MESSAGES // 2 :])
+        self.inbox.append(entry)

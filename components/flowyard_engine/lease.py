@@ -33,8 +33,10 @@ class Lease:
         self._seconds = seconds
 
     def take(self, connection: sqlite3.Connection) -> bool:
-        """Become the owner if the last one has let its lease run out. Runs in a transaction."""
+        """Become (or stay) the owner unless another process holds it. Runs in a transaction."""
         fence, expires_at, owner = connection.execute(Q["fence"]).fetchone()
+        if fence == self.fence:
+            return True
         if expires_at > _real_time() and not _has_died(owner):
             return False
         connection.execute(Q["take_lease"], (self._expiry(), f"{_MACHINE}/{os.getpid()}"))

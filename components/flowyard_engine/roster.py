@@ -9,10 +9,10 @@ from collections.abc import Callable
 from flowyard.clock import Clock
 from flowyard.executor import Executor
 from flowyard.history import (
+    ChildCompleted,
     ChildCreated,
     ChildFailed,
     ExecutionTerminated,
-    HistoryEvent,
     TaskCompleted,
     TaskFailed,
     TaskScheduled,
@@ -23,6 +23,7 @@ from flowyard_engine.alarms import Alarms
 from flowyard_engine.instance import Entry, Instance
 from flowyard_engine.store import Loaded, Message, Snapshot, Store
 
+_RESULTS = (TaskCompleted, TaskFailed, ChildCompleted, ChildFailed)
 Dispatch = Callable[[Instance, TaskScheduled], None]
 
 
@@ -47,6 +48,8 @@ class Roster:
         self._live: dict[str, Instance] = {}
         self._idle: OrderedDict[str, None] = OrderedDict()
         self._reading: dict[str, asyncio.Task[Instance | None]] = {}
+        self._arriving: dict[str, list[Entry]] = {}
+        self._end: Exception | None = None
         self.get = self._live.get
 
     def __len__(self) -> int:
@@ -73,19 +76,14 @@ class Roster:
             self._idle.pop(instance_id, None)
             self._executor.forget(instance_id)
 
-    def clear(self) -> list[Instance]:
-        """Forget all instances and return them."""
+    async def close(self, error: Exception) -> list[Instance]:
+        """Forget all instances and return them; who waits for one to be read is told the error."""
+        self._end = error
+        await asyncio.gather(*self._reading.values(), return_exceptions=True)
         instances = list(self._live.values())
         for instance in instances:
             self.remove(instance)
         return instances
-
-    def cancel(self) -> list[asyncio.Task[Instance | None]]:
-        """Stop reading."""
-        reading = list(self._reading.values())
-        for task in reading:
-            task.cancel()
-        return reading
 
     def rouse(self, instance: Instance) -> None:
         """The instance is not idle any more."""
@@ -95,11 +93,14 @@ class Roster:
     def rest(self, instance: Instance) -> None:
         """The instance has become idle."""
         idle = self._idle
+        if self._live.get(instance.record.id) is not instance:
+            return
         idle[instance.record.id] = None
         while len(idle) > self._cached_instances:
             instance_id, _ = idle.popitem(last=False)
             resting = self._live[instance_id]
             self.remove(resting)
+            self._alarms.forget(instance_id)
             if resting.record.wake_at:
                 self._alarms.on_disk(resting.record.wake_at)
 
@@ -110,57 +111,79 @@ class Roster:
         ends = any(isinstance(one.event, ExecutionTerminated) for one in messages)
         for message in messages:
             if message.due_at <= now or ends:
-                instance.put(message)
+                instance.put(Entry(message.event, message_id=message.id))
 
-    async def read(self, instance_id: str, dispatch: Dispatch) -> Instance | None:
-        """Bring an active instance into memory and go on with it."""
+    async def read(self, instance_id: str, dispatch: Dispatch, *arriving: Entry) -> Instance | None:
+        """Bring an active instance into memory and go on with it; None if there is none.
+
+        What arrives is taken up before the instance can leave memory again.
+        """
+        self._arriving.setdefault(instance_id, []).extend(arriving)
         reading = self._reading.get(instance_id)
         if reading is None:
             reading = asyncio.get_running_loop().create_task(self._read(instance_id, dispatch))
             self._reading[instance_id] = reading
-            reading.add_done_callback(lambda _: self._reading.pop(instance_id, None))
         return await asyncio.shield(reading)
 
     async def _read(self, instance_id: str, dispatch: Dispatch) -> Instance | None:
-        loaded = await self._store.load(instance_id)
-        if loaded is None or loaded.record.status.is_closed:
+        ends: list[ChildCompleted | ChildFailed] = []
+        try:
+            loaded = await self._store.load(instance_id)
+            if loaded is not None and loaded.record.status.is_closed:
+                loaded = None
+            journal = Journal(instance_id, loaded.history if loaded is not None else ())
+            for child in journal.children.values():
+                snapshot = await self._store.read(child.instance_id, payloads=True)
+                if (end := _end_of(child, snapshot, journal)) is not None:
+                    ends.append(end)
+        finally:
+            # From here on nothing waits: who comes later finds the instance, or reads it again.
+            del self._reading[instance_id]
+            arrived = self._arriving.pop(instance_id)
+        if self._end is not None:
+            raise self._end
+        instance = self._live.get(instance_id)
+        if instance is not None:
+            for entry in arrived:
+                instance.put(entry)
+        elif loaded is None:
             return None
-        journal = Journal(instance_id, loaded.history)
-        ends = []
-        for child in journal.children.values():
-            snapshot = await self._store.read(child.instance_id, payloads=True)
-            if (end := _end_of(child, snapshot, journal)) is not None:
-                ends.append(end)
-        if (live := self._live.get(instance_id)) is not None:
-            return live
-        instance = Instance(loaded.record, journal, loaded.turns)
-        self.add(instance)
-        self._go_on(instance, loaded, ends, dispatch)
+        else:
+            instance = Instance(loaded.record, journal, loaded.turns)
+            self.add(instance)
+            self._take_up(instance, loaded, arrived, ends, dispatch)
+        self._resume(instance)
         return instance
 
-    def _go_on(
-        self, instance: Instance, loaded: Loaded, ends: list[HistoryEvent], dispatch: Dispatch
+    def _take_up(
+        self,
+        instance: Instance,
+        loaded: Loaded,
+        arrived: list[Entry],
+        ends: list[ChildCompleted | ChildFailed],
+        dispatch: Dispatch,
     ) -> None:
         journal = instance.journal
         self.put_due(instance, loaded.messages)
+        for entry in arrived:
+            instance.put(entry)
         answered = {
             entry.event.task_id
             for entry in instance.inbox
-            if isinstance(entry.event, (TaskCompleted, TaskFailed))
+            if isinstance(entry.event, _RESULTS) and instance.is_for(entry)
         }
         for scheduled in journal.tasks.values():
             if scheduled.id not in answered:
                 dispatch(instance, scheduled)
-        instance.inbox += [Entry(end) for end in ends]
+        instance.inbox += [Entry(end) for end in ends if end.task_id not in answered]
         for timer in journal.timers.values():
             self._alarms.add(timer.fire_at, instance.record.id)
         instance.inbox += [Entry(fired) for fired in journal.due_timers(self._clock.now())]
-        self._resume(instance)
 
 
 def _end_of(
     child: ChildCreated, snapshot: Snapshot | None, journal: Journal
-) -> HistoryEvent | None:
+) -> ChildCompleted | ChildFailed | None:
     """Return how an open child has ended; None while it is active."""
     if snapshot is None:
         message = f"child instance '{child.instance_id}' was purged before its result was taken up"

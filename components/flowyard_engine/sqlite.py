@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +48,7 @@ class SqliteStore:
         self._lease = lease
         self._reader = reader
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="flowyard-reader")
+        self._is_closed = False
 
     @staticmethod
     @asynccontextmanager
@@ -55,15 +56,17 @@ class SqliteStore:
         """Open the file, made if need be; raises `BackendUnavailable` if it cannot be used."""
         await asyncio.to_thread(_prepare, settings)
         lease = Lease(settings.lease_seconds)
-        writer = Writer(lambda: _connect(settings), lease)
-        reader = _connect(settings)
+        writer = Writer(_connect_patiently(settings), lease)
+        reader = _connect_patiently(settings)
         store = SqliteStore(writer, lease, reader)
         writer.start()
         try:
             yield store
         finally:
-            await writer.run(lease.release)
+            with suppress(BackendUnavailable):  # then the next owner waits for the lease to end
+                await writer.run(lease.release)
             await writer.stop()
+            store._is_closed = True
             store._reading.shutdown()
             reader.close()
 
@@ -155,6 +158,8 @@ class SqliteStore:
             finally:
                 self._reader.execute("COMMIT")
 
+        if self._is_closed:
+            raise BackendUnavailable("the component was closed")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._reading, read)
         except sqlite3.Error as error:

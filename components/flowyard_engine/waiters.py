@@ -36,10 +36,9 @@ class Waiters:
             if not waiter.done():
                 waiter.set_result(state)
 
-    def fail(self, error: Exception) -> None:
-        """Nobody will be told any more."""
-        for waiting in self._waiting.values():
-            for waiter in waiting:
+    def fail(self, error: Exception, *instance_ids: str) -> None:
+        """Nobody will be told of these instances, or of any if none is named."""
+        for instance_id in instance_ids or tuple(self._waiting):
+            for waiter in self._waiting.pop(instance_id, ()):
                 if not waiter.done():
                     waiter.set_exception(error)
-        self._waiting.clear()

@@ -41,9 +41,10 @@ class _Job(NamedTuple):
 class Writer:
     """Owns the writing connection and its thread."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], lease: Lease) -> None:
-        self._connect = connect
+    def __init__(self, connection: sqlite3.Connection, lease: Lease) -> None:
+        self._connection = connection
         self._lease = lease
+        self._is_stopped = False
         self._queue: queue.SimpleQueue[_Turn | _Job | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="flowyard-writer", daemon=True)
@@ -59,6 +60,7 @@ class Writer:
 
     async def stop(self) -> None:
         """Write what is queued, then end the thread."""
+        self._is_stopped = True
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -67,12 +69,14 @@ class Writer:
 
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run a job in a transaction of its own, after what is queued before it."""
+        if self._is_stopped:
+            raise BackendUnavailable("the component was closed")
         future: asyncio.Future[T] = self._loop.create_future()
         self._queue.put(_Job(job, future))
         return await future
 
     def _run(self) -> None:
-        connection = self._connect()
+        connection = self._connection
         try:
             while True:
                 turns: list[_Turn] = []
@@ -144,8 +148,13 @@ class Writer:
                 error = LeaseLost("another process has become the owner of the file")
                 outcomes = [Outcome(error) for _ in turns]
                 self._loop.call_soon_threadsafe(self.on_lease_lost)
-        except sqlite3.Error as failure:
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the thread must go on
             _roll_back(connection)
+            if len(turns) > 1:
+                # What one turn cannot write must not fail the others.
+                for turn in turns:
+                    self._write_turns(connection, [turn])
+                return
             outcomes = [Outcome(_explain(failure)) for _ in turns]
         done = [(turn.done, outcome) for turn, outcome in zip(turns, outcomes, strict=True)]
         self._loop.call_soon_threadsafe(_call_all, done)
@@ -191,7 +200,7 @@ def _write(connection: sqlite3.Connection, commits: list[Commit], outcomes: list
             else:
                 outcome.refused_children[child.id] = taken
         for message in commit.messages:
-            if connection.execute(Q["run"], (message.instance_id,)).fetchone() is not None:
+            if connection.execute(Q["active"], (message.instance_id,)).fetchone() is not None:
                 insert_message(connection, message)
         if commit.closes and commit.record.parent_id:
             connection.execute(Q["wake_instance"], (commit.record.parent_id,))

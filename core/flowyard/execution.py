@@ -271,6 +271,11 @@ class Execution:
         schedule = self._schedule
         try:
             value = root.get_result()
+            if isinstance(value, Task):
+                raise WorkflowCodeError(
+                    "the workflow returned a task instead of its result: "
+                    "await it first (in a generator, `return (yield task)`)"
+                )
             if schedule.continuation is not None:
                 self._result = schedule.continuation
             else:
@@ -310,8 +315,16 @@ class Execution:
 _DESCRIPTIONS: dict[type, Callable[[Any], str]] = {
     TaskScheduled: lambda it: f"called activity '{it.name}' (#{it.id})",
     ChildCreated: lambda it: f"called child workflow '{it.name}' (#{it.id})",
-    TimerCreated: lambda it: f"created a timer (#{it.id})",
+    TimerCreated: lambda it: f"{_TIMERS[it.origin].format(it.name)} (#{it.id})",
     EventSent: lambda it: f"sent event '{it.name}' to '{it.instance_id}' (#{it.id})",
+}
+
+
+_TIMERS = {
+    "timer": "created a timer",
+    "event": "waited for event '{}' with a timeout",
+    "activity-retry": "was to retry activity '{}'",
+    "child-retry": "was to retry child workflow '{}'",
 }
 
 

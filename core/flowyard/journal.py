@@ -203,7 +203,7 @@ class Journal:
         return True
 
 
-def result_of(child: ChildCreated, completion: ExecutionCompleted) -> HistoryEvent:
+def result_of(child: ChildCreated, completion: ExecutionCompleted) -> ChildCompleted | ChildFailed:
     """Return the event that tells a parent how its child ended."""
     if completion.status is WorkflowStatus.COMPLETED:
         return ChildCompleted(child.id, completion.output)

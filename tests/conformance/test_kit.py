@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flowyard import ActivityContext, App, WorkflowContext, WorkflowStatus
+from flowyard import (
+    ActivityContext,
+    App,
+    InstanceNotFound,
+    RetryPolicy,
+    TaskFailedError,
+    WorkflowContext,
+    WorkflowStatus,
+)
 from flowyard.testing import NothingScheduled, OpenWorkflowKit, VirtualClock
 
 app = App()
@@ -57,6 +65,22 @@ async def eternal(ctx: WorkflowContext, rounds: int) -> None:
     ctx.continue_as_new(rounds + 1)
 
 
+@app.workflow
+async def insistent(ctx: WorkflowContext) -> float:
+    """Retry every ten minutes for at most twenty-five; return the minutes that this took."""
+    policy = RetryPolicy(
+        first_retry_interval=timedelta(minutes=10),
+        max_number_of_attempts=9,
+        retry_timeout=timedelta(minutes=25),
+    )
+    before = ctx.current_utc_datetime
+    try:
+        await ctx.call_activity(remind, input=1, retry_policy=policy)
+    except TaskFailedError:
+        return (ctx.current_utc_datetime - before) / timedelta(minutes=1)
+    return 0
+
+
 async def fake_reminder(ctx: ActivityContext, day: int) -> str:
     return f"fake {day}"
 
@@ -84,6 +108,12 @@ async def test_activities_are_replaced_by_name_and_the_app_stays_as_it_was(
         assert state.status is WorkflowStatus.FAILED
 
 
+async def test_retries_wait_in_virtual_time(workflow_kit: OpenWorkflowKit) -> None:
+    async with workflow_kit(app) as kit:
+        instance_id = await kit.runtime.start(insistent)
+        assert (await kit.wait(instance_id)).result(float) == 20
+
+
 async def test_time_advances_as_far_as_asked_and_what_is_due_runs(
     workflow_kit: OpenWorkflowKit,
 ) -> None:
@@ -102,9 +132,27 @@ async def test_waiting_for_what_nothing_will_wake_says_so(workflow_kit: OpenWork
         instance_id = await kit.runtime.start(patient, instance_id="order-7")
         with pytest.raises(NothingScheduled, match=r"'order-7'.*nothing is scheduled") as nothing:
             await kit.wait(instance_id)
-        assert "approval" in str(nothing.value)
+        assert "It waits for event 'approval'." in str(nothing.value)
         await kit.runtime.raise_event(instance_id, "approval", "yes")
         assert (await kit.wait(instance_id)).result() == "yes"
+
+
+async def test_waiting_for_a_paused_instance_says_so(workflow_kit: OpenWorkflowKit) -> None:
+    async with workflow_kit(app) as kit:
+        instance_id = await kit.runtime.start(month)
+        await kit.runtime.pause(instance_id)
+        with pytest.raises(NothingScheduled, match=r"is SUSPENDED.*resume"):
+            await kit.wait(instance_id)
+        await kit.runtime.resume(instance_id)
+        assert (await kit.wait(instance_id)).status is WorkflowStatus.COMPLETED
+
+
+async def test_waiting_for_an_unknown_instance_is_refused(
+    workflow_kit: OpenWorkflowKit,
+) -> None:
+    async with workflow_kit(app) as kit:
+        with pytest.raises(InstanceNotFound, match="order-8"):
+            await kit.wait("order-8")
 
 
 async def test_a_workflow_without_end_does_not_hang_the_test(

@@ -42,7 +42,7 @@ async def check(runtime: Runtime, verb: str) -> None:
         assert state.status is WorkflowStatus.SUSPENDED
     elif verb == "start_at":
         assert (state.workflow, state.status) == ("waiter", WorkflowStatus.PENDING)
-    else:
+    elif verb != "raise_event":  # which is seen in the result
         assert state.status in {WorkflowStatus.PENDING, WorkflowStatus.RUNNING}
 
 

@@ -53,6 +53,11 @@ SELECT id, due_at, event FROM messages WHERE instance_id = ? ORDER BY id;
 -- Whether a message still waits.
 SELECT 1 FROM messages WHERE id = ?;
 
+-- name: active
+-- Whether there is an instance that is not closed.
+SELECT 1 FROM instances
+WHERE id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'TERMINATED');
+
 -- name: run
 -- Which execution an instance is in.
 SELECT run FROM instances WHERE id = ?;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from flowyard.errors import FlowyardError
 from flowyard.models import WorkflowState
 from flowyard.runtime import Runtime
 from flowyard.testing.clock import VirtualClock
+from flowyard.testing.waits import open_waits
 
 _LONGEST_WAIT = timedelta(days=36_500)
 
@@ -22,12 +23,12 @@ _LONGEST_WAIT = timedelta(days=36_500)
 class NothingScheduled(FlowyardError):
     """An instance waits, and neither work nor an alarm is left that could wake it."""
 
-    def __init__(self, state: WorkflowState, why: str) -> None:
-        waits = f" It waits for {state.detail}." if state.detail else ""
-        status = f" Its custom status is {state.custom_status}." if state.custom_status else ""
+    def __init__(self, state: WorkflowState, why: str, waits: Sequence[str]) -> None:
+        waits_for = f" It waits for {', '.join(waits)}." if waits else ""
+        detail = f" {state.detail}" if state.detail else ""
         super().__init__(
             f"instance '{state.instance_id}' of workflow '{state.workflow}' is {state.status}, "
-            f"and {why}.{waits}{status} Raise the event it waits for (or resume it) before "
+            f"and {why}.{detail}{waits_for} Raise the event (or resume the instance) before "
             "kit.wait()."
         )
         self.state = state
@@ -44,7 +45,7 @@ class SupportsIdle(Protocol):
 class WorkflowKit:
     """A runtime under a virtual clock. Time passes in `wait` and `advance`, and only there."""
 
-    def __init__(self, runtime: Runtime, clock: VirtualClock) -> None:
+    def __init__(self, app: App, runtime: Runtime, clock: VirtualClock) -> None:
         component = runtime.component()
         if not isinstance(component, SupportsIdle):
             raise FlowyardError(
@@ -54,6 +55,7 @@ class WorkflowKit:
         self.runtime = runtime
         self.clock = clock
         self._component: SupportsIdle = component
+        self._registry = app.registry
 
     async def wait(self, instance_id: str, *, within: timedelta = _LONGEST_WAIT) -> WorkflowState:
         """Return the state of the instance once it is closed, skipping the time until then.
@@ -70,9 +72,9 @@ class WorkflowKit:
                     break
                 upcoming = self.clock.next_alarm
                 if upcoming is None:
-                    raise NothingScheduled(state, "nothing is scheduled")
+                    raise await self._nothing("nothing is scheduled", state)
                 if upcoming > last:
-                    raise NothingScheduled(state, f"nothing is scheduled within {within}")
+                    raise await self._nothing(f"nothing is scheduled within {within}", state)
                 self.clock.advance_to(upcoming)
             return await closed
         finally:
@@ -94,6 +96,10 @@ class WorkflowKit:
             self.clock.advance_to(upcoming)
             await self.settle()
         self.clock.advance_to(target)
+
+    async def _nothing(self, why: str, state: WorkflowState) -> NothingScheduled:
+        history = await self.runtime.history(state.instance_id)
+        return NothingScheduled(state, why, open_waits(self._registry, state.instance_id, history))
 
     async def _settled_before(self, closed: asyncio.Future[WorkflowState]) -> bool:
         """Run what is due, or stop as soon as the instance is closed; say whether it is."""
@@ -120,7 +126,7 @@ async def open_kit(
     )
     staged = app.with_activities(activities) if activities else app
     async with Runtime.open([spec], staged, clock=clock) as runtime:
-        yield WorkflowKit(runtime, clock)
+        yield WorkflowKit(staged, runtime, clock)
 
 
 class OpenWorkflowKit(Protocol):

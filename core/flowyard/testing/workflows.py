@@ -263,11 +263,11 @@ async def hopeless_by_name(ctx: WorkflowContext) -> str:
 
 
 async def timed_out_retries(ctx: WorkflowContext) -> str:
-    """Retry within a total time that allows for three attempts of five."""
+    """Retry within a total time that is over before the second attempt could begin."""
     policy = RetryPolicy(
-        first_retry_interval=10 * _MILLISECOND,
+        first_retry_interval=timedelta(hours=1),
         max_number_of_attempts=5,
-        retry_timeout=25 * _MILLISECOND,
+        retry_timeout=timedelta(minutes=30),
     )
     try:
         await ctx.call_activity("flaky", input=5, retry_policy=policy)
