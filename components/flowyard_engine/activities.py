@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from flowyard.executor import ActivityTask, Executor
 from flowyard.history import HistoryEvent, TaskCompleted, TaskFailed, TaskScheduled
 
-OnResult = Callable[[str, str, HistoryEvent], Awaitable[None]]
+OnResult = Callable[[str, str, HistoryEvent], None]
 
 
 class Activities:
@@ -54,4 +54,4 @@ class Activities:
             event = TaskCompleted(task_id, result.output)
         else:
             event = TaskFailed(task_id, result.failure)
-        await self._on_result(instance_id, execution_id, event)
+        self._on_result(instance_id, execution_id, event)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import time
 
 import msgspec
@@ -22,23 +20,12 @@ from flowyard.history import (
     TimerFired,
     TurnStarted,
 )
+from flowyard.identifier import new_uuid
 from flowyard.models import FailureDetails, WorkflowStatus
 from flowyard_engine.instance import Batch, Entry, Instance
-from flowyard_engine.store import Commit, Message, Record
+from flowyard_engine.store import FIRST, Commit, Message, Record
 
 _last_run = 0
-_executions = itertools.count()
-_process = ""
-
-
-def _begin_process() -> None:
-    global _process  # one prefix per process, also after a fork
-    _process = os.urandom(12).hex()
-
-
-_begin_process()
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=_begin_process)
 
 
 def new_run() -> int:
@@ -49,8 +36,8 @@ def new_run() -> int:
 
 
 def new_execution_id() -> str:
-    """Return an ID for a new execution: this process's random part and a number."""
-    return f"{_process}{next(_executions):x}"
+    """Return an ID for a new execution."""
+    return new_uuid().hex
 
 
 def of_turn(instance: Instance, turn: Turn, result: TurnResult, batch: Batch) -> Commit:
@@ -80,7 +67,8 @@ def of_turn(instance: Instance, turn: Turn, result: TurnResult, batch: Batch) ->
     elif journal.continuation is not None:
         # The next execution begins with messages, so that it is there whatever happens.
         wake_at = 0
-        messages += [Message(record.id, one) for one in journal.successor(new_execution_id())]
+        successor = journal.successor(new_execution_id())
+        messages += [Message(record.id, event, FIRST) for event in successor]
         commit.retired_run, record.run = record.run, new_run()
         commit.events = ()
         commit.updates = True

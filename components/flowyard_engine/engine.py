@@ -25,7 +25,7 @@ from flowyard.history import (
     to_microseconds,
 )
 from flowyard.journal import Journal, result_of
-from flowyard.models import StartRequest, WorkflowState, WorkflowStatus
+from flowyard.models import FailureDetails, StartRequest, WorkflowState, WorkflowStatus
 from flowyard_engine import commits
 from flowyard_engine.activities import Activities
 from flowyard_engine.alarms import Alarms
@@ -302,16 +302,22 @@ class Engine:
         assert started is not None  # noqa: S101
         self._activities.run(instance.record.id, started.execution_id, scheduled)
 
-    async def _activity_ended(
-        self, instance_id: str, execution_id: str, event: HistoryEvent
-    ) -> None:
+    def _activity_ended(self, instance_id: str, execution_id: str, event: HistoryEvent) -> None:
+        entry = Entry(event, execution_id=execution_id)
+        if (instance := self._roster.get(instance_id)) is not None:
+            self._post(instance, entry)
+        else:
+            self._errands.run(self._record(instance_id, entry))
+        self._errands.notice()
+
+    async def _record(self, instance_id: str, entry: Entry) -> None:
+        """Take up the result of an activity whose instance is not in memory."""
         try:
-            await self._instance(instance_id, Entry(event, execution_id=execution_id))
+            await self._instance(instance_id, entry)
         except Exception:
             if not self._is_stopped:
                 self._logger.exception("a result for instance '%s' was not taken up", instance_id)
                 self._errands.run(self._reload(instance_id))
-        self._errands.notice()
 
     def _fire(self, due: set[str], *, on_disk: bool) -> None:
         now = self._clock.now()

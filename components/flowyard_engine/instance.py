@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import NamedTuple
+
+import msgspec
 
 from flowyard.history import HistoryEvent
 from flowyard.journal import Journal
@@ -14,7 +15,7 @@ from flowyard_engine.store import Record
 _MOST_MESSAGES = 10_000
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """An event for an instance; `ack` is resolved with whether it was admitted, once durable."""
 
     event: HistoryEvent

@@ -28,6 +28,9 @@ class EngineSettings(BaseModel):
     def _is_sqlite(cls, value: str) -> str:
         if not value.startswith("sqlite:///") or value == "sqlite:///":
             raise ValueError("must be sqlite:///PATH, for example sqlite:///flowyard.db")
+        if value == "sqlite:///:memory:":
+            # Each connection would have a database of its own.
+            raise ValueError("must name a file: nothing is durable in memory")
         return value
 
     @property

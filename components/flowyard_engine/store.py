@@ -34,6 +34,10 @@ class Record:
     stalled: str | None = None
 
 
+FIRST = -1
+"""The `due_at` of what begins a further execution: events that wait already come after it."""
+
+
 @dataclass(slots=True)
 class Message:
     """An event that waits for a turn. `id` is set once it is stored."""

@@ -320,7 +320,7 @@ _DESCRIPTIONS: dict[type, Callable[[Any], str]] = {
 }
 
 
-_TIMERS = {
+_TIMERS: dict[str, str] = {
     "timer": "created a timer",
     "event": "waited for event '{}' with a timeout",
     "activity-retry": "was to retry activity '{}'",

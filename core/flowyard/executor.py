@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from flowyard.history import Action, HistoryEvent
 from flowyard.models import FailureDetails
 
 
-@dataclass(slots=True)
-class Turn:
+class Turn(msgspec.Struct):
     """One deterministic step. `new` begins with TurnStarted; `past` is the committed history.
 
     `past` is the host's own growing list, lent for the call; an executor only reads it. Where
@@ -25,8 +25,7 @@ class Turn:
     runs_code: bool = True
 
 
-@dataclass(slots=True)
-class TurnResult:
+class TurnResult(msgspec.Struct):
     """What a turn decided.
 
     `custom_status` is None where this execution has set none (what the instance has stays) and
@@ -42,8 +41,7 @@ class TurnResult:
     stalled: FailureDetails | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityTask:
+class ActivityTask(msgspec.Struct, frozen=True, gc=False):
     """One attempt of an activity. `task_execution_id` is the same for all attempts of one call."""
 
     instance_id: str
@@ -53,8 +51,7 @@ class ActivityTask:
     task_execution_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityResult:
+class ActivityResult(msgspec.Struct, frozen=True, gc=False):
     """What an activity returned as JSON text, or how it failed."""
 
     output: str | None = None

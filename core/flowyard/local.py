@@ -90,7 +90,9 @@ class LocalExecutor:
             result = await definition.function(*arguments)
         else:
             call = partial(copy_context().run, _call_in_thread, definition.function, arguments)
-            result = await asyncio.get_running_loop().run_in_executor(self._pool(), call)
+            result, error = await asyncio.get_running_loop().run_in_executor(self._pool(), call)
+            if error is not None:
+                raise error
             if inspect.isawaitable(result):
                 # A decorator that is itself no coroutine function hides that the activity is one.
                 result = await result
@@ -104,12 +106,14 @@ class LocalExecutor:
         return self._threads
 
 
-def _call_in_thread(function: Function, arguments: tuple[object, ...]) -> Any:
+def _call_in_thread(
+    function: Function, arguments: tuple[object, ...]
+) -> tuple[Any, BaseException | None]:
+    # Not through the future, which swaps a TimeoutError and never ends with a StopIteration.
     try:
-        return function(*arguments)
-    except StopIteration as error:
-        # A future takes no StopIteration: the activity would never end.
-        raise RuntimeError("activity raised StopIteration") from error
+        return function(*arguments), None
+    except BaseException as error:  # noqa: BLE001 - it is raised again where it is waited for
+        return None, error
 
 
 def _is_cancelled() -> bool:

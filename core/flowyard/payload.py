@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
@@ -10,6 +11,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from flowyard.errors import PayloadError, RegistrationError
 
 _UNTYPED = (None, Any, object)
+_SCALARS = (int, str, bool)
 
 
 def encode(value: object, what: str) -> str:
@@ -37,10 +39,11 @@ def _explain(error: ValidationError) -> str:
 class PayloadType:
     """One declared type of a payload, ready to check, encode and decode."""
 
-    __slots__ = ("_adapter",)
+    __slots__ = ("_scalar", "_validate")
 
-    def __init__(self, adapter: TypeAdapter[Any] | None) -> None:
-        self._adapter = adapter
+    def __init__(self, adapter: TypeAdapter[Any] | None, scalar: type | None = None) -> None:
+        self._validate = None if adapter is None else adapter.validator.validate_json
+        self._scalar = scalar
 
     @staticmethod
     def of(annotation: Any) -> PayloadType:
@@ -48,17 +51,15 @@ class PayloadType:
         if any(annotation is one for one in _UNTYPED):
             return UNTYPED
         try:
-            return PayloadType(TypeAdapter(annotation))
-        except (PydanticSchemaGenerationError, PydanticUserError, NameError) as error:
-            raise RegistrationError(
-                f"{annotation!r} cannot be used as a payload type: {error}. "
-                "Use plain types, dataclasses or pydantic models."
-            ) from error
+            return _of(annotation)
+        except TypeError:
+            # Metadata of Annotated may be unhashable.
+            return _build(annotation)
 
     def encode(self, value: object, what: str) -> str:
         """Check a value against the type and return its JSON text, or raise `PayloadError`."""
         text = encode(value, what)
-        if self._adapter is not None:
+        if self._validate is not None and type(value) is not self._scalar:
             # The JSON must fit, not the Python type: a dataclass may stand for a dict.
             self.decode(text, what)
         return text
@@ -66,13 +67,30 @@ class PayloadType:
     def decode(self, text: str | None, what: str) -> Any:
         """Return the value of JSON text, or raise `PayloadError`. Absent or empty text is null."""
         try:
-            if self._adapter is None:
+            if self._validate is None:
                 return from_json(text, allow_inf_nan=False) if text else None
-            return self._adapter.validate_json(text or "null")
+            return self._validate(text or "null")
         except ValidationError as error:
             raise PayloadError(f"{what} does not fit: {_explain(error)}") from error
+        except PydanticUserError as error:
+            # A class that the type names in quotes is not defined, not even by now.
+            raise PayloadError(f"{what} cannot be checked: {error.message}") from error
         except ValueError as error:
             raise PayloadError(f"{what} is not JSON: {error}") from error
 
+
+def _build(annotation: Any) -> PayloadType:
+    try:
+        scalar = annotation if any(annotation is one for one in _SCALARS) else None
+        return PayloadType(TypeAdapter(annotation), scalar)
+    except (PydanticSchemaGenerationError, PydanticUserError, NameError) as error:
+        raise RegistrationError(
+            f"{annotation!r} cannot be used as a payload type: {error}. "
+            "Use plain types, dataclasses or pydantic models."
+        ) from error
+
+
+# Building one takes longer than a turn; results and events name the same types again and again.
+_of = lru_cache(maxsize=1024)(_build)
 
 UNTYPED = PayloadType(None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from flowyard.component import Capability, ComponentContext, ComponentType, Work
 from flowyard.config import Components, ComponentSpec, load_components, resolve
 from flowyard.errors import InvalidRequest, UnsupportedOperation
 from flowyard.history import HistoryEvent
+from flowyard.identifier import new_uuid
 from flowyard.local import LocalExecutor
 from flowyard.models import (
     InstancePage,
@@ -115,9 +115,7 @@ class Runtime:
             )
         request = StartRequest(
             workflow=name,
-            instance_id=str(uuid.uuid4())
-            if instance_id is None
-            else check_instance_id(instance_id),
+            instance_id=str(new_uuid()) if instance_id is None else check_instance_id(instance_id),
             input=text,
             start_at=start_at,
             reuse=reuse,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from engine.programs.steps import make_app
 
+from engine.programs.steps import make_app
 from flowyard import InstanceNotFound, Runtime, WorkflowStatus
 
 if TYPE_CHECKING:

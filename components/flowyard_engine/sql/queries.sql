@@ -46,8 +46,8 @@ DELETE FROM messages WHERE instance_id IN (SELECT value FROM json_each(?));
 DELETE FROM messages WHERE instance_id = ?;
 
 -- name: messages
--- What is waiting for an instance, oldest first.
-SELECT id, due_at, event FROM messages WHERE instance_id = ? ORDER BY id;
+-- What is waiting for an instance: what begins its execution, then the oldest first.
+SELECT id, due_at, event FROM messages WHERE instance_id = ? ORDER BY due_at >= 0, id;
 
 -- name: message
 -- Whether a message still waits.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-# Nothing of flowyard is imported at the top: pytest loads this module in every project of the
-# environment and before coverage starts, so it has to be cheap and must not pull in the package.
+# The kit is imported when it is used: pytest loads this module in every project of the environment
+# and before coverage starts, so what a project does not use must cost it nothing.
 if TYPE_CHECKING:
     from flowyard.app import App
     from flowyard.testing.kit import OpenWorkflowKit, WorkflowKit

@@ -29,7 +29,7 @@ from flowyard.history import (
 )
 from flowyard.models import WorkflowStatus
 from flowyard.testing.conformance.subject import Subject, requires
-from flowyard.testing.workflows import RETRY_DELAYS
+from flowyard.testing.workflows.calls import RETRY_DELAYS
 
 E = TypeVar("E")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flowyard.component import Capability
 from flowyard.models import WorkflowStatus
 from flowyard.testing.conformance.subject import OpenSubject, Subject, requires
-from flowyard.testing.workflows import evolving_broken, evolving_patched
+from flowyard.testing.workflows.lives import evolving_broken, evolving_patched
 
 
 class Replaying:

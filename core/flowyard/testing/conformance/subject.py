@@ -17,8 +17,8 @@ from flowyard.config import ComponentSpec
 from flowyard.models import ReusePolicy, WorkflowState, WorkflowStatus
 from flowyard.plugins import component_type
 from flowyard.runtime import Runtime
+from flowyard.testing.portable import portable_app
 from flowyard.testing.probe import PATIENCE, Probe
-from flowyard.testing.workflows import portable_app
 
 ACTIVE = frozenset({WorkflowStatus.PENDING, WorkflowStatus.RUNNING})
 

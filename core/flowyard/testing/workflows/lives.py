@@ -1,0 +1,133 @@
+"""Workflows with children, with further executions, and with code that changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowyard.context import WorkflowContext
+from flowyard.errors import TaskFailedError
+from flowyard.task import when_all, when_any
+from flowyard.testing.workflows.calls import RETRY, failure_of
+
+
+def echo(_ctx: WorkflowContext, value: object = None) -> object:
+    """Return the input."""
+    return value
+
+
+async def failing(_ctx: WorkflowContext, message: str) -> None:
+    """Fail with a ValueError of that message, caused by a KeyError."""
+    raise ValueError(message) from KeyError("the root of it")
+
+
+async def statuses(ctx: WorkflowContext) -> str:
+    """Set a custom status of text, then one of JSON, with a gate after each."""
+    ctx.set_custom_status("half way")
+    await ctx.call_activity("gate", input="first")
+    ctx.set_custom_status({"percent": 75})
+    await ctx.call_activity("gate", input="second")
+    return "done"
+
+
+async def parent(ctx: WorkflowContext, call: dict[str, Any]) -> object:
+    """Call the child workflow `child` with `input` under `id`; catch its failure."""
+    retry = RETRY if call.get("retry") else None
+    try:
+        return await ctx.call_child_workflow(
+            call["child"], input=call.get("input"), instance_id=call.get("id"), retry_policy=retry
+        )
+    except TaskFailedError as error:
+        return failure_of(error)
+
+
+async def nursery(ctx: WorkflowContext, width: int) -> list[Any]:
+    return await when_all([ctx.call_child_workflow("echo", input=one) for one in range(width)])
+
+
+async def flaky_child(ctx: WorkflowContext, failures: int) -> object:
+    """Fail as its activity does."""
+    return await ctx.call_activity("flaky", input=failures)
+
+
+async def renewed_parent(ctx: WorkflowContext, child_id: str | None) -> str:
+    """Call a child under this ID, and end in another execution than that."""
+    if child_id is not None:
+        await ctx.call_child_workflow("echo", input=1, instance_id=child_id)
+        ctx.continue_as_new(None)
+    return "done"
+
+
+async def countdown(ctx: WorkflowContext, rounds: int) -> list[object]:
+    """Continue as new until no round is left; say so in the custom status."""
+    await ctx.call_activity("record", input=rounds)
+    if rounds:
+        ctx.set_custom_status(f"{rounds} left")
+        ctx.continue_as_new(rounds - 1)
+    return ["done", rounds]
+
+
+async def eternal(ctx: WorkflowContext, seen: list[object]) -> list[object]:
+    """Collect one event `item` an execution, keeping the others, until it is `end`."""
+    item = await ctx.wait_for_external_event("item")
+    if item == "end":
+        return seen
+    ctx.continue_as_new([*seen, item], save_events=True)
+    return []
+
+
+async def keeper(ctx: WorkflowContext, seen: list[object]) -> list[object]:
+    """The same after gate `gate`, so that events are kept before the first is taken."""
+    if not seen:
+        await ctx.call_activity("gate", input="gate")
+    return await eternal(ctx, seen)
+
+
+async def forgetful(ctx: WorkflowContext, is_second: bool) -> object:
+    """Continue as new after gate `gate`, without what was raised before."""
+    if is_second:
+        await ctx.call_activity("record", input="second")
+        return await ctx.wait_for_external_event("go")
+    await ctx.call_activity("gate", input="gate")
+    ctx.continue_as_new(True, save_events=False)
+    return None
+
+
+async def abandoned_task(ctx: WorkflowContext, is_second: bool) -> object:
+    """Leave an activity behind at gate `old`, and call another one under the same task ID."""
+    if is_second:
+        return await ctx.call_activity("gate", input="new")
+    abandoned = ctx.call_activity("gate", input="old")
+    await when_any([abandoned, ctx.wait_for_external_event("go")])
+    ctx.continue_as_new(True)
+    return None
+
+
+async def deterministic(ctx: WorkflowContext) -> list[object]:
+    """Return what each replay must find again: IDs and times, before and after event `go`."""
+    before = [str(ctx.new_uuid()), str(ctx.new_uuid()), ctx.current_utc_datetime.isoformat()]
+    await ctx.call_activity("record", input="|".join(before))
+    await ctx.call_activity("record", input="ready")
+    await ctx.wait_for_external_event("go")
+    return [*before, str(ctx.new_uuid())]
+
+
+async def evolving(ctx: WorkflowContext) -> str:
+    """Wait for event `go`, as the code was at first."""
+    await ctx.call_activity("record", input="started")
+    await ctx.wait_for_external_event("go")
+    return "email"
+
+
+async def evolving_patched(ctx: WorkflowContext) -> str:
+    """The same after a change that leaves older instances alone."""
+    is_new = ctx.is_patched("texts")
+    await ctx.call_activity("record", input="started")
+    await ctx.wait_for_external_event("go")
+    return "text" if is_new else "email"
+
+
+async def evolving_broken(ctx: WorkflowContext) -> str:
+    """The same after a change that does not fit older histories."""
+    await ctx.call_activity("double", input=1)
+    await ctx.wait_for_external_event("go")
+    return "text"

@@ -1,0 +1,161 @@
+"""The journal: what a host must record, and what of a history is still open."""
+
+from __future__ import annotations
+
+from flowyard import WorkflowStatus
+from flowyard.executor import TurnResult
+from flowyard.history import (
+    NEVER,
+    ChildCompleted,
+    ChildCreated,
+    EventRaised,
+    ExecutionCompleted,
+    ExecutionResumed,
+    ExecutionStarted,
+    ExecutionSuspended,
+    ExecutionTerminated,
+    HistoryEvent,
+    TaskCompleted,
+    TaskFailed,
+    TaskScheduled,
+    TimerCreated,
+    TimerFired,
+    TurnStarted,
+)
+from flowyard.journal import Journal
+from flowyard.models import FailureDetails
+
+STARTED = ExecutionStarted("order", None, "execution-1")
+FAILURE = FailureDetails("ValueError", "no stock")
+
+
+def running(*actions: HistoryEvent) -> Journal:
+    return Journal("order-7", [TurnStarted(1), STARTED, *actions])
+
+
+def record(journal: Journal, *events: HistoryEvent) -> list[HistoryEvent]:
+    """Run a turn in which the code decides nothing."""
+    admitted = [event for event in events if journal.admit(event)]
+    return journal.commit(journal.turn(2, admitted), TurnResult())
+
+
+def test_an_instance_without_history_is_pending() -> None:
+    assert Journal("order-7").status is WorkflowStatus.PENDING
+    assert running().status is WorkflowStatus.RUNNING
+
+
+def test_a_second_start_is_not_admitted() -> None:
+    assert not running().admit(STARTED)
+
+
+def test_the_first_result_of_a_task_counts_and_a_second_is_dropped() -> None:
+    journal = running(TaskScheduled(1, "pay", None, 1), ChildCreated(2, "pack", "box", None))
+    assert journal.admit(TaskFailed(1, FAILURE))
+    assert not journal.admit(TaskCompleted(1, "1"))
+    assert not journal.admit(TaskFailed(1, FAILURE))
+    assert journal.admit(ChildCompleted(2, "1"))
+    assert not journal.admit(ChildCompleted(2, "1"))
+    assert not journal.admit(TaskCompleted(9, "1"))
+
+
+def test_a_timer_fires_once() -> None:
+    journal = running(TimerCreated(1, 50))
+    assert journal.due_timers(49) == []
+    (fired,) = journal.due_timers(50)
+    assert fired == TimerFired(1, 50)
+    assert journal.admit(fired)
+    assert not journal.admit(fired)
+    assert journal.due_timers(100) == []
+
+
+def test_the_next_timer_is_the_earliest_that_ever_fires() -> None:
+    assert running().next_timer() is None
+    assert running(TimerCreated(1, NEVER)).next_timer() is None
+    assert running(TimerCreated(1, NEVER), TimerCreated(2, 70), TimerCreated(3, 60)).next_timer() == 60
+
+
+def test_a_redundant_pause_or_resume_is_not_recorded() -> None:
+    journal = running()
+    assert not journal.admit(ExecutionResumed())
+    assert journal.admit(ExecutionSuspended())
+    assert not journal.admit(ExecutionSuspended())
+    assert journal.status is WorkflowStatus.SUSPENDED
+    assert journal.admit(ExecutionResumed())
+    assert journal.status is WorkflowStatus.RUNNING
+
+
+def test_a_paused_instance_records_and_runs_no_code() -> None:
+    journal = running(TaskScheduled(1, "pay", None, 1))
+    record(journal, ExecutionSuspended())
+    for event in (TaskCompleted(1, "1"), EventRaised("go", None)):
+        assert journal.admit(event)
+        turn = journal.turn(3, [event])
+        assert not turn.runs_code
+        assert journal.commit(turn, TurnResult()) == [TurnStarted(3), event]
+    assert journal.admit(ExecutionResumed())
+    assert journal.turn(4, [ExecutionResumed()]).runs_code
+
+
+def test_a_turn_that_pauses_and_resumes_runs_code() -> None:
+    journal = running()
+    record(journal, ExecutionSuspended())
+    events = [ExecutionResumed(), EventRaised("go", None), ExecutionSuspended()]
+    assert all(journal.admit(event) for event in events)
+    assert journal.turn(3, events).runs_code
+    assert journal.status is WorkflowStatus.SUSPENDED
+
+
+def test_an_instance_that_has_not_started_runs_no_code() -> None:
+    journal = Journal("order-7")
+    assert journal.admit(EventRaised("go", None))
+    assert not journal.turn(1, [EventRaised("go", None)]).runs_code
+
+
+def test_a_termination_ends_the_instance_without_its_code() -> None:
+    journal = running(TaskScheduled(1, "pay", None, 1))
+    terminated = ExecutionTerminated('"stopped"')
+    assert journal.admit(terminated)
+    assert not journal.admit(EventRaised("go", None))
+    turn = journal.turn(3, [terminated])
+    assert not turn.runs_code
+    added = journal.commit(turn, TurnResult())
+    completion = ExecutionCompleted(WorkflowStatus.TERMINATED, '"stopped"')
+    assert added == [TurnStarted(3), terminated, completion]
+    assert journal.status is WorkflowStatus.TERMINATED
+
+
+def test_nothing_is_admitted_after_the_end() -> None:
+    journal = running(
+        TaskScheduled(1, "pay", None, 1), ExecutionCompleted(WorkflowStatus.COMPLETED, "1")
+    )
+    assert journal.is_closed
+    for event in (
+        TaskCompleted(1, "1"),
+        EventRaised("go", None),
+        ExecutionSuspended(),
+        ExecutionTerminated(),
+    ):
+        assert not journal.admit(event)
+
+
+def test_the_actions_of_a_turn_are_open_until_they_are_answered() -> None:
+    journal = running()
+    task, timer = TaskScheduled(1, "pay", None, 1), TimerCreated(2, 50)
+    child = ChildCreated(3, "pack", "box", None)
+    turn = journal.turn(2, [])
+    added = journal.commit(turn, TurnResult([task, timer, child], version="v1", patches=("p",)))
+    assert added == [TurnStarted(2, "v1", ("p",)), task, timer, child]
+    assert (journal.tasks, journal.timers, journal.children) == ({1: task}, {2: timer}, {3: child})
+    record(journal, TaskCompleted(1, "1"), TimerFired(2, 50), ChildCompleted(3, "1"))
+    assert (journal.tasks, journal.timers, journal.children) == ({}, {}, {})
+
+
+def test_a_journal_read_from_its_own_history_is_the_same() -> None:
+    journal = running(TaskScheduled(1, "pay", None, 1), TaskScheduled(2, "ship", None, 2))
+    record(journal, TaskCompleted(1, "1"), ExecutionSuspended())
+    record(journal, EventRaised("go", None))
+    again = Journal("order-7", journal.history)
+    assert again.tasks == journal.tasks
+    assert again.status is journal.status is WorkflowStatus.SUSPENDED
+    assert again.admit(EventRaised("go", None))
+    assert not again.turn(5, [EventRaised("go", None)]).runs_code

@@ -1,0 +1,165 @@
+"""The values that callers meet: IDs, statuses, results, failures."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import BaseModel
+
+from flowyard import (
+    FailureDetails,
+    InstanceQuery,
+    InvalidRequest,
+    NonRetryableError,
+    PayloadError,
+    TaskFailedError,
+    WorkflowFailed,
+    WorkflowState,
+    WorkflowStatus,
+)
+from flowyard.history import TaskFailed, decode_events, encode_events
+from flowyard.models import check_instance_id
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+class Receipt(BaseModel):
+    total: int
+
+
+def state(status: WorkflowStatus, output: str | None = None) -> WorkflowState:
+    failure = FailureDetails("ValueError", "no stock") if status is WorkflowStatus.FAILED else None
+    return WorkflowState("order-7", "order", status, NOW, NOW, output=output, failure=failure)
+
+
+@pytest.mark.parametrize("instance_id", ["a", "Z9_-.:", "x" * 255, "..", "7"])
+def test_an_id_of_allowed_characters_is_taken(instance_id: str) -> None:
+    assert check_instance_id(instance_id) == instance_id
+
+
+@pytest.mark.parametrize("instance_id", ["", "a b", "ä", "a/b", "a\n", "x" * 256, "a\x00"])
+def test_any_other_id_is_refused_and_shown_in_short(instance_id: str) -> None:
+    with pytest.raises(InvalidRequest, match="is not valid: use 1 to 255") as refused:
+        check_instance_id(instance_id)
+    assert len(str(refused.value)) < 200
+
+
+def test_four_statuses_are_closed() -> None:
+    closed = {status.value for status in WorkflowStatus if status.is_closed}
+    assert closed == {"COMPLETED", "FAILED", "CANCELED", "TERMINATED"}
+
+
+def test_the_result_is_the_output_in_the_type_asked_for() -> None:
+    done = state(WorkflowStatus.COMPLETED, '{"total": 3}')
+    assert done.result(Receipt) == Receipt(total=3)
+    assert done.result() == {"total": 3}
+    assert state(WorkflowStatus.COMPLETED, "null").result() is None
+    assert state(WorkflowStatus.COMPLETED).result() is None
+
+
+def test_a_result_that_does_not_fit_names_the_field() -> None:
+    with pytest.raises(PayloadError, match="output of instance 'order-7' does not fit: total: Fi"):
+        state(WorkflowStatus.COMPLETED, "{}").result(Receipt)
+
+
+@pytest.mark.parametrize("status", [it for it in WorkflowStatus if it != "COMPLETED"])
+def test_only_a_completed_instance_has_a_result(status: WorkflowStatus) -> None:
+    with pytest.raises(WorkflowFailed, match=f"has no result: it is {status}") as failed:
+        state(status).result()
+    assert failed.value.state.status is status
+    assert ("ValueError: no stock" in str(failed.value)) is (status is WorkflowStatus.FAILED)
+
+
+@pytest.mark.parametrize("size", [0, -1, 1001])
+def test_a_page_has_1_to_1000_instances(size: int) -> None:
+    with pytest.raises(InvalidRequest, match="use 1 to 1000"):
+        InstanceQuery(page_size=size)
+
+
+def caught(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    try:
+        raise error from cause
+    except BaseException as raised:  # noqa: BLE001 - any error may be asked for
+        return raised
+
+
+def test_a_failure_tells_type_message_stack_and_cause() -> None:
+    failure = FailureDetails.of(caught(KeyError("cup"), caught(ValueError("no stock"))))
+    assert (failure.error_type, failure.message) == ("KeyError", "'cup'")
+    assert "raise error from cause" in (failure.stack_trace or "")
+    assert failure.cause is not None
+    assert failure.cause.message == "no stock"
+    assert failure.cause.cause is None
+
+
+def test_an_error_raised_while_handling_another_has_that_as_its_cause() -> None:
+    try:
+        try:
+            raise ValueError("first")
+        except ValueError:
+            raise KeyError("second")  # noqa: B904 - the context is what is tested
+    except KeyError as error:
+        failure = FailureDetails.of(error)
+    assert failure.cause is not None
+    assert failure.cause.message == "first"
+
+
+def test_a_cause_that_was_suppressed_is_not_told() -> None:
+    try:
+        try:
+            raise ValueError("secret")
+        except ValueError:
+            raise KeyError("open") from None
+    except KeyError as error:
+        failure = FailureDetails.of(error)
+    assert failure.cause is None
+    assert "secret" not in (failure.stack_trace or "")
+
+
+def test_the_failure_of_a_task_is_the_cause_of_its_error() -> None:
+    details = FailureDetails("ValueError", "no stock")
+    assert FailureDetails.of(TaskFailedError("activity failed", details)).cause == details
+
+
+def test_only_errors_that_say_so_rule_out_retries() -> None:
+    assert FailureDetails.of(NonRetryableError("no")).non_retryable
+    assert not FailureDetails.of(ValueError("no")).non_retryable
+
+
+def test_an_error_that_is_its_own_cause_is_told_in_the_end() -> None:
+    error = ValueError("round")
+    error.__cause__ = error
+    failure: FailureDetails | None = FailureDetails.of(error)
+    depth = 0
+    while failure is not None:
+        failure = failure.cause
+        depth += 1
+    assert depth == 11
+
+
+def test_a_long_chain_of_causes_is_told_up_to_ten() -> None:
+    error: BaseException | None = None
+    for number in range(1200):
+        error = caught(ValueError(number), error)
+    assert error is not None
+    encode_events([TaskFailed(1, FailureDetails.of(error))])
+
+
+def test_an_error_whose_message_breaks_is_still_told() -> None:
+    class Broken(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    failure = FailureDetails.of(caught(Broken()))
+    assert failure.error_type == "Broken"
+    assert "RuntimeError" in failure.message
+
+
+def test_a_message_that_is_not_unicode_can_be_stored() -> None:
+    name = os.fsdecode(b"cup\xff.png")
+    failure = FailureDetails.of(caught(FileNotFoundError(2, "No such file", name)))
+    event = TaskFailed(1, failure)
+    assert decode_events(encode_events([event])) == [event]
+    assert "cup" in failure.message
