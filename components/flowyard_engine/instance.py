@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import msgspec
 
@@ -35,18 +35,12 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
             self.ack.set_exception(error)
 
 
-@dataclass(slots=True)
-class Batch:
-    """What one turn has taken from the inbox."""
+class Batch(msgspec.Struct, gc=False):
+    """What one turn has taken from the inbox; `consumed` are the stored messages among it."""
 
     admitted: list[Entry]
-    redundant: list[Entry]
-
-    @property
-    def consumed(self) -> list[int]:
-        """The stored messages among it."""
-        both = (self.admitted, self.redundant) if self.redundant else (self.admitted,)
-        return [entry.message_id for entries in both for entry in entries if entry.message_id]
+    redundant: Sequence[Entry] = ()
+    consumed: Sequence[int] = ()
 
     def acknowledge(self) -> None:
         """Tell everybody how it went, once it is durable."""
@@ -105,13 +99,15 @@ class Instance:
 
     def take(self) -> Batch:
         """Empty the inbox; the journal decides what of it still counts."""
-        batch = Batch([], [])
+        admitted: list[Entry] = []
+        redundant: list[Entry] = []
         admit = self.journal.admit
         for entry in self.inbox:
             is_wanted = self.is_for(entry) and admit(entry.event)
-            (batch.admitted if is_wanted else batch.redundant).append(entry)
+            (admitted if is_wanted else redundant).append(entry)
+        consumed = [entry.message_id for entry in self.inbox if entry.message_id]
         self.inbox = []
-        return batch
+        return Batch(admitted, redundant, consumed)
 
     def is_for(self, entry: Entry) -> bool:
         """Whether the execution that runs now is the one that asked for it."""

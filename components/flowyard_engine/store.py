@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from flowyard.errors import BackendUnavailable
 from flowyard.history import ExecutionCompleted, ExecutionStarted, HistoryEvent
@@ -15,8 +16,7 @@ class LeaseLost(BackendUnavailable):
     """Another process owns the file now; what was to be written was not."""
 
 
-@dataclass(slots=True)
-class Record:
+class Record(msgspec.Struct, gc=False):
     """One instance, as its row has it. Times are microseconds since the epoch.
 
     `wake_at`: 0 if it must be in memory after a restart, the time of its next timer, or None.
@@ -38,8 +38,7 @@ FIRST = -1
 """The `due_at` of what begins a further execution: events that wait already come after it."""
 
 
-@dataclass(slots=True)
-class Message:
+class Message(msgspec.Struct, gc=False):
     """An event that waits for a turn. `id` is set once it is stored."""
 
     instance_id: str
@@ -48,8 +47,7 @@ class Message:
     id: int = 0
 
 
-@dataclass(slots=True)
-class Commit:
+class Commit(msgspec.Struct, gc=False):
     """All that one turn changes, written together or not at all."""
 
     record: Record
@@ -68,17 +66,15 @@ class Commit:
     closes: bool = False
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, gc=False):
     """How a commit went. `taken` is the status of the active instance that has the ID already."""
 
     error: Exception | None = None
     taken: WorkflowStatus | None = None
-    refused_children: dict[str, WorkflowStatus] = field(default_factory=dict)
+    refused_children: dict[str, WorkflowStatus] = {}
 
 
-@dataclass(slots=True)
-class Loaded:
+class Loaded(msgspec.Struct):
     """An instance with its history and what waits for it."""
 
     record: Record
@@ -87,8 +83,7 @@ class Loaded:
     messages: list[Message]
 
 
-@dataclass(slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct):
     """An instance as callers see it."""
 
     record: Record

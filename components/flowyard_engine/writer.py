@@ -22,7 +22,7 @@ from flowyard_engine.store import Commit, LeaseLost, Message, Outcome, Record
 
 T = TypeVar("T")
 
-_MOST_ITEMS = 2000
+_MOST_ITEMS = 100
 _MOST_ROWS = 256
 # How often an idle owner looks whether another process has written, in seconds.
 _LOOK_INTERVAL = 0.1
@@ -45,7 +45,8 @@ class Writer:
         self._connection = connection
         self._lease = lease
         self._is_stopped = False
-        self._queue: queue.SimpleQueue[_Turn | _Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Turn] | _Job | None] = queue.SimpleQueue()
+        self._turns: list[_Turn] = []
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="flowyard-writer", daemon=True)
         self._data_version = -1
@@ -61,17 +62,29 @@ class Writer:
     async def stop(self) -> None:
         """Write what is queued, then end the thread."""
         self._is_stopped = True
+        self._hand_over()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def submit(self, commit: Commit, done: Callable[[Outcome], None]) -> None:
-        self._queue.put(_Turn(commit, done))
+        """Have a turn written; `done` is called on the event loop."""
+        if not self._turns:
+            # All turns of one round of the loop go over together: waking the thread at the first
+            # would make the two wait for each other at every other.
+            self._loop.call_soon(self._hand_over)
+        self._turns.append(_Turn(commit, done))
+
+    def _hand_over(self) -> None:
+        if self._turns:
+            turns, self._turns = self._turns, []
+            self._queue.put(turns)
 
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run a job in a transaction of its own, after what is queued before it."""
         if self._is_stopped:
             raise BackendUnavailable("the component was closed")
         future: asyncio.Future[T] = self._loop.create_future()
+        self._hand_over()
         self._queue.put(_Job(job, future))
         return await future
 
@@ -81,8 +94,8 @@ class Writer:
             while True:
                 turns: list[_Turn] = []
                 for item in self._take():
-                    if isinstance(item, _Turn):
-                        turns.append(item)
+                    if isinstance(item, list):
+                        turns += item
                         continue
                     self._write_turns(connection, turns)
                     turns = []
@@ -95,9 +108,9 @@ class Writer:
         finally:
             connection.close()
 
-    def _take(self) -> list[_Turn | _Job | None]:
+    def _take(self) -> list[list[_Turn] | _Job | None]:
         """Return all that is queued, nothing if nothing comes for a while."""
-        items: list[_Turn | _Job | None] = []
+        items: list[list[_Turn] | _Job | None] = []
         with suppress(queue.Empty):
             items.append(self._queue.get(timeout=_LOOK_INTERVAL))
             while len(items) < _MOST_ITEMS:

@@ -19,7 +19,7 @@ _INSTANCE_ID = re.compile(r"[A-Za-z0-9_\-.:]{1,255}")
 
 
 def check_instance_id(instance_id: str) -> str:
-    """Return the ID if it is 1 to 255 of letters, digits, `_ - . :`, else raise `InvalidRequest`."""
+    """Return the ID, or raise `InvalidRequest`: 1 to 255 of letters, digits, `_ - . :`."""
     if _INSTANCE_ID.fullmatch(instance_id) is None:
         shown = instance_id if len(instance_id) <= 64 else f"{instance_id[:64]}…"
         raise InvalidRequest(

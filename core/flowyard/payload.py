@@ -72,9 +72,6 @@ class PayloadType:
             return self._validate(text or "null")
         except ValidationError as error:
             raise PayloadError(f"{what} does not fit: {_explain(error)}") from error
-        except PydanticUserError as error:
-            # A class that the type names in quotes is not defined, not even by now.
-            raise PayloadError(f"{what} cannot be checked: {error.message}") from error
         except ValueError as error:
             raise PayloadError(f"{what} is not JSON: {error}") from error
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections import deque
-from collections.abc import Coroutine, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Coroutine, Generator, Iterable, Sequence
 from contextvars import ContextVar
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast, overload
 
 from flowyard.errors import WorkflowCodeError
 
 T = TypeVar("T")
+# Covariant, so that tasks of different results fit into one when_all.
+T_co = TypeVar("T_co", covariant=True)
 
 FAILURES = (Exception, CancelledError, SystemExit)
 """What user code may raise and thereby fail; it must not end the process that runs it."""
@@ -27,14 +29,14 @@ class Waiter(Protocol):
         """Take note that a task has settled."""
 
 
-class Task(Generic[T]):
+class Task(Generic[T_co]):
     """A result that the history will bring. Attribute names are Dapr's."""
 
     __slots__ = ("_error", "_is_settled", "_value", "_waiters")
 
     def __init__(self) -> None:
         self._is_settled = False
-        self._value: T | None = None
+        self._value: T_co | None = None
         self._error: BaseException | None = None
         self._waiters: list[Waiter] = []
 
@@ -53,13 +55,13 @@ class Task(Generic[T]):
         """True while running code waits for the task, directly or in a combination."""
         return any(waiter.is_waiting for waiter in self._waiters)
 
-    def get_result(self) -> T:
+    def get_result(self) -> T_co:
         """Return the result, raise the task's error, or raise if it has not completed."""
         if not self.is_complete:  # the property: asking may complete it
             raise WorkflowCodeError("the task has not completed: await (or yield) it first")
         if self._error is not None:
             raise self._error
-        return cast("T", self._value)
+        return cast("T_co", self._value)
 
     def get_exception(self) -> BaseException:
         """Return the error of a failed task."""
@@ -67,12 +69,12 @@ class Task(Generic[T]):
             raise WorkflowCodeError("the task has not failed")
         return self._error
 
-    def __await__(self) -> Generator[Task[T], None, T]:
+    def __await__(self) -> Generator[Task[T_co], None, T_co]:
         if not self._is_settled:
             yield self
         return self.get_result()
 
-    def complete(self, value: T) -> None:
+    def complete(self, value: T_co) -> None:  # type: ignore[misc]
         """Settle the task with a result; only the first settlement counts."""
         if not self._is_settled:
             self._value = value
@@ -192,10 +194,11 @@ def _not_a_task(awaited: object) -> WorkflowCodeError:
 STRANDS: ContextVar[Strands] = ContextVar("STRANDS")
 """Those of the execution whose code is running."""
 
-Awaitable: TypeAlias = Task[T] | Coroutine[Any, Any, T] | Generator[Any, Any, T]
+Step: TypeAlias = Awaitable[T] | Generator[Any, Any, T]
+"""A task, or a coroutine or generator of workflow code. A common base, so that lists may mix."""
 
 
-def _as_tasks(tasks: Iterable[Awaitable[Any]]) -> list[Task[Any]]:
+def _as_tasks(tasks: Iterable[Step[Any]]) -> list[Task[Any]]:
     return [one if isinstance(one, Task) else _as_strand(one) for one in tasks]
 
 
@@ -210,7 +213,7 @@ class WhenAllTask(Task[list[T]]):
 
     __slots__ = ("_pending", "_tasks")
 
-    def __init__(self, tasks: Iterable[Awaitable[T]]) -> None:
+    def __init__(self, tasks: Iterable[Step[T]]) -> None:
         super().__init__()
         self._tasks: list[Task[T]] = _as_tasks(tasks)
         self._pending = 0
@@ -259,7 +262,7 @@ class WhenAnyTask(Task[Task[Any]]):
 
     __slots__ = ("_tasks",)
 
-    def __init__(self, tasks: Iterable[Awaitable[Any]]) -> None:
+    def __init__(self, tasks: Iterable[Step[Any]]) -> None:
         super().__init__()
         self._tasks = _as_tasks(tasks)
         if not self._tasks:
@@ -294,11 +297,17 @@ class WhenAnyTask(Task[Task[Any]]):
         self.complete(task)
 
 
-def when_all(tasks: Sequence[Awaitable[T]]) -> WhenAllTask[T]:
+@overload
+def when_all(tasks: Sequence[Awaitable[T]]) -> WhenAllTask[T]: ...
+@overload
+def when_all(tasks: Sequence[Generator[Any, Any, T]]) -> WhenAllTask[T]: ...
+@overload
+def when_all(tasks: Sequence[Step[Any]]) -> WhenAllTask[Any]: ...
+def when_all(tasks: Sequence[Step[Any]]) -> WhenAllTask[Any]:
     """Wait for all tasks (or coroutines of workflow code); the first failure fails it."""
     return WhenAllTask(tasks)
 
 
-def when_any(tasks: Sequence[Awaitable[Any]]) -> WhenAnyTask:
+def when_any(tasks: Sequence[Step[Any]]) -> WhenAnyTask:
     """Wait for the first of the tasks (or coroutines of workflow code) and return that task."""
     return WhenAnyTask(tasks)

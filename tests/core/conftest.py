@@ -117,9 +117,7 @@ class Rehearsal:
     def with_code(self, app: App, *, replays: bool = True) -> Rehearsal:
         """Return the same instance after a restart with other code."""
         history = decode_events(encode_events(self.journal.history))
-        other = Rehearsal(
-            app, history, instance_id=self.journal.instance_id, replays=replays
-        )
+        other = Rehearsal(app, history, instance_id=self.journal.instance_id, replays=replays)
         other.now = self.now
         return other
 

@@ -220,8 +220,10 @@ def test_a_bad_input_fails_at_the_call_with_the_field_that_is_wrong(rehearse: Re
     ]
     rehearsal.complete(1, "cup")
     assert json.loads(rehearsal.output or "") == [
-        "input of activity 'reserve' does not fit: item: Field required; quantity: Input should "
-        "be a valid integer, unable to parse string as an integer",
+        (
+            "input of activity 'reserve' does not fit: item: Field required; quantity: Input "
+            "should be a valid integer, unable to parse string as an integer"
+        ),
         "input of activity 'reserve' does not fit: item: Input should be a valid string",
         "input of activity 'reserve' does not fit: value: Input should be an object",
         "input of workflow 'child' does not fit: item: Field required",

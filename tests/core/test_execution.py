@@ -102,7 +102,7 @@ def test_a_failed_activity_can_be_caught_where_it_is_awaited(
             return f"{error.details.error_type}: {error.details.message}"
         return "fine"
 
-    app.workflow(careful_generator if is_generator else careful, name="careful")
+    app.workflow(name="careful")(careful_generator if is_generator else careful)
     rehearsal = rehearse(app)
     rehearsal.start("careful")
     rehearsal.fail(1)

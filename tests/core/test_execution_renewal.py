@@ -96,9 +96,7 @@ def test_events_that_came_while_paused_in_that_turn_belong_to_the_next_execution
 ) -> None:
     rehearsal = rehearse(renewing(save_events=save_events))
     rehearsal.start("counter", 1)
-    actions = rehearsal.turn(
-        rehearsal.completed(1), ExecutionSuspended(), rehearsal.raised("a", 1)
-    )
+    actions = rehearsal.turn(rehearsal.completed(1), ExecutionSuspended(), rehearsal.raised("a", 1))
     assert actions == [ContinuedAsNew("2", (EventRaised("a", "1"),))]
     assert successor_of(rehearsal) == [
         ExecutionSuspended(),

@@ -45,9 +45,11 @@ STORED: list[tuple[HistoryEvent, str]] = [
     (TaskCompleted(1, '"ü"'), '["TaskCompleted",1,"\\"ü\\""]'),
     (
         TaskFailed(1, FAILURE),
-        '["TaskFailed",1,{"error_type":"A","message":"a","stack_trace":"stack","cause":{'
-        '"error_type":"B","message":"b","stack_trace":null,"cause":null,"non_retryable":true},'
-        '"non_retryable":false}]',
+        (
+            '["TaskFailed",1,{"error_type":"A","message":"a","stack_trace":"stack","cause":{'
+            '"error_type":"B","message":"b","stack_trace":null,"cause":null,"non_retryable":true},'
+            '"non_retryable":false}]'
+        ),
     ),
     (TimerCreated(1, 2, "event", "x", None), '["TimerCreated",1,2,"event","x",null]'),
     (TimerFired(1, NEVER), '["TimerFired",1,253402300799999999]'),
@@ -55,8 +57,10 @@ STORED: list[tuple[HistoryEvent, str]] = [
     (ChildCompleted(1, None), '["ChildCompleted",1,null]'),
     (
         ChildFailed(1, FailureDetails("A", "a")),
-        '["ChildFailed",1,{"error_type":"A","message":"a","stack_trace":null,"cause":null,'
-        '"non_retryable":false}]',
+        (
+            '["ChildFailed",1,{"error_type":"A","message":"a","stack_trace":null,"cause":null,'
+            '"non_retryable":false}]'
+        ),
     ),
     (EventRaised("x", None), '["EventRaised","x",null]'),
     (EventSent(1, "i", "x", "1"), '["EventSent",1,"i","x","1"]'),

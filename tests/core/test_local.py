@@ -224,7 +224,7 @@ def test_an_unknown_workflow_is_refused_with_the_nearest_names() -> None:
 
     with LocalExecutor(app) as executor:
         executor.check_workflow("order")
-        with pytest.raises(WorkflowNotRegistered, match="Did you mean 'order'?"):
+        with pytest.raises(WorkflowNotRegistered, match=r"Did you mean 'order'\?"):
             executor.check_workflow("ordr")
 
 
@@ -262,9 +262,9 @@ def test_a_kept_execution_is_not_mistaken_for_a_later_one_of_its_id(
         return number
 
     first, second = rehearse(app, replays=False), rehearse(app, replays=False)
-    second.executor = first.executor
-    first.start("order", 1)
     second.turn(ExecutionStarted("order", "2", "execution-2"))
+    first.start("order", 1)
+    second.executor = first.executor
     second.complete(1)
     assert second.output == "2"
     first.complete(1)

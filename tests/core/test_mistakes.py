@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from flowyard import ActivityContext, App, WorkflowContext, WorkflowStatus, when_all, when_any
+from flowyard import (
+    ActivityContext,
+    App,
+    WorkflowCodeError,
+    WorkflowContext,
+    WorkflowStatus,
+    when_all,
+    when_any,
+)
 
 if TYPE_CHECKING:
     from core.conftest import Rehearsal, Rehearse
@@ -125,9 +133,7 @@ async def groups_tasks(ctx: WorkflowContext) -> None:
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("code", [gathers, creates_a_task, waits_for, groups_tasks])
-async def test_running_code_on_the_event_loop_is_explained(
-    rehearse: Rehearse, code: Code
-) -> None:
+async def test_running_code_on_the_event_loop_is_explained(rehearse: Rehearse, code: Code) -> None:
     failure = play(rehearse, code).failure
     assert failure.error_type == "WorkflowCodeError"
     assert "when_all() instead of asyncio.gather()" in failure.message
@@ -147,7 +153,7 @@ def test_a_mistake_can_be_caught_and_the_workflow_goes_on(rehearse: Rehearse) ->
     async def careful(ctx: WorkflowContext) -> str:
         try:
             await asyncio.sleep(0)
-        except Exception as error:
+        except WorkflowCodeError as error:
             await ctx.call_activity("step")
             return type(error).__name__
         return "fine"
@@ -262,7 +268,7 @@ def test_code_left_behind_is_closed_and_its_last_wishes_are_refused(rehearse: Re
         finally:
             try:
                 ctx.call_activity("clean up")
-            except Exception as error:
+            except WorkflowCodeError as error:
                 wishes.append(str(error))
 
     async def racing(ctx: WorkflowContext) -> str:

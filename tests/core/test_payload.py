@@ -92,7 +92,9 @@ json_values: st.SearchStrategy[Any] = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec="utf-8")),
-    lambda values: st.lists(values) | st.dictionaries(st.text(st.characters(codec="utf-8")), values),
+    lambda values: (
+        st.lists(values) | st.dictionaries(st.text(st.characters(codec="utf-8")), values)
+    ),
     max_leaves=20,
 )
 
@@ -111,7 +113,9 @@ def test_no_annotation_any_and_object_mean_plain_json(annotation: object) -> Non
 def test_an_absent_payload_is_null(text: str | None) -> None:
     assert UNTYPED.decode(text, "input") is None
     assert PayloadType.of(int | None).decode(text, "input") is None
-    with pytest.raises(PayloadError, match="input does not fit: value: Input should be a valid int"):
+    with pytest.raises(
+        PayloadError, match="input does not fit: value: Input should be a valid int"
+    ):
         PayloadType.of(int).decode(text, "input")
 
 
@@ -155,7 +159,7 @@ def test_the_message_does_not_show_the_value() -> None:
     ],
 )
 def test_what_is_not_json_is_refused(value: object) -> None:
-    with pytest.raises(PayloadError, match="input is not JSON: .*Use plain values, dataclasses"):
+    with pytest.raises(PayloadError, match=r"input is not JSON: .*Use plain values, dataclasses"):
         encode(value, "input")
 
 
@@ -174,7 +178,7 @@ def test_text_that_reads_like_a_number_is_text(value: object) -> None:
 @pytest.mark.parametrize("text", ["{", "NaN", "[1,]", "nul", "Infinity"])
 @pytest.mark.parametrize("annotation", [None, int])
 def test_text_that_is_not_json_is_refused(text: str, annotation: object) -> None:
-    with pytest.raises(PayloadError, match="^data of event 'x'"):
+    with pytest.raises(PayloadError, match=r"^data of event 'x'"):
         PayloadType.of(annotation).decode(text, "data of event 'x'")
 
 
@@ -206,7 +210,7 @@ def test_a_type_that_is_no_payload_is_refused(annotation: object) -> None:
 
 def test_a_class_that_a_type_names_in_quotes_must_be_defined() -> None:
     class Parcel(BaseModel):
-        content: list[Unwritten]  # type: ignore[name-defined]
+        content: list[Unwritten]  # type: ignore[name-defined]  # noqa: F821
 
-    with pytest.raises(RegistrationError, match="Parcel.* is not fully defined"):
+    with pytest.raises(RegistrationError, match=r"Parcel.* is not fully defined"):
         PayloadType.of(Parcel)

@@ -249,7 +249,9 @@ def test_activities_are_replaced_by_name_in_a_copy_only() -> None:
     assert staged.registry.activities["pay"].function is fake
     assert app.registry.activities["pay"].function is pay
     assert staged.registry.name_of(pay) == "pay"
-    with pytest.raises(RegistrationError, match="there is nothing to replace. Did you mean 'pay'"):
+    with pytest.raises(
+        RegistrationError, match=r"there is nothing to replace\. Did you mean 'pay'"
+    ):
         app.with_activities({"pays": fake})
 
 

@@ -84,9 +84,7 @@ def test_the_delays_follow_the_policy(
     rehearsal = rehearse(paying(**policy))
     assert failing_delays(rehearsal) == delays
     tries = f" after {len(delays) + 1} attempts" if delays else ""
-    assert rehearsal.output == (
-        f"\"gave up: activity 'pay' failed{tries}: ValueError: no stock\""
-    )
+    assert rehearsal.output == (f"\"gave up: activity 'pay' failed{tries}: ValueError: no stock\"")
 
 
 def test_the_total_timeout_counts_the_time_that_attempts_take(rehearse: Rehearse) -> None:

@@ -1,0 +1,95 @@
+"""The runtime for scripts: the same verbs, each waiting for its answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flowyard import (
+    ActivityContext,
+    App,
+    ConfigurationError,
+    InstanceNotFound,
+    InstanceQuery,
+    SyncRuntime,
+    WorkflowContext,
+    WorkflowStatus,
+)
+from flowyard.config import ComponentSpec
+
+app = App()
+
+
+@app.activity
+def double(ctx: ActivityContext, number: int) -> int:
+    return 2 * number
+
+
+@app.workflow
+async def calculate(ctx: WorkflowContext, number: int) -> int:
+    doubled = await ctx.call_activity(double, input=number)
+    return doubled + await ctx.wait_for_external_event("more", data_type=int)
+
+
+def engine(tmp_path: Path) -> list[ComponentSpec]:
+    metadata = {"connectionString": f"sqlite:///{tmp_path}/sync.db"}
+    return [ComponentSpec(name="engine", type="workflow.engine", metadata=metadata)]
+
+
+def test_a_script_runs_a_workflow_from_start_to_purge(tmp_path: Path) -> None:
+    with SyncRuntime.open(engine(tmp_path), app) as runtime:
+        instance_id = runtime.start(calculate, input=5, instance_id="sum-1")
+        assert runtime.pause(instance_id, reason="lunch")
+        assert not runtime.pause(instance_id)
+        assert runtime.get(instance_id).status is WorkflowStatus.SUSPENDED
+        assert runtime.raise_event(instance_id, "more", 7)
+        assert runtime.resume(instance_id)
+        state = runtime.wait(instance_id, timeout=timedelta(seconds=30))
+        assert state.result(int) == 17
+        assert not runtime.raise_event(instance_id, "more", 8)
+        assert type(runtime.history(instance_id)[0]).__name__ == "TurnStarted"
+        listed = runtime.list(InstanceQuery(workflow="calculate"))
+        assert [one.instance_id for one in listed.instances] == ["sum-1"]
+        assert runtime.purge(instance_id) == 1
+        with pytest.raises(InstanceNotFound, match="sum-1"):
+            runtime.get(instance_id)
+
+
+def test_a_script_terminates_with_an_output(tmp_path: Path) -> None:
+    with SyncRuntime.open(engine(tmp_path), app) as runtime:
+        instance_id = runtime.start("calculate", 5)
+        assert runtime.terminate(instance_id, output={"why": "closing"})
+        assert not runtime.terminate(instance_id)
+        state = runtime.wait(instance_id)
+        assert (state.status, state.output) == (WorkflowStatus.TERMINATED, '{"why":"closing"}')
+
+
+def test_a_script_is_told_when_waiting_takes_too_long(tmp_path: Path) -> None:
+    with SyncRuntime.open(engine(tmp_path), app) as runtime:
+        instance_id = runtime.start(calculate, 5, instance_id="sum-1")
+        with pytest.raises(TimeoutError, match="instance 'sum-1' had not closed after 0 s"):
+            runtime.wait(instance_id, timeout=timedelta(0))
+
+
+def test_an_error_in_the_script_closes_the_runtime_and_is_the_scripts_own(tmp_path: Path) -> None:
+    def broken_script() -> None:
+        with SyncRuntime.open(engine(tmp_path), app) as runtime:
+            runtime.start(calculate, 5, instance_id="sum-1")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken_script()
+    instance_id = "sum-1"
+    with SyncRuntime.open(engine(tmp_path), app) as runtime:
+        assert runtime.raise_event(instance_id, "more", 1)
+        assert runtime.wait(instance_id).result(int) == 11
+
+
+def test_a_runtime_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ConfigurationError, match=r"missing\.yaml"),
+        SyncRuntime.open(tmp_path / "missing.yaml", app),
+    ):
+        pass
