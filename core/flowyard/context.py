@@ -12,9 +12,9 @@ from typing import Any, TypeVar, overload
 
 from flowyard.errors import InvalidRequest, WorkflowCodeError
 from flowyard.history import NEVER, to_datetime, to_microseconds
-from flowyard.models import check_instance_id
+from flowyard.models import check_instance_id, check_text
 from flowyard.payload import UNTYPED, PayloadType, encode
-from flowyard.registry import Definition, Registry
+from flowyard.registry import Registry, encode_input
 from flowyard.retry import RetryPolicy
 from flowyard.schedule import Schedule
 from flowyard.task import Task
@@ -91,7 +91,7 @@ class WorkflowContext:
             custom_status = ""
         elif not isinstance(custom_status, str):
             custom_status = encode(custom_status, "custom status")
-        self._schedule.custom_status = custom_status
+        self._schedule.custom_status = check_text(custom_status, "custom status")
 
     @overload
     def call_activity(
@@ -144,7 +144,7 @@ class WorkflowContext:
         The task fails with `TaskFailedError`. Raises `PayloadError` if the input does not fit.
         """
         _refuse_app_id(app_id)
-        name = self._registry.name_of(activity)
+        name = check_text(self._registry.name_of(activity), "activity's name")
         definition = self._registry.activities.get(name)
         what = f"input of activity '{name}'"
         output = UNTYPED
@@ -152,7 +152,7 @@ class WorkflowContext:
             output = PayloadType.of(result_type)
         elif definition is not None and not isinstance(activity, str):
             output = definition.output
-        text = _encode_input(definition, input, what)
+        text = encode_input(definition, input, what)
         return self._schedule.call(name, text, output, retry_policy)
 
     @overload
@@ -201,7 +201,7 @@ class WorkflowContext:
         Its ID is `<parent>:<action ID in hex>` unless given. The task fails with `TaskFailedError`.
         """
         _refuse_app_id(app_id)
-        name = self._registry.name_of(workflow)
+        name = check_text(self._registry.name_of(workflow), "workflow's name")
         definition = self._registry.workflows.get(name)
         if instance_id is not None:
             check_instance_id(instance_id)
@@ -210,7 +210,7 @@ class WorkflowContext:
             output = PayloadType.of(result_type)
         elif definition is not None and not isinstance(workflow, str):
             output = definition.output
-        text = _encode_input(definition, input, f"input of workflow '{name}'")
+        text = encode_input(definition, input, f"input of workflow '{name}'")
         return self._schedule.call_child(name, text, output, retry_policy, instance_id)
 
     def create_timer(self, fire_at: datetime | timedelta) -> Task[None]:
@@ -237,6 +237,7 @@ class WorkflowContext:
         Without a timeout, or with a negative one, it waits for ever; otherwise the task fails with
         `TimeoutError` when the event has not arrived by then.
         """
+        name = check_text(name, "event's name")
         fire_at: int | None = None
         if timeout is not None and timeout != datetime.max:
             indefinite = isinstance(timeout, timedelta) and timeout < timedelta(0)
@@ -247,7 +248,7 @@ class WorkflowContext:
         """Raise an event to another instance; one that does not exist or is closed drops it."""
         check_instance_id(instance_id)
         text = None if data is None else encode(data, f"data of event '{name}'")
-        self._schedule.send_event(instance_id, name, text)
+        self._schedule.send_event(instance_id, check_text(name, "event's name"), text)
 
     def continue_as_new(self, new_input: object, *, save_events: bool = False) -> None:
         """End this execution and begin again with a new input and an empty history.
@@ -256,12 +257,12 @@ class WorkflowContext:
         """
         definition = self._registry.workflows.get(self.workflow_name)
         what = f"new input of workflow '{self.workflow_name}'"
-        text = _encode_input(definition, new_input, what)
+        text = encode_input(definition, new_input, what)
         self._schedule.continue_as_new(text, save_events=save_events)
 
     def is_patched(self, patch_name: str) -> bool:
         """True where code behind the patch runs; False in an execution that is older than it."""
-        return self._schedule.is_patched(patch_name)
+        return self._schedule.is_patched(check_text(patch_name, "patch's name"))
 
     def _when(self, when: datetime | timedelta) -> int:
         if isinstance(when, timedelta):
@@ -272,12 +273,6 @@ class WorkflowContext:
             f"a time is a datetime or a timedelta, not {type(when).__name__!r}: "
             "write timedelta(seconds=…)"
         )
-
-
-def _encode_input(definition: Definition | None, value: object, what: str) -> str | None:
-    if definition is not None:
-        return definition.encode_input(value, what)
-    return None if value is None else encode(value, what)
 
 
 def _refuse_app_id(app_id: str | None) -> None:

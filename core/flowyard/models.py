@@ -29,6 +29,16 @@ def check_instance_id(instance_id: str) -> str:
     return instance_id
 
 
+def check_text(text: str, what: str) -> str:
+    """Return text that can be stored, or raise `InvalidRequest`: lone surrogates cannot."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidRequest(f"the {what} {text!r} is not Unicode text: {error}") from error
+    return text
+
+
 class WorkflowStatus(StrEnum):
     """Dapr's statuses (PROTOCOL §14)."""
 

@@ -51,7 +51,7 @@ class PayloadType:
         if any(annotation is one for one in _UNTYPED):
             return UNTYPED
         try:
-            return _of(annotation)
+            return _of(annotation, repr(annotation))
         except TypeError:
             # Metadata of Annotated may be unhashable.
             return _build(annotation)
@@ -76,7 +76,7 @@ class PayloadType:
             raise PayloadError(f"{what} is not JSON: {error}") from error
 
 
-def _build(annotation: Any) -> PayloadType:
+def _build(annotation: Any, _order: str = "") -> PayloadType:
     try:
         scalar = annotation if any(annotation is one for one in _SCALARS) else None
         return PayloadType(TypeAdapter(annotation), scalar)
@@ -88,6 +88,7 @@ def _build(annotation: Any) -> PayloadType:
 
 
 # Building one takes longer than a turn; results and events name the same types again and again.
+# `A | B` equals `B | A` but reads text in another order: that is what the second argument is for.
 _of = lru_cache(maxsize=1024)(_build)
 
 UNTYPED = PayloadType(None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowyard.errors import RegistrationError, nearest
-from flowyard.payload import UNTYPED, PayloadType
+from flowyard.payload import UNTYPED, PayloadType, encode
 
 Function = Callable[..., Any]
 
@@ -33,14 +33,6 @@ class Definition:
         if not self.takes_input or (not text and self.has_default):
             return (context,)
         return context, self.input.decode(text, what)
-
-    def encode_input(self, value: object, what: str) -> str | None:
-        """Return the JSON text of an input, None where none is given and none is needed."""
-        if value is not None:
-            return self.input.encode(value, what)
-        if self.takes_input and not self.has_default:
-            self.input.encode(None, what)
-        return None
 
 
 class Registry:
@@ -110,6 +102,17 @@ class Registry:
                 f"{nearest(definition.name, self.activities)}"
             )
         self.activities[definition.name] = definition
+
+
+def encode_input(definition: Definition | None, value: object, what: str) -> str | None:
+    """Return the JSON text of an input, None where none is given and none is needed."""
+    if definition is None:
+        return None if value is None else encode(value, what)
+    if value is not None:
+        return definition.input.encode(value, what)
+    if definition.takes_input and not definition.has_default:
+        definition.input.encode(None, what)
+    return None
 
 
 def define(

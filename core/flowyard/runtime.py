@@ -25,9 +25,10 @@ from flowyard.models import (
     StartRequest,
     WorkflowState,
     check_instance_id,
+    check_text,
 )
 from flowyard.payload import encode
-from flowyard.registry import Registry
+from flowyard.registry import Registry, encode_input
 
 
 class Runtime:
@@ -99,7 +100,7 @@ class Runtime:
 
         Raises `PayloadError`, `InvalidRequest`, `WorkflowNotRegistered`, `InstanceAlreadyExists`.
         """
-        name = self._registry.name_of(workflow)
+        name = check_text(self._registry.name_of(workflow), "workflow's name")
         if not name:
             raise InvalidRequest("the workflow's name is empty")
         if start_at is not None:
@@ -107,12 +108,7 @@ class Runtime:
             if start_at.tzinfo is None:
                 start_at = start_at.replace(tzinfo=UTC)
         definition = self._registry.workflows.get(name)
-        what = f"input of workflow '{name}'"
-        text = None
-        if input is not None:
-            text = (
-                encode(input, what) if definition is None else definition.input.encode(input, what)
-            )
+        text = encode_input(definition, input, f"input of workflow '{name}'")
         request = StartRequest(
             workflow=name,
             instance_id=str(new_uuid()) if instance_id is None else check_instance_id(instance_id),
@@ -156,7 +152,7 @@ class Runtime:
         self, instance_id: str, name: str, data: object = None, *, component: str | None = None
     ) -> bool:
         """Raise an event to an instance; False if it is closed and the event is dropped."""
-        if not name:
+        if not check_text(name, "event's name"):
             raise InvalidRequest("the event's name is empty")
         text = None if data is None else encode(data, f"data of event '{name}'")
         return await self.component(component).raise_event(instance_id, name, text)

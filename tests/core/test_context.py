@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -307,3 +308,32 @@ def test_an_invalid_child_id_or_receiver_is_refused_at_the_call(rehearse: Rehear
     rehearsal = rehearse(app)
     rehearsal.start("caller")
     assert rehearsal.output == "2"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ctx: ctx.call_activity("cup\udcff"),
+        lambda ctx: ctx.call_child_workflow("cup\udcff"),
+        lambda ctx: ctx.wait_for_external_event("cup\udcff"),
+        lambda ctx: ctx.send_event("order-8", "cup\udcff"),
+        lambda ctx: ctx.set_custom_status("cup\udcff"),
+        lambda ctx: ctx.is_patched("cup\udcff"),
+    ],
+)
+def test_text_that_cannot_be_stored_is_refused_at_the_call(
+    rehearse: Rehearse, call: Callable[[WorkflowContext], object]
+) -> None:
+    app = App()
+
+    @app.workflow
+    async def caller(ctx: WorkflowContext) -> str:
+        try:
+            call(ctx)
+        except InvalidRequest as error:
+            return str(error)
+        return "fine"
+
+    rehearsal = rehearse(app)
+    rehearsal.start("caller")
+    assert "is not Unicode text" in (rehearsal.output or "")

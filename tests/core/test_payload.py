@@ -214,3 +214,10 @@ def test_a_class_that_a_type_names_in_quotes_must_be_defined() -> None:
 
     with pytest.raises(RegistrationError, match=r"Parcel.* is not fully defined"):
         PayloadType.of(Parcel)
+
+
+def test_a_union_keeps_the_order_in_which_it_is_written() -> None:
+    left, right = list[int] | list[str], list[str] | list[int]
+    assert left == right
+    assert PayloadType.of(left) is not PayloadType.of(right)
+    assert PayloadType.of(left) is PayloadType.of(list[int] | list[str])

@@ -210,3 +210,22 @@ def test_the_sync_runtime_has_every_verb_with_the_same_arguments() -> None:
     asynchronous = verbs(Runtime)
     del asynchronous["component"]
     assert verbs(SyncRuntime) | {"capabilities": asynchronous["capabilities"]} == asynchronous
+
+
+async def test_a_start_without_the_input_that_the_workflow_needs_is_refused(
+    tmp_path: Path,
+) -> None:
+    async with Runtime.open([engine(tmp_path, "main")], app) as runtime:
+        with pytest.raises(PayloadError, match="input of workflow 'process_order'"):
+            await runtime.start(process_order, instance_id="order-1")
+        page = await runtime.list()
+        assert page.instances == ()
+
+
+async def test_names_that_are_not_unicode_text_are_refused_at_the_call(tmp_path: Path) -> None:
+    async with Runtime.open([engine(tmp_path, "main")], app) as runtime:
+        with pytest.raises(InvalidRequest, match="workflow's name"):
+            await runtime.start("order\udc00")
+        instance_id = await runtime.start(patient)
+        with pytest.raises(InvalidRequest, match="event's name"):
+            await runtime.raise_event(instance_id, "go\udc00")

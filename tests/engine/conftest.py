@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
@@ -47,12 +48,17 @@ class Program:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self._has_ended = False
+        self._listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        # A daemon, so that a test that fails need not wait for what the program never says.
+        threading.Thread(target=self._read, daemon=True).start()
 
     async def says(self, text: str) -> None:
         """Return once it has printed this line."""
-        await asyncio.to_thread(self._read_until, text)
+        await self._until(lambda: text in self.lines)
+        assert text in self.lines, f"it ended without having said {text!r}:\n{self}"
 
-    async def told(self, text: str = "") -> None:
+    def told(self, text: str = "") -> None:
         """Write a line to it."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{text}\n")
@@ -60,8 +66,8 @@ class Program:
 
     async def ends(self) -> int:
         """Return its exit code once it has ended."""
-        await asyncio.to_thread(self._read_until, None)
-        return await asyncio.to_thread(self.process.wait)
+        await self._until(lambda: False)
+        return self.process.wait()
 
     async def ends_well(self) -> None:
         """Return once it has ended, without an error."""
@@ -80,13 +86,25 @@ class Program:
         """Let it go on after `stop`."""
         self.process.send_signal(signal.SIGCONT)
 
-    def _read_until(self, text: str | None) -> None:
+    def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line.rstrip("\n"))
-            if self.lines[-1] == text:
-                return
-        assert text is None, f"it ended without having said {text!r}:\n{self}"
+            self._tell()
+        self._has_ended = True
+        self._tell()
+
+    def _tell(self) -> None:
+        for loop, listener in self._listeners:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(listener.set)
+
+    async def _until(self, is_reached: Callable[[], bool]) -> None:
+        listener = asyncio.Event()
+        self._listeners.append((asyncio.get_running_loop(), listener))
+        while not (is_reached() or self._has_ended):
+            await listener.wait()
+            listener.clear()
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
