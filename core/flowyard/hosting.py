@@ -75,10 +75,12 @@ class Host:
     ) -> None:
         for alarm in self._alarms:
             alarm.cancel()
+        # Work that ends may leave some behind, such as the result of an activity.
         while self._tasks:
-            for task in self._tasks:
+            tasks, self._tasks = self._tasks, set()
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def start(self, request: StartRequest) -> None:
         """Start an instance as the request says; it has no start time."""
