@@ -19,9 +19,10 @@ from flowyard.history import (
     Parent,
     TimerFired,
     TurnStarted,
+    to_microseconds,
 )
 from flowyard.identifier import new_uuid
-from flowyard.models import FailureDetails, WorkflowStatus
+from flowyard.models import FailureDetails, StartRequest, WorkflowStatus
 from flowyard_engine.instance import Batch, Entry, Instance
 from flowyard_engine.store import FIRST, Commit, Message, Record
 
@@ -38,6 +39,17 @@ def new_run() -> int:
 def new_execution_id() -> str:
     """Return an ID for a new execution."""
     return new_uuid().hex
+
+
+def of_start(request: StartRequest, now: int) -> tuple[Record, Message]:
+    """Return a new instance and the message that starts it, due at once or at its time."""
+    start_at = to_microseconds(request.start_at) if request.start_at is not None else 0
+    due_at = start_at if start_at > now else 0
+    instance_id, workflow = request.instance_id, request.workflow
+    record = Record(instance_id, new_run(), workflow, WorkflowStatus.PENDING, now, wake_at=None)
+    execution_id = new_execution_id()
+    started = ExecutionStarted(workflow, request.input, execution_id, None, due_at or None)
+    return record, Message(instance_id, started, due_at)
 
 
 def of_turn(instance: Instance, turn: Turn, result: TurnResult, batch: Batch) -> Commit:

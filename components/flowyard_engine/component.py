@@ -11,19 +11,17 @@ from flowyard.errors import BackendUnavailable, InstanceNotFound
 from flowyard.history import (
     EventRaised,
     ExecutionResumed,
-    ExecutionStarted,
     ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
-    to_microseconds,
 )
 from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState, WorkflowStatus
-from flowyard_engine.commits import new_execution_id, new_run
+from flowyard_engine.commits import of_start
 from flowyard_engine.engine import Engine
 from flowyard_engine.settings import EngineSettings
 from flowyard_engine.sqlite import SqliteStore
 from flowyard_engine.state import to_state
-from flowyard_engine.store import LeaseLost, Message, Record
+from flowyard_engine.store import LeaseLost, Message
 
 # How often a process that does not own the file looks at it, in seconds.
 _LOOK_INTERVAL = 0.05
@@ -92,16 +90,7 @@ class EngineComponent(WorkflowComponent):
                 )
             else:
                 return
-        now = self._context.clock.now()
-        start_at = to_microseconds(request.start_at) if request.start_at is not None else 0
-        due_at = start_at if start_at > now else 0
-        record = Record(
-            request.instance_id, new_run(), request.workflow, WorkflowStatus.PENDING, now, None
-        )
-        started = ExecutionStarted(
-            request.workflow, request.input, new_execution_id(), None, due_at or None
-        )
-        message = Message(request.instance_id, started, due_at)
+        record, message = of_start(request, self._context.clock.now())
         await self._store.create(record, message, request.reuse)
         self._look_for_messages()
 

@@ -10,19 +10,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 
-import msgspec
-
 from flowyard.clock import Clock
 from flowyard.errors import InstanceAlreadyExists, InstanceNotFound
 from flowyard.executor import Executor, Turn, TurnResult
 from flowyard.history import (
     ChildCreated,
-    ExecutionStarted,
     HistoryEvent,
     Parent,
     TaskScheduled,
     TimerCreated,
-    to_microseconds,
 )
 from flowyard.journal import Journal, result_of
 from flowyard.models import FailureDetails, StartRequest, WorkflowState, WorkflowStatus
@@ -68,6 +64,8 @@ class Engine:
 
     async def start(self, request: StartRequest) -> None:
         """Run the first turn and return when it is written."""
+        if self._is_stopped:
+            raise self._end
         instance_id = request.instance_id
         while self._roster.knows(instance_id):
             taken = await self._instance(instance_id)
@@ -75,22 +73,17 @@ class Engine:
                 break
             if not taken.journal.is_closed:
                 raise InstanceAlreadyExists(instance_id, taken.record.status)
-            await self._waiters.add(instance_id)
-        now = self._clock.now()
-        record = Record(
-            instance_id, commits.new_run(), request.workflow, WorkflowStatus.PENDING, now
-        )
-        started = ExecutionStarted(request.workflow, request.input, commits.new_execution_id())
-        if request.start_at is not None and (due_at := to_microseconds(request.start_at)) > now:
-            record.wake_at = None
-            started = msgspec.structs.replace(started, start_at=due_at)
-            await self._store.create(record, Message(instance_id, started, due_at), request.reuse)
-            self._alarms.on_disk(due_at)
+            if self._roster.get(instance_id) is taken:
+                await self._waiters.add(instance_id)
+        record, message = commits.of_start(request, self._clock.now())
+        if message.due_at:
+            await self._store.create(record, message, request.reuse)
+            self._alarms.on_disk(message.due_at)
             return
         instance = Instance(record, Journal(instance_id), is_new=True, reuse=request.reuse)
         self._roster.add(instance)
         ack: asyncio.Future[bool] = self._loop.create_future()
-        self._post(instance, Entry(started, ack))
+        self._post(instance, Entry(message.event, ack))
         await ack
 
     async def deliver(self, instance_id: str, event: HistoryEvent) -> bool | None:

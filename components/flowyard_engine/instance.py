@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from flowyard.history import HistoryEvent
+from flowyard.history import ExecutionTerminated, HistoryEvent
 from flowyard.journal import Journal
 from flowyard.models import ReusePolicy
 from flowyard_engine.store import Record
@@ -64,6 +64,7 @@ class Instance:
         "is_new",
         "is_woken",
         "journal",
+        "later",
         "messages",
         "record",
         "reuse",
@@ -89,6 +90,8 @@ class Instance:
         self.inbox: list[Entry] = []
         self.messages: set[int] = set()
         """The stored messages that it has taken up: a late look at the store shows them again."""
+        self.later: list[Entry] = []
+        """A start whose time has not come."""
         self.is_woken = False
         """Whether another instance has changed `wake_at` in its row."""
 
@@ -102,6 +105,9 @@ class Instance:
         admitted: list[Entry] = []
         redundant: list[Entry] = []
         admit = self.journal.admit
+        if self.later and any(type(one.event) is ExecutionTerminated for one in self.inbox):
+            # What is ended before its time has begun: its history then says what it was.
+            self.inbox = [*self.later, *self.inbox]
         for entry in self.inbox:
             is_wanted = self.is_for(entry) and admit(entry.event)
             (admitted if is_wanted else redundant).append(entry)

@@ -12,7 +12,6 @@ from flowyard.history import (
     ChildCompleted,
     ChildCreated,
     ChildFailed,
-    ExecutionTerminated,
     TaskCompleted,
     TaskFailed,
     TaskScheduled,
@@ -107,11 +106,13 @@ class Roster:
     def put_due(self, instance: Instance, messages: list[Message]) -> None:
         """Take up stored messages, but for a start whose time has not come."""
         now = self._clock.now()
-        # A termination also ends what has not started; its history then still says what it was.
-        ends = any(isinstance(one.event, ExecutionTerminated) for one in messages)
+        instance.later = []
         for message in messages:
-            if message.due_at <= now or ends:
-                instance.put(Entry(message.event, message_id=message.id))
+            entry = Entry(message.event, message_id=message.id)
+            if message.due_at <= now:
+                instance.put(entry)
+            else:
+                instance.later.append(entry)
 
     async def read(self, instance_id: str, dispatch: Dispatch, *arriving: Entry) -> Instance | None:
         """Bring an active instance into memory and go on with it; None if there is none.

@@ -253,7 +253,9 @@ class WorkflowContext:
     def continue_as_new(self, new_input: object, *, save_events: bool = False) -> None:
         """End this execution and begin again with a new input and an empty history.
 
-        Return right after it. With `save_events`, events nobody has waited for are kept.
+        Return right after it. With `save_events`, events nobody has waited for are kept. What was
+        asked for and has not completed by then is given up; activities asked for in the same turn
+        are not begun.
         """
         definition = self._registry.workflows.get(self.workflow_name)
         what = f"new input of workflow '{self.workflow_name}'"

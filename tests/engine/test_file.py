@@ -21,9 +21,13 @@ from flowyard import (
     App,
     BackendUnavailable,
     ConfigurationError,
+    InstanceQuery,
     WorkflowContext,
     WorkflowStatus,
 )
+from flowyard_engine.settings import EngineSettings
+from flowyard_engine.sqlite import SqliteStore
+from flowyard_engine.store import Commit, Outcome, Record
 
 if TYPE_CHECKING:
     from engine.conftest import OpenRuntime, Query, StartProgram
@@ -222,22 +226,24 @@ async def test_an_instance_that_cannot_be_read_does_not_stop_the_others(
     assert runs == ids[1:]
 
 
-async def test_text_that_cannot_be_stored_stops_nobody_else(open_runtime: OpenRuntime) -> None:
-    app = App()
-
-    @app.workflow
-    async def published(ctx: WorkflowContext, code: int) -> None:
-        ctx.set_custom_status(chr(code))
-
-    async with open_runtime(app) as runtime:
-        half_of_a_pair, letter = await asyncio.gather(
-            runtime.start(published, input=0xD800, instance_id="odd"),
-            runtime.start(published, input=0x61, instance_id="fine"),
-            return_exceptions=True,
-        )
-        assert isinstance(half_of_a_pair, Exception)
-        assert letter == "fine"
-        assert (await runtime.wait("fine")).custom_status == "a"
+async def test_a_turn_that_cannot_be_encoded_stops_neither_the_writer_nor_other_turns(
+    database: Path,
+) -> None:
+    settings = EngineSettings(connection_string=f"sqlite:///{database}")
+    half_of_a_pair = "\ud800"
+    outcomes: dict[str, asyncio.Future[Outcome]] = {}
+    async with SqliteStore.open(settings) as store:
+        assert await store.take_lease()
+        for number, text in enumerate(["before", half_of_a_pair, "after"]):
+            record = Record(f"it-{number}", number, "any", WorkflowStatus.RUNNING, 0)
+            record.custom_status = text
+            outcomes[text] = asyncio.get_running_loop().create_future()
+            store.submit(Commit(record, 0, 0, (), is_new=True), outcomes[text].set_result)
+        await asyncio.gather(*outcomes.values())
+        failed = [text for text, outcome in outcomes.items() if outcome.result().error is not None]
+        assert failed == [half_of_a_pair]
+        found, _ = await store.list(InstanceQuery())
+        assert [one.record.custom_status for one in found] == ["after", "before"]
 
 
 async def test_a_write_waits_for_another_program_that_holds_the_file(

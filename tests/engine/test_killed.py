@@ -32,7 +32,7 @@ from flowyard.history import (
 if TYPE_CHECKING:
     from engine.conftest import OpenRuntime, Program, StartProgram
 
-SEEDS = range(int(os.environ.get("FLOWYARD_KILL_ROUNDS", "2")))
+SEEDS = range(int(os.environ.get("FLOWYARD_KILL_ROUNDS", "3")))
 _LONG_WITHOUT_A_LINE = 100
 _COLLECTORS = [one for one, shape in INSTANCES if shape.startswith("collecting")]
 Histories = dict[str, Sequence[HistoryEvent]]

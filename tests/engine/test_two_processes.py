@@ -16,7 +16,7 @@ from engine.programs.steps import make_app, traces
 from flowyard import InstanceNotFound, InstanceQuery, Runtime, WorkflowStatus
 
 if TYPE_CHECKING:
-    from engine.conftest import OpenRuntime, Program, StartProgram
+    from engine.conftest import OpenRuntime, Program, Query, StartProgram
 
 TEN_SECONDS = timedelta(seconds=10)
 
@@ -129,18 +129,17 @@ async def test_an_owner_is_left_alone_while_it_lives(
 
 
 async def test_of_many_that_open_a_new_file_at_once_exactly_one_becomes_the_owner(
-    start_program: StartProgram, database: Path
+    start_program: StartProgram, query: Query, database: Path
 ) -> None:
     programs = [start_program("working", database, 60) for _ in range(6)]
     for program in programs:
         await program.says("open")
+    assert query("SELECT fence FROM lease") == [(1,)], "it grows with every change of owner"
     for program in programs:
         program.told()
     for program in programs:
         await program.ends_well()
-    # The owner is the first to have had the file; others become it only when that has closed.
-    assert programs[0].lines[-1] == "closed"
-    assert any("owner" in program.lines for program in programs)
+        assert program.lines[-1] == "closed"
 
 
 async def test_no_database_is_ever_locked_however_many_processes_use_it(
