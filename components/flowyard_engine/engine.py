@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
 
 import msgspec
 
@@ -17,7 +16,9 @@ from flowyard.errors import InstanceAlreadyExists, InstanceNotFound
 from flowyard.executor import Executor, Turn, TurnResult
 from flowyard.history import (
     ChildCreated,
+    EventRaised,
     ExecutionStarted,
+    ExecutionTerminated,
     HistoryEvent,
     Parent,
     TaskScheduled,
@@ -25,7 +26,7 @@ from flowyard.history import (
     to_microseconds,
 )
 from flowyard.journal import Journal, result_of
-from flowyard.models import StartRequest, WorkflowState, WorkflowStatus
+from flowyard.models import FailureDetails, StartRequest, WorkflowState, WorkflowStatus
 from flowyard_engine import commits
 from flowyard_engine.activities import Activities
 from flowyard_engine.alarms import Alarms
@@ -95,10 +96,22 @@ class Engine:
 
     async def deliver(self, instance_id: str, event: HistoryEvent) -> bool | None:
         """Hand an event to an instance; None if it is not active, else whether it was admitted."""
+        if isinstance(event, EventRaised) and self.is_waiting(instance_id):
+            # The worker that runs the turn may be long in coming: the caller is not to wait for it.
+            message = Message(instance_id, event)
+            if (await self._store.send(message)).is_closed:
+                return False
+            self._pick_up(message)
+            return True
         ack: asyncio.Future[bool] = self._loop.create_future()
         if await self._instance(instance_id, Entry(event, ack)) is None:
             return None
         return await ack
+
+    def is_waiting(self, instance_id: str) -> bool:
+        """Whether a worker is to run a turn of the instance and has not answered yet."""
+        instance = self._roster.get(instance_id)
+        return instance is not None and instance.waiting is not None
 
     async def wait(self, instance_id: str) -> WorkflowState | None:
         """Return the state once the instance has closed; None if it is not there."""
@@ -150,6 +163,8 @@ class Engine:
     def _resume(self, instance: Instance) -> None:
         """Go on with an instance if something has come for it, else let it rest."""
         if instance.busy:
+            if instance.waiting is not None and _ends(instance.inbox):
+                instance.waiting.cancel()
             return
         if instance.inbox:
             self._turn(instance)
@@ -175,12 +190,65 @@ class Engine:
         if isinstance(result, TurnResult):
             self._conclude(instance, turn, result, batch)
         else:
-            self._errands.run(self._await_turn(instance, turn, result, batch))
+            instance.waiting = asyncio.ensure_future(result)
+            self._errands.run(self._await_turn(instance, turn, instance.waiting, batch))
 
     async def _await_turn(
-        self, instance: Instance, turn: Turn, result: Awaitable[TurnResult], batch: Batch
+        self, instance: Instance, turn: Turn, waiting: asyncio.Future[TurnResult], batch: Batch
     ) -> None:
-        self._conclude(instance, turn, await result, batch)
+        """Conclude a turn that a worker runs, however long that takes."""
+        try:
+            if not await self._keep(instance, batch):
+                return
+            result = await waiting
+        except asyncio.CancelledError:
+            if not self._is_stopped:
+                self._turns_under_way -= 1
+                self._begin_again(instance, batch)
+                return
+            batch.refuse(self._end)
+            raise
+        except Exception as error:  # noqa: BLE001 - it belongs to who waits, and the turn is repeated
+            self._turns_under_way -= 1
+            batch.refuse(error)
+            self._drop(instance, error)
+            return
+        finally:
+            waiting.cancel()
+            instance.waiting = None
+        self._conclude(instance, turn, result, batch)
+
+    async def _keep(self, instance: Instance, batch: Batch) -> bool:
+        """Make durable what callers wait for, ahead of the worker; False if it cannot be."""
+        commit = commits.of_wait(instance, batch)
+        if commit is None:
+            return True
+        written: asyncio.Future[Outcome] = self._loop.create_future()
+
+        def done(outcome: Outcome) -> None:
+            if not written.done():
+                written.set_result(outcome)
+
+        self._store.submit(commit, done)
+        outcome = await written
+        if outcome.taken is None and outcome.error is None:
+            instance.keep(batch.admitted, list(commit.messages))
+            return True
+        self._turns_under_way -= 1
+        if outcome.taken is not None:
+            batch.refuse(InstanceAlreadyExists(instance.record.id, outcome.taken))
+            self._give_way(instance)
+        elif outcome.error is not None:
+            batch.refuse(outcome.error)
+            self._drop(instance, outcome.error)
+        self._errands.notice()
+        return False
+
+    def _begin_again(self, instance: Instance, batch: Batch) -> None:
+        """Take back a turn that no worker has answered; something has come that needs none."""
+        self._roster.remove(instance)
+        came = (*batch.admitted, *batch.redundant, *instance.inbox)
+        self._errands.run(self._take_up(instance.record.id, *came))
 
     def _conclude(self, instance: Instance, turn: Turn, result: TurnResult, batch: Batch) -> None:
         if result.stalled is not None:
@@ -396,3 +464,8 @@ class Engine:
                 raise
             except Exception:
                 self._logger.exception("instance '%s' cannot be read", instance_id)
+
+
+def _ends(inbox: list[Entry]) -> bool:
+    """Whether a termination has come, for which no code runs."""
+    return any(isinstance(entry.event, ExecutionTerminated) for entry in inbox)

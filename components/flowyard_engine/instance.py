@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from flowyard.history import HistoryEvent
+from flowyard.executor import TurnResult
+from flowyard.history import EventRaised, ExecutionStarted, HistoryEvent
 from flowyard.journal import Journal
 from flowyard.models import ReusePolicy
-from flowyard_engine.store import Record
+from flowyard_engine.store import Message, Record
 
 _MOST_MESSAGES = 10_000
 
@@ -22,6 +23,11 @@ class Entry(NamedTuple):
     message_id: int = 0
     execution_id: str | None = None
     """The execution that asked for it; None if it is for whichever runs."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether somebody is told of it once it is stored, before a worker has run its turn."""
+        return self.ack is not None and isinstance(self.event, (ExecutionStarted, EventRaised))
 
     def acknowledge(self, admitted: bool) -> None:
         """Tell who waits that the event is settled."""
@@ -73,6 +79,7 @@ class Instance:
         "record",
         "reuse",
         "turns",
+        "waiting",
     )
 
     def __init__(
@@ -96,6 +103,8 @@ class Instance:
         """The stored messages that it has taken up: a late look at the store shows them again."""
         self.is_woken = False
         """Whether another instance has changed `wake_at` in its row."""
+        self.waiting: asyncio.Future[TurnResult] | None = None
+        """The answer of the worker that is to run the present turn."""
 
     @property
     def is_idle(self) -> bool:
@@ -128,3 +137,17 @@ class Instance:
             if len(self.messages) > _MOST_MESSAGES:
                 self.messages = set(sorted(self.messages)[_MOST_MESSAGES // 2 :])
         self.inbox.append(entry)
+
+    def keep(self, entries: list[Entry], messages: list[Message]) -> None:
+        """Exchange entries for messages, now that they are stored as such."""
+        stored = {message.id for message in messages}
+        self.messages |= stored
+        # A look at the store may have found them before their writer was told.
+        self.inbox = [entry for entry in self.inbox if entry.message_id not in stored]
+        waiting = iter(messages)
+        for position, entry in enumerate(entries):
+            if entry.is_kept:
+                entries[position] = Entry(
+                    entry.event, message_id=next(waiting).id, execution_id=entry.execution_id
+                )
+                entry.acknowledge(True)
