@@ -222,6 +222,7 @@ class Instances:
     async def list(self, request: Request) -> Response:
         """List one page."""
         given = request.query_params
+        page_size = _optional(request, "pageSize", int)
         query = InstanceQuery(
             workflow=given.get("workflow"),
             status=frozenset(
@@ -230,7 +231,7 @@ class Instances:
             created_from=_optional(request, "createdFrom", datetime),
             created_to=_optional(request, "createdTo", datetime),
             instance_id_prefix=given.get("prefix"),
-            page_size=_optional(request, "pageSize", int) or 100,
+            page_size=100 if page_size is None else page_size,
             continuation_token=given.get("continuationToken"),
         )
         return JSONResponse(

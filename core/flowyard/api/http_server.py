@@ -32,9 +32,8 @@ async def serve_http(
     runtime: Runtime, address: Address, options: HttpOptions
 ) -> AsyncIterator[str]:
     """Serve until the end of the block and give the URL; then let requests under way finish."""
-    listener = _listen(address)
     server = _Server(_config(runtime, address, options), options.stopping)
-    with listener:
+    with _listen(address) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             ready = asyncio.create_task(server.ready.wait())
