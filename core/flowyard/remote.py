@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from flowyard.executor import ActivityResult, ActivityTask, Turn, TurnResult
-from flowyard.history import ExecutionStarted
+from flowyard.history import ExecutionCompleted, ExecutionStarted
 from flowyard.local import LocalExecutor
-from flowyard.models import FailureDetails
+from flowyard.models import FailureDetails, WorkflowStatus
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +48,11 @@ class Work:
             self.answer.set_result(result)
 
     def refuse(self, failure: FailureDetails) -> None:
-        """Say that no worker can run this: an activity fails, an instance is STALLED."""
+        """Say that no worker can run this: the activity fails, or the instance."""
         if isinstance(self.request, ActivityTask):
             self.conclude(ActivityResult(failure=failure))
         else:
-            self.conclude(TurnResult(stalled=failure))
+            self.conclude(TurnResult([ExecutionCompleted(WorkflowStatus.FAILED, failure=failure)]))
 
 
 @dataclass(eq=False, slots=True)

@@ -7,7 +7,7 @@ import hmac
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Method = Callable[[Any, Context], Awaitable[Any]]
-Handler = grpc.RpcMethodHandler[Any, Any]
+# Only for type checkers is it generic.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 _TOKEN_KEY = "dapr-api-token"  # noqa: S105 - the name of the header, not its value
 _CODES = {
@@ -52,6 +53,7 @@ async def serve_grpc(
     credentials: grpc.ServerCredentials | None = None,
     max_message_bytes: int = 16 * 1024 * 1024,
     grace_seconds: float = 10.0,
+    ping_seconds: float = 30.0,
 ) -> AsyncIterator[int]:
     """Serve while the context lasts; gives the port, which the system chooses for port 0.
 
@@ -75,7 +77,7 @@ async def serve_grpc(
     )
     server.add_generic_rpc_handlers(
         (
-            _taskhub(WorkerService(queue), TaskHubClientService(runtime, component)),
+            _taskhub(WorkerService(queue, ping_seconds), TaskHubClientService(runtime, component)),
             _management(ManagementService(runtime)),
         )
     )

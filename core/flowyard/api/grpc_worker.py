@@ -33,7 +33,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class WorkerService:
     """The methods that workers call."""
 
-    def __init__(self, queue: WorkQueue, *, ping_seconds: float = 30.0) -> None:
+    def __init__(self, queue: WorkQueue, ping_seconds: float) -> None:
         self._queue = queue
         self._ping_seconds = ping_seconds
 
