@@ -56,7 +56,7 @@ class Runtime:
         *,
         clock: Clock | None = None,
         component_types: Sequence[ComponentType[Any]] = (),
-        executor: Callable[[str, LocalExecutor | None], Executor] | None = None,
+        executor: Callable[[str, LocalExecutor | None], Executor | None] | None = None,
     ) -> AsyncIterator[Runtime]:
         """Open every component of a file, a folder or a list, and close them at the end.
 

@@ -35,7 +35,7 @@ class HttpOptions:
 
     token: str | None = field(default=None, repr=False)
     app_id: str = "flowyard"
-    max_body: int = 4 * 1024 * 1024
+    max_body: int = 16 * 1024 * 1024
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by the shutdown endpoint and by whoever stops the server; long polls end with it."""
     connected_workers: Callable[[], int] = lambda: 0
