@@ -57,7 +57,7 @@ class Endpoint:
         # Whatever it is, the caller gets an answer in the shape of the API.
         except Exception as error:
             fault = self.fault(request, error)
-            if fault.status == INTERNAL.status:
+            if fault.status == INTERNAL.status and not isinstance(error, RequestFault):
                 logger.exception("%s %s failed", request.method, request.url.path)
             return fault_response(fault)
 
