@@ -52,7 +52,9 @@ def chain(ctx: wf.DaprWorkflowContext, number: int):
 
 @runtime.workflow(name="fan_out")
 def fan_out(ctx: wf.DaprWorkflowContext, count: int):
-    results = yield wf.when_all([ctx.call_activity(add_one, input=one) for one in range(count)])
+    results = yield wf.when_all(
+        [ctx.call_activity(add_one, input=one) for one in range(1, count + 1)]
+    )
     return sum(results)
 
 
