@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 	$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \
 	>/dev/null 2>&1 && echo $$python && break; done)
 
-.PHONY: help install demo test check fix bench servers lock
+.PHONY: help install demo test check fix bench servers proto lock
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,10 @@ bench: $(VENV)/.demo $(VENV)/dbos/.made ## Measure the figures of the README; AR
 servers: ## Build the servers that live tests need (none yet)
 	@echo 'Nothing to build yet: Temporal and Conductor servers come with their adapters.'
 
+proto: $(VENV)/proto/.made ## Generate the code of core/flowyard/wire from its .proto files
+	$(VENV)/proto/bin/python -m grpc_tools.protoc --proto_path=core --python_out=core \
+		--pyi_out=core core/flowyard/wire/v1/*.proto
+
 lock: ## Pin in constraints.txt what a clean installation gets now
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
@@ -65,4 +69,10 @@ $(VENV)/.development: $(VENV)/.made $(wildcard adapters/*/pyproject.toml) \
 $(VENV)/dbos/.made: $(VENV)/.made bench/requirements.txt
 	$(BIN)/python -m venv $(VENV)/dbos
 	$(VENV)/dbos/bin/python -m pip install --quiet -r bench/requirements.txt
+	@touch $@
+
+# An old generator on purpose: code that it makes runs with every protobuf that we allow.
+$(VENV)/proto/.made: $(VENV)/.made
+	$(BIN)/python -m venv $(VENV)/proto
+	$(VENV)/proto/bin/python -m pip install --quiet grpcio-tools==1.75.1
 	@touch $@

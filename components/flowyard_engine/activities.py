@@ -43,7 +43,7 @@ class Activities:
             task_id,
             scheduled.name,
             scheduled.input,
-            f"{execution_id}:{scheduled.first_id}",
+            scheduled.task_execution_id(execution_id),
         )
         try:
             result = await self._executor.run_activity(task)

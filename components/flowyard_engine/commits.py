@@ -104,6 +104,21 @@ def of_turn(instance: Instance, turn: Turn, result: TurnResult, batch: Batch) ->
     return commit
 
 
+def of_wait(instance: Instance, batch: Batch) -> Commit | None:
+    """Store what callers want to know to be stored while a worker runs the turn; None if nothing.
+
+    Only a result of the worker goes into the history: until then these are messages.
+    """
+    record = instance.record
+    messages = [Message(record.id, entry.event) for entry in batch.admitted if entry.is_kept]
+    if not messages:
+        return None
+    commit = Commit(record, 0, 0, (), messages=messages)
+    commit.is_new, commit.reuse = instance.is_new, instance.reuse
+    instance.is_new = False
+    return commit
+
+
 def of_stall(instance: Instance, failure: FailureDetails, batch: Batch) -> Commit:
     """Mark an instance as stalled and keep all that has come for it."""
     record = instance.record

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from flowyard.component import ComponentContext, WorkflowComponent
 from flowyard.errors import BackendUnavailable, InstanceNotFound
@@ -27,6 +28,7 @@ from flowyard_engine.store import LeaseLost, Message
 _LOOK_INTERVAL = 0.05
 # How long the owner may take to act on a message of another process, in seconds.
 _OWNER_PATIENCE = 30.0
+_WAITS = "a worker is to run the next turn, and none has answered yet"
 
 
 class EngineComponent(WorkflowComponent):
@@ -98,7 +100,10 @@ class EngineComponent(WorkflowComponent):
         snapshot = await self._store.read(instance_id, payloads=payloads)
         if snapshot is None:
             raise InstanceNotFound(instance_id)
-        return to_state(snapshot)
+        state = to_state(snapshot)
+        if self._engine is not None and self._engine.is_waiting(instance_id):
+            state = replace(state, detail=_WAITS)
+        return state
 
     async def wait(self, instance_id: str) -> WorkflowState:
         while self._engine is not None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
 
 from flowyard.clock import Clock
 from flowyard.errors import InstanceAlreadyExists, InstanceNotFound
 from flowyard.executor import Executor, Turn, TurnResult
 from flowyard.history import (
     ChildCreated,
+    EventRaised,
     HistoryEvent,
     Parent,
     TaskScheduled,
@@ -31,6 +31,7 @@ from flowyard_engine.roster import Roster
 from flowyard_engine.state import to_state
 from flowyard_engine.store import Commit, LeaseLost, Message, Outcome, Record, Snapshot, Store
 from flowyard_engine.waiters import Waiters
+from flowyard_engine.worker_turns import WorkerTurns
 
 _NOTHING = TurnResult()
 # After a write that failed, the instance is read again; the disk may need a moment.
@@ -58,6 +59,7 @@ class Engine:
         self._alarms = Alarms(clock, self._fire)
         self._waiters = Waiters()
         self._roster = Roster(store, clock, executor, self._alarms, self._resume, cached_instances)
+        self._worker_turns = WorkerTurns(store, self._conclude, self._abandon, self._begin_again)
         self._turns_under_way = 0
         self._is_stopped = False
         self._end: Exception = LeaseLost("another process owns the file")
@@ -88,10 +90,22 @@ class Engine:
 
     async def deliver(self, instance_id: str, event: HistoryEvent) -> bool | None:
         """Hand an event to an instance; None if it is not active, else whether it was admitted."""
+        if isinstance(event, EventRaised) and self.is_waiting(instance_id):
+            # The worker that runs the turn may be long in coming: the caller is not to wait for it.
+            message = Message(instance_id, event)
+            if (await self._store.send(message)).is_closed:
+                return False
+            self._pick_up(message)
+            return True
         ack: asyncio.Future[bool] = self._loop.create_future()
         if await self._instance(instance_id, Entry(event, ack)) is None:
             return None
         return await ack
+
+    def is_waiting(self, instance_id: str) -> bool:
+        """Whether a worker is to run a turn of the instance and has not answered yet."""
+        instance = self._roster.get(instance_id)
+        return instance is not None and instance.waiting is not None
 
     async def wait(self, instance_id: str) -> WorkflowState | None:
         """Return the state once the instance has closed; None if it is not there."""
@@ -143,6 +157,9 @@ class Engine:
     def _resume(self, instance: Instance) -> None:
         """Go on with an instance if something has come for it, else let it rest."""
         if instance.busy:
+            if instance.waiting is not None and instance.is_terminated:
+                # No code runs for a termination: it does not wait for the worker.
+                instance.waiting.cancel()
             return
         if instance.inbox:
             self._turn(instance)
@@ -168,12 +185,7 @@ class Engine:
         if isinstance(result, TurnResult):
             self._conclude(instance, turn, result, batch)
         else:
-            self._errands.run(self._await_turn(instance, turn, result, batch))
-
-    async def _await_turn(
-        self, instance: Instance, turn: Turn, result: Awaitable[TurnResult], batch: Batch
-    ) -> None:
-        self._conclude(instance, turn, await result, batch)
+            self._errands.run(self._worker_turns.run(instance, turn, result, batch))
 
     def _conclude(self, instance: Instance, turn: Turn, result: TurnResult, batch: Batch) -> None:
         if result.stalled is not None:
@@ -183,21 +195,39 @@ class Engine:
 
     def _write(self, instance: Instance, commit: Commit, batch: Batch) -> None:
         def done(outcome: Outcome) -> None:
+            if outcome.taken is not None or outcome.error is not None:
+                self._abandon(instance, batch, outcome)
+                return
             self._turns_under_way -= 1
             instance.busy = False
-            if outcome.taken is not None:
-                batch.refuse(InstanceAlreadyExists(instance.record.id, outcome.taken))
-                self._give_way(instance)
-            elif outcome.error is not None:
-                batch.refuse(outcome.error)
-                self._drop(instance, outcome.error)
-            else:
-                batch.acknowledge()
-                if not self._is_stopped:
-                    self._act(instance, commit, outcome)
+            batch.acknowledge()
+            if not self._is_stopped:
+                self._act(instance, commit, outcome)
             self._errands.notice()
 
         self._store.submit(commit, done)
+
+    def _abandon(self, instance: Instance, batch: Batch, outcome: Outcome) -> None:
+        """Give up a turn that was not written."""
+        self._turns_under_way -= 1
+        instance.busy = False
+        if outcome.taken is not None:
+            batch.refuse(InstanceAlreadyExists(instance.record.id, outcome.taken))
+            self._give_way(instance)
+        elif outcome.error is not None:
+            batch.refuse(outcome.error)
+            self._drop(instance, outcome.error)
+        self._errands.notice()
+
+    def _begin_again(self, instance: Instance, batch: Batch) -> None:
+        """Take back a turn that no worker has answered; something has come that needs none."""
+        self._turns_under_way -= 1
+        if self._is_stopped:
+            batch.refuse(self._end)
+            return
+        self._roster.remove(instance)
+        came = (*batch.admitted, *batch.redundant, *instance.inbox)
+        self._errands.run(self._take_up(instance.record.id, *came))
 
     def _act(self, instance: Instance, commit: Commit, outcome: Outcome) -> None:
         """Act on what a turn has decided, now that it is written."""

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from flowyard.history import ExecutionTerminated, HistoryEvent
+from flowyard.executor import TurnResult
+from flowyard.history import EventRaised, ExecutionStarted, ExecutionTerminated, HistoryEvent
 from flowyard.journal import Journal
 from flowyard.models import ReusePolicy
-from flowyard_engine.store import Record
+from flowyard_engine.store import Message, Record
 
 _MOST_MESSAGES = 10_000
 
@@ -23,6 +24,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     message_id: int = 0
     execution_id: str | None = None
     """The execution that asked for it; None if it is for whichever runs."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether somebody is told of it once it is stored, before a worker has run its turn."""
+        return self.ack is not None and isinstance(self.event, (ExecutionStarted, EventRaised))
 
     def acknowledge(self, admitted: bool) -> None:
         """Tell who waits that the event is settled."""
@@ -69,6 +75,7 @@ class Instance:
         "record",
         "reuse",
         "turns",
+        "waiting",
     )
 
     def __init__(
@@ -94,11 +101,18 @@ class Instance:
         """A start whose time has not come."""
         self.is_woken = False
         """Whether another instance has changed `wake_at` in its row."""
+        self.waiting: asyncio.Future[TurnResult] | None = None
+        """The answer of the worker that is to run the present turn."""
 
     @property
     def is_idle(self) -> bool:
         """True if only a timer, a child or something from outside can move it on."""
         return not self.busy and not self.inbox and not self.journal.tasks
+
+    @property
+    def is_terminated(self) -> bool:
+        """True if a termination waits in the inbox."""
+        return any(isinstance(entry.event, ExecutionTerminated) for entry in self.inbox)
 
     def take(self) -> Batch:
         """Empty the inbox; the journal decides what of it still counts."""
@@ -131,3 +145,17 @@ class Instance:
             if len(self.messages) > _MOST_MESSAGES:
                 self.messages = set(sorted(self.messages)[_MOST_MESSAGES // 2 :])
         self.inbox.append(entry)
+
+    def keep(self, entries: list[Entry], messages: list[Message]) -> None:
+        """Exchange entries for messages, now that they are stored as such."""
+        stored = {message.id for message in messages}
+        self.messages |= stored
+        # A look at the store may have found them before their writer was told.
+        self.inbox = [entry for entry in self.inbox if entry.message_id not in stored]
+        waiting = iter(messages)
+        for position, entry in enumerate(entries):
+            if entry.is_kept:
+                entries[position] = Entry(
+                    entry.event, message_id=next(waiting).id, execution_id=entry.execution_id
+                )
+                entry.acknowledge(True)

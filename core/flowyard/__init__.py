@@ -1,8 +1,10 @@
 """One workflow API over any workflow engine."""
 
 from flowyard.app import App
+from flowyard.client import Client
 from flowyard.context import ActivityContext, WorkflowContext
 from flowyard.errors import (
+    AccessDenied,
     ActivityNotRegistered,
     BackendUnavailable,
     ComponentNotFound,
@@ -11,6 +13,7 @@ from flowyard.errors import (
     InstanceAlreadyExists,
     InstanceNotClosed,
     InstanceNotFound,
+    InvalidInstanceId,
     InvalidRequest,
     NonDeterminismError,
     NonRetryableError,
@@ -33,14 +36,16 @@ from flowyard.models import (
 )
 from flowyard.retry import RetryPolicy
 from flowyard.runtime import Runtime
-from flowyard.sync import SyncRuntime
+from flowyard.sync import SyncClient, SyncRuntime
 from flowyard.task import Task, when_all, when_any
 
 __all__ = [
+    "AccessDenied",
     "ActivityContext",
     "ActivityNotRegistered",
     "App",
     "BackendUnavailable",
+    "Client",
     "ComponentNotFound",
     "ConfigurationError",
     "FailureDetails",
@@ -50,6 +55,7 @@ __all__ = [
     "InstanceNotFound",
     "InstancePage",
     "InstanceQuery",
+    "InvalidInstanceId",
     "InvalidRequest",
     "NonDeterminismError",
     "NonRetryableError",
@@ -59,6 +65,7 @@ __all__ = [
     "ReusePolicy",
     "Runtime",
     "StartRequest",
+    "SyncClient",
     "SyncRuntime",
     "Task",
     "TaskFailedError",

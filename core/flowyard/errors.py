@@ -31,6 +31,18 @@ class PayloadError(InvalidRequest):
     """A value does not fit its declared type, or is not JSON."""
 
 
+class InvalidInstanceId(InvalidRequest):
+    """An instance ID has characters that it may not have, or too many of them."""
+
+    def __init__(self, instance_id: str) -> None:
+        shown = instance_id if len(instance_id) <= 64 else f"{instance_id[:64]}…"
+        super().__init__(
+            f"instance ID {shown!r} is not valid: use 1 to 255 of letters, digits, '_', '-', "
+            "'.' and ':'"
+        )
+        self.instance_id = instance_id
+
+
 class InstanceNotFound(FlowyardError):
     """The component knows no instance of that ID."""
 
@@ -91,6 +103,10 @@ class UnsupportedOperation(FlowyardError):
 
 class BackendUnavailable(FlowyardError):
     """The backend did not answer. The call may be repeated."""
+
+
+class AccessDenied(FlowyardError):
+    """The server wants an API token, and none or another one was sent."""
 
 
 class ConfigurationError(FlowyardError):

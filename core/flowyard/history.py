@@ -64,12 +64,20 @@ class ExecutionStarted(_Event, frozen=True):
 
 
 class TaskScheduled(_Event, frozen=True):
-    """An activity. `first_id` is the ID of its first attempt, the same for all retries."""
+    """An activity. `first_id` is the ID of its first attempt, the same for all retries.
+
+    `call_id` is what a worker's SDK calls all attempts of the call, where it has a name for them.
+    """
 
     id: int
     name: str
     input: str | None
     first_id: int
+    call_id: str | None = None
+
+    def task_execution_id(self, execution_id: str) -> str:
+        """Return what is the same for all attempts of the call."""
+        return self.call_id or f"{execution_id}:{self.first_id}"
 
 
 class TaskCompleted(_Event, frozen=True):

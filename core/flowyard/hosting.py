@@ -179,7 +179,7 @@ class Host:
     async def _run_activity(
         self, instance: HostedInstance, execution_id: str, scheduled: TaskScheduled
     ) -> None:
-        call = f"{execution_id}:{scheduled.first_id}"
+        call = scheduled.task_execution_id(execution_id)
         task = ActivityTask(instance.id, scheduled.id, scheduled.name, scheduled.input, call)
         result = await self._executor.run_activity(task)
         event: HistoryEvent = TaskCompleted(scheduled.id, result.output)

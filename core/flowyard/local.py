@@ -28,7 +28,7 @@ class LocalExecutor:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._registry = app.registry
+        self.registry = app.registry
         self._executions: dict[str, tuple[str, Execution]] = {}
         self._threads: ThreadPoolExecutor | None = None
 
@@ -48,8 +48,8 @@ class LocalExecutor:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
     def check_workflow(self, name: str) -> None:
-        if name not in self._registry.workflows:
-            raise WorkflowNotRegistered(name, self._registry.workflows)
+        if name not in self.registry.workflows:
+            raise WorkflowNotRegistered(name, self.registry.workflows)
 
     def run_turn(self, turn: Turn) -> TurnResult:
         instance_id = turn.instance_id
@@ -59,7 +59,7 @@ class LocalExecutor:
         else:
             if kept is not None:
                 kept[1].close()
-            execution = Execution(instance_id, self._registry)
+            execution = Execution(instance_id, self.registry)
             self._executions[instance_id] = (turn.execution_id, execution)
         result = execution.run(turn)
         if result.stalled is not None or execution.is_ended:
@@ -80,9 +80,9 @@ class LocalExecutor:
             kept[1].close()
 
     async def _call(self, task: ActivityTask) -> str:
-        definition = self._registry.activities.get(task.name)
+        definition = self.registry.activities.get(task.name)
         if definition is None:
-            raise ActivityNotRegistered(task.name, self._registry.activities)
+            raise ActivityNotRegistered(task.name, self.registry.activities)
         context = ActivityContext(task.instance_id, task.task_id, task.task_execution_id)
         what = f"input of activity '{task.name}'"
         arguments = definition.arguments(context, task.input, what)

@@ -11,7 +11,12 @@ from enum import StrEnum
 from typing import TypeVar, overload
 
 from flowyard import payload
-from flowyard.errors import InvalidRequest, NonRetryableError, WorkflowFailed
+from flowyard.errors import (
+    InvalidInstanceId,
+    InvalidRequest,
+    NonRetryableError,
+    WorkflowFailed,
+)
 
 T = TypeVar("T")
 
@@ -19,13 +24,12 @@ _INSTANCE_ID = re.compile(r"[A-Za-z0-9_\-.:]{1,255}")
 
 
 def check_instance_id(instance_id: str) -> str:
-    """Return the ID, or raise `InvalidRequest`: 1 to 255 of letters, digits, `_ - . :`."""
+    """Return the ID if it has 1 to 255 of letters, digits, `_ - . :`.
+
+    Raises `InvalidInstanceId`.
+    """
     if _INSTANCE_ID.fullmatch(instance_id) is None:
-        shown = instance_id if len(instance_id) <= 64 else f"{instance_id[:64]}…"
-        raise InvalidRequest(
-            f"instance ID {shown!r} is not valid: use 1 to 255 of letters, digits, '_', '-', "
-            "'.' and ':'"
-        )
+        raise InvalidInstanceId(instance_id)
     return instance_id
 
 

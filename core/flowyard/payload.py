@@ -14,8 +14,16 @@ _UNTYPED = (None, Any, object)
 _SCALARS = (int, str, bool)
 
 
+class JsonText(str):
+    """A payload that is text already, as it came over the wire: it is sent on as it stands."""
+
+    __slots__ = ()
+
+
 def encode(value: object, what: str) -> str:
     """Return the JSON text of a value; `what` names it in the `PayloadError`."""
+    if isinstance(value, JsonText):
+        return str(value)
     try:
         text = to_json(value, inf_nan_mode="constants")
         if b"NaN" in text or b"Infinity" in text:

@@ -15,6 +15,7 @@ from flowyard.clock import Clock, SystemClock
 from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
 from flowyard.config import Components, ComponentSpec, load_components, resolve
 from flowyard.errors import InvalidRequest, UnsupportedOperation
+from flowyard.executor import Executor
 from flowyard.history import HistoryEvent
 from flowyard.identifier import new_uuid
 from flowyard.local import LocalExecutor
@@ -56,11 +57,14 @@ class Runtime:
         *,
         clock: Clock | None = None,
         component_types: Sequence[ComponentType[Any]] = (),
+        executor: Callable[[str, LocalExecutor | None], Executor | None] | None = None,
     ) -> AsyncIterator[Runtime]:
         """Open every component of a file, a folder or a list, and close them at the end.
 
         Without an app the process only manages: it runs no workflow code. `component_types` adds
-        types that no installed plugin offers. Raises `ConfigurationError`, `BackendUnavailable`.
+        types that no installed plugin offers. `executor` makes what runs the code of a component,
+        given its name and the app's own executor: `RemoteExecutors().make` has workers run what
+        the app has not. Raises `ConfigurationError`, `BackendUnavailable`.
         """
         components = load_components(source)
         resolved = [resolve(spec, component_types) for spec in components.specs]
@@ -68,9 +72,10 @@ class Runtime:
         async with AsyncExitStack() as stack:
             for spec, (kind, settings) in zip(components.specs, resolved, strict=True):
                 # One executor each: instances of two components may have the same ID.
-                executor = stack.enter_context(LocalExecutor(app)) if app is not None else None
+                local = stack.enter_context(LocalExecutor(app)) if app is not None else None
+                runs: Executor | None = local if executor is None else executor(spec.name, local)
                 logger = logging.getLogger(f"flowyard.component.{spec.name}")
-                context = ComponentContext(spec.name, executor, clock or SystemClock(), logger)
+                context = ComponentContext(spec.name, runs, clock or SystemClock(), logger)
                 opened[spec.name] = (
                     kind,
                     await stack.enter_async_context(kind.open(settings, context)),
@@ -80,6 +85,11 @@ class Runtime:
     def component(self, name: str | None = None) -> WorkflowComponent:
         """Return an open component, the default without a name; raises `ComponentNotFound`."""
         return self._opened[self._components.find(name).name][1]
+
+    @property
+    def component_types(self) -> Mapping[str, ComponentType[Any]]:
+        """What is open, by the names of the components; the default comes first."""
+        return {name: kind for name, (kind, _) in self._opened.items()}
 
     def capabilities(self, component: str | None = None) -> frozenset[Capability]:
         """Return what a component has declared that it can do."""

@@ -1,4 +1,4 @@
-"""The runtime for scripts without an event loop of their own."""
+"""The runtime and the client for scripts without an event loop of their own."""
 
 from __future__ import annotations
 
@@ -12,30 +12,19 @@ from typing import Any
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from flowyard.app import App
+from flowyard.client import DEFAULT_URL, Client
 from flowyard.config import ComponentSpec
 from flowyard.history import HistoryEvent
 from flowyard.models import InstancePage, InstanceQuery, ReusePolicy, WorkflowState
 from flowyard.runtime import Runtime
 
 
-class SyncRuntime:
-    """The verbs of `Runtime`, each waiting for its answer. The loop runs in a thread of its own."""
+class SyncVerbs:
+    """The verbs, each waiting for its answer. The loop runs in a thread of its own."""
 
-    def __init__(self, runtime: Runtime, portal: BlockingPortal) -> None:
+    def __init__(self, runtime: Runtime | Client, portal: BlockingPortal) -> None:
         self._runtime = runtime
         self._portal = portal
-
-    @staticmethod
-    @contextmanager
-    def open(
-        source: str | Path | Sequence[ComponentSpec] = "components.yaml", app: App | None = None
-    ) -> Iterator[SyncRuntime]:
-        """Open every component, and close them at the end; see `Runtime.open`."""
-        with (
-            start_blocking_portal() as portal,
-            portal.wrap_async_context_manager(Runtime.open(source, app)) as runtime,
-        ):
-            yield SyncRuntime(runtime, portal)
 
     def start(
         self,
@@ -131,3 +120,35 @@ class SyncRuntime:
     def history(self, instance_id: str, *, component: str | None = None) -> Sequence[HistoryEvent]:
         """Return the events of an instance's current execution."""
         return self._portal.call(partial(self._runtime.history, instance_id, component=component))
+
+
+class SyncRuntime(SyncVerbs):
+    """A `Runtime` to be used without `await`."""
+
+    @staticmethod
+    @contextmanager
+    def open(
+        source: str | Path | Sequence[ComponentSpec] = "components.yaml", app: App | None = None
+    ) -> Iterator[SyncRuntime]:
+        """Open every component, and close them at the end; see `Runtime.open`."""
+        with (
+            start_blocking_portal() as portal,
+            portal.wrap_async_context_manager(Runtime.open(source, app)) as runtime,
+        ):
+            yield SyncRuntime(runtime, portal)
+
+
+class SyncClient(SyncVerbs):
+    """A `Client` to be used without `await`."""
+
+    @staticmethod
+    @contextmanager
+    def open(
+        url: str = DEFAULT_URL, *, token: str | None = None, verify: str | None = None
+    ) -> Iterator[SyncClient]:
+        """Connect to a server, and close the connections at the end; see `Client`."""
+        with (
+            start_blocking_portal() as portal,
+            portal.wrap_async_context_manager(Client(url, token=token, verify=verify)) as client,
+        ):
+            yield SyncClient(client, portal)

@@ -1,0 +1,114 @@
+"""A whole server: the components, and every face in front of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+
+from flowyard.api.grpc_server import serve_grpc
+from flowyard.api.guard import check_exposure
+from flowyard.api.http import HttpOptions
+from flowyard.api.http_server import Address, serve_http
+from flowyard.app import App
+from flowyard.config import ComponentSpec, load_components
+from flowyard.errors import ConfigurationError
+from flowyard.executor import Executor
+from flowyard.local import LocalExecutor
+from flowyard.remote import RemoteExecutors
+from flowyard.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """What to serve, where and to whom. Without a token everybody may call who can reach it.
+
+    Workers and SDKs connect to `grpc_port`, None for no gRPC, and work for `worker_component` or
+    the default one. The certificate and the limits of `http` are those of gRPC too.
+    """
+
+    components: str | Path | Sequence[ComponentSpec] = "components.yaml"
+    http: Address = field(default_factory=Address)
+    grpc_port: int | None = 50001
+    worker_component: str | None = None
+    token: str | None = field(default=None, repr=False)
+    app_id: str = "flowyard"
+    max_body: int = 16 * 1024 * 1024
+    allow_unauthenticated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What is served, and where."""
+
+    runtime: Runtime
+    http: str
+    grpc: str | None
+
+
+@asynccontextmanager
+async def open_server(
+    options: ServerOptions, app: App | None, stopping: asyncio.Event
+) -> AsyncIterator[Served]:
+    """Serve until the end of the block. `stopping` is set where somebody asks for the end.
+
+    What was opened last ends first: no call comes in while the components commit what they do.
+    """
+    address = options.http
+    check_exposure(address.host, options.token, allow_unauthenticated=options.allow_unauthenticated)
+    components = load_components(options.components)
+    for_workers = components.find(options.worker_component).name
+    executors = RemoteExecutors()
+
+    def executor(name: str, local: LocalExecutor | None) -> Executor | None:
+        # Nobody would ever take the work of a component that no worker can reach.
+        if name != for_workers or options.grpc_port is None:
+            return local
+        return executors.make(name, local)
+
+    def connected_workers() -> int:
+        return 0 if options.grpc_port is None else executors.queue(for_workers).connected
+
+    async with AsyncExitStack() as stack:
+        runtime = await stack.enter_async_context(
+            Runtime.open(components.specs, app, executor=executor)
+        )
+        grpc_url = None
+        if options.grpc_port is not None:
+            host = f"[{address.host}]" if ":" in address.host else address.host
+            port = await stack.enter_async_context(
+                serve_grpc(
+                    runtime,
+                    executors,
+                    component=for_workers,
+                    host=host,
+                    port=options.grpc_port,
+                    token=options.token,
+                    credentials=_credentials(address),
+                    max_message_bytes=options.max_body,
+                    grace_seconds=address.drain_seconds,
+                )
+            )
+            grpc_url = f"{host}:{port}"
+        api = HttpOptions(
+            options.token, options.app_id, options.max_body, stopping, connected_workers
+        )
+        url = await stack.enter_async_context(serve_http(runtime, address, api))
+        yield Served(runtime, url, grpc_url)
+
+
+def _credentials(address: Address) -> grpc.ServerCredentials | None:
+    if address.certificate is None:
+        return None
+    try:
+        certificate = address.certificate.read_bytes()
+        key = (address.key or address.certificate).read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the TLS certificate or key cannot be read: {error}. Give PEM files."
+        ) from error
+    return grpc.ssl_server_credentials([(key, certificate)])

@@ -1,0 +1,322 @@
+"""Commands that manage instances on a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, TypeVar
+
+import typer
+
+from flowyard.api.events import event_json
+from flowyard.api.states import page_json, state_json
+from flowyard.cli import codes, output
+from flowyard.cli.options import (
+    DEFAULT_URL,
+    AsJson,
+    Authorities,
+    ComponentName,
+    Input,
+    InstanceId,
+    NewId,
+    Url,
+    connect,
+    read_json,
+)
+from flowyard.client import Client
+from flowyard.errors import InvalidRequest
+from flowyard.models import InstanceQuery, ReusePolicy, WorkflowState, WorkflowStatus
+
+T = TypeVar("T")
+
+# How long a look at an instance may be old while it is watched.
+_GLANCE = timedelta(seconds=1)
+
+Seconds = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", min=0, help="How long to wait; else for ever."),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    panel = "Instances on a server"
+    command: Callable[..., None]
+    for command in (start, get, list_instances, history, watch, pause, resume):
+        name = "list" if command is list_instances else None
+        app.command(name, rich_help_panel=panel)(command)
+    for name, command in (("raise", raise_event), ("terminate", terminate), ("purge", purge)):
+        app.command(name, rich_help_panel=panel)(command)
+
+
+def start(
+    workflow: Annotated[str, typer.Argument(help="The workflow's name.")],
+    input: Input = None,
+    instance_id: NewId = None,
+    at: Annotated[
+        datetime | None, typer.Option(metavar="TIME", help="Not before this time (UTC).")
+    ] = None,
+    unused: Annotated[
+        bool, typer.Option("--new", help="Refuse the ID of a closed instance too.")
+    ] = False,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="For the engine; repeatable.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is closed.")] = False,
+    timeout: Seconds = None,
+    component: ComponentName = None,
+    url: Url = DEFAULT_URL,
+    ca: Authorities = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a workflow and print the instance ID."""
+    given = read_json(input, "--input")
+    options = dict(_pair(one) for one in option or ())
+
+    async def call(client: Client) -> tuple[str, WorkflowState | None]:
+        started = await client.start(
+            workflow,
+            given,
+            instance_id=instance_id,
+            component=component,
+            start_at=None if at is None else at.replace(tzinfo=at.tzinfo or UTC),
+            reuse=ReusePolicy.REJECT if unused else ReusePolicy.REPLACE_CLOSED,
+            options=options,
+        )
+        if not wait:
+            return started, None
+        return started, await client.wait(started, timeout=_duration(timeout), component=component)
+
+    started, state = _run(url, ca, call)
+    if state is not None:
+        _conclude(state, as_json=as_json)
+    elif as_json:
+        output.print_json({"instanceID": started})
+    else:
+        output.say(started)
+
+
+def get(
+    instance_id: InstanceId,
+    component: ComponentName = None,
+    url: Url = DEFAULT_URL,
+    ca: Authorities = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the state of an instance."""
+    state = _run(url, ca, lambda client: client.get(instance_id, component=component))
+    if as_json:
+        output.print_json(state_json(state))
+    else:
+        output.print_state(state)
+
+
+def list_instances(
+    workflow: Annotated[str | None, typer.Option(help="Only of this workflow.")] = None,
+    status: Annotated[
+        list[WorkflowStatus] | None, typer.Option(case_sensitive=False, help="Only in these.")
+    ] = None,
+    prefix: Annotated[str | None, typer.Option(help="Only IDs that begin so.")] = None,
+    created_from: Annotated[
+        datetime | None, typer.Option(metavar="TIME", help="Only created then (UTC) or later.")
+    ] = None,
+    created_to: Annotated[
+        datetime | None, typer.Option(metavar="TIME", help="Only created before (UTC).")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 100,
+    after: Annotated[
+        str | None, typer.Option(metavar="TOKEN", help="Where the page before ended.")
+    ] = None,
+    component: ComponentName = None,
+    url: Url = DEFAULT_URL,
+    ca: Authorities = None,
+    as_json: AsJson = False,
+) -> None:
+    """List instances, newest first."""
+    query = InstanceQuery(
+        workflow=workflow,
+        status=frozenset(status or ()),
+        created_from=created_from,
+        created_to=created_to,
+        instance_id_prefix=prefix,
+        page_size=limit,
+        continuation_token=after,
+    )
+    page = _run(url, ca, lambda client: client.list(query, component=component))
+    if as_json:
+        output.print_json(page_json(page))
+    else:
+        output.print_page(page)
+
+
+def history(
+    instance_id: InstanceId,
+    component: ComponentName = None,
+    url: Url = DEFAULT_URL,
+    ca: Authorities = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the events of an instance."""
+    events = _run(url, ca, lambda client: client.history(instance_id, component=component))
+    if as_json:
+        output.print_json({"events": [event_json(one) for one in events]})
+    else:
+        output.print_history(events)
+
+
+def watch(
+    instance_id: InstanceId,
+    timeout: Seconds = None,
+    component: ComponentName = None,
+    url: Url = DEFAULT_URL,
+    ca: Authorities = None,
+    as_json: AsJson = False,
+) -> None:
+    """Follow an instance until it is closed."""
+
+    async def call(client: Client) -> WorkflowState:
+        async with asyncio.timeout(timeout):
+            shown = ""
+            while True:
+                try:
+                    return await client.wait(instance_id, timeout=_GLANCE, component=component)
+                except TimeoutError:
+                    state = await client.get(instance_id, component=component)
+                line = output.progress_line(state)
+                if line != shown and not as_json:
+                    output.say(line)
+                shown = line
+
+    try:
+        state = _run(url, ca, call)
+    except TimeoutError as error:
+        raise TimeoutError(f"instance '{instance_id}' was not closed in time") from error
+    _conclude(state, as_json=as_json)
+
+
+def pause(
+    instance_id: InstanceId,
+    reason: Annotated[str | None, typer.Option(help="Kept in the history.")] = None,
+    component: ComponentName = None,
+    url: Url = DEFAULT_URL,
+    ca: Authorities = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let an instance take no turn until it is resumed."""
+    changed = _run(
+        url, ca, lambda client: client.pause(instance_id, reason=reason, component=component)
+    )
+    _tell(changed, "Paused.", "Nothing to pause: it is paused already, or closed.", as_json)
+
+
+def resume(
+    instance_id: InstanceId,
+    reason: Annotated[str | None, typer.Option(help="Kept in the history.")] = None,
+    component: ComponentName = None,
+    url: Url = DEFAULT_URL,
+    ca: Authorities = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a paused instance go on."""
+    changed = _run(
+        url, ca, lambda client: client.resume(instance_id, reason=reason, component=component)
+    )
+    _tell(changed, "Resumed.", "Nothing to resume: it is not paused.", as_json)
+
+
+def raise_event(
+    instance_id: InstanceId,
+    event: Annotated[str, typer.Argument(help="The event's name.")],
+    data: Annotated[
+        str | None,
+        typer.Option("--data", "-d", metavar="JSON", help="JSON; @FILE reads a file, - stdin."),
+    ] = None,
+    component: ComponentName = None,
+    url: Url = DEFAULT_URL,
+    ca: Authorities = None,
+    as_json: AsJson = False,
+) -> None:
+    """Raise an event to an instance."""
+    given = read_json(data, "--data")
+    changed = _run(
+        url, ca, lambda client: client.raise_event(instance_id, event, given, component=component)
+    )
+    _tell(changed, "Raised.", "Dropped: the instance is closed.", as_json)
+
+
+def terminate(
+    instance_id: InstanceId,
+    result: Annotated[
+        str | None, typer.Option("--output", metavar="JSON", help="The output it ends with.")
+    ] = None,
+    recursive: Annotated[bool, typer.Option(help="Its children too.")] = True,
+    component: ComponentName = None,
+    url: Url = DEFAULT_URL,
+    ca: Authorities = None,
+    as_json: AsJson = False,
+) -> None:
+    """End an instance as TERMINATED."""
+    given = read_json(result, "--output")
+    changed = _run(
+        url,
+        ca,
+        lambda client: client.terminate(
+            instance_id, output=given, recursive=recursive, component=component
+        ),
+    )
+    _tell(changed, "Terminated.", "Nothing to terminate: it is closed.", as_json)
+
+
+def purge(
+    instance_id: InstanceId,
+    recursive: Annotated[bool, typer.Option(help="Its children too.")] = True,
+    component: ComponentName = None,
+    url: Url = DEFAULT_URL,
+    ca: Authorities = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a closed instance."""
+    purged = _run(
+        url, ca, lambda client: client.purge(instance_id, recursive=recursive, component=component)
+    )
+    if as_json:
+        output.print_json({"purged": purged})
+    else:
+        output.say(f"Removed {purged} {'instance' if purged == 1 else 'instances'}.")
+
+
+def _run(url: str, ca: str | None, call: Callable[[Client], Awaitable[T]]) -> T:
+    async def connected() -> T:
+        async with connect(url, ca) as client:
+            return await call(client)
+
+    return asyncio.run(connected())
+
+
+def _conclude(state: WorkflowState, *, as_json: bool) -> None:
+    """Print a closed instance; any end but COMPLETED is a failure of the command."""
+    if as_json:
+        output.print_json(state_json(state))
+    else:
+        output.print_state(state)
+    if state.status is not WorkflowStatus.COMPLETED:
+        raise typer.Exit(codes.FAILED)
+
+
+def _tell(changed: bool, done: str, undone: str, as_json: bool) -> None:
+    if as_json:
+        output.print_json({"changed": changed})
+    else:
+        output.say(done if changed else undone)
+
+
+def _duration(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise InvalidRequest(f"--option {text} is not a pair: write it as NAME=VALUE")
+    return name, value

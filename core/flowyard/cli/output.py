@@ -1,0 +1,124 @@
+"""What the command prints: JSON for programs, tables for people, errors on one line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from flowyard.api.events import event_json
+from flowyard.api.states import time_text
+from flowyard.history import HistoryEvent
+from flowyard.models import InstancePage, WorkflowState, WorkflowStatus
+
+_COLORS = {
+    WorkflowStatus.COMPLETED: "green",
+    WorkflowStatus.FAILED: "red",
+    WorkflowStatus.TERMINATED: "red",
+    WorkflowStatus.CANCELED: "red",
+    WorkflowStatus.STALLED: "yellow",
+    WorkflowStatus.SUSPENDED: "yellow",
+}
+_WIDE = 200
+
+
+def print_json(value: object) -> None:
+    """Print one line of JSON."""
+    sys.stdout.write(f"{json.dumps(value, ensure_ascii=False)}\n")
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """Print a line as it is."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    """Print an error on one line."""
+    sys.stderr.write(f"flowyard: {' '.join(text.split())}\n")
+
+
+def print_state(state: WorkflowState) -> None:
+    """Print what is known of an instance, one line each."""
+    failure = state.failure
+    rows = {
+        "instance": state.instance_id,
+        "workflow": state.workflow,
+        "status": state.status,
+        "created": time_text(state.created_at),
+        "updated": time_text(state.last_updated_at),
+        "parent": state.parent_instance_id,
+        "custom status": state.custom_status,
+        "input": state.input,
+        "output": state.output,
+        "failure": f"{failure.error_type}: {failure.message}" if failure is not None else None,
+        "detail": state.detail,
+    }
+    grid = Table.grid(padding=(0, 2))
+    for name, value in rows.items():
+        if value is not None:
+            style = _COLORS.get(state.status, "") if name == "status" else ""
+            grid.add_row(Text(name, "bold"), Text(str(value), style, overflow="fold"))
+    _console().print(grid)
+
+
+def print_page(page: InstancePage) -> None:
+    """Print a listing."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("INSTANCE", "WORKFLOW", "STATUS", "CREATED", "UPDATED", "CUSTOM STATUS"):
+        table.add_column(title, no_wrap=title != "CUSTOM STATUS", overflow="fold")
+    for one in page.instances:
+        table.add_row(
+            Text(one.instance_id),
+            Text(one.workflow),
+            Text(one.status, _COLORS.get(one.status, "")),
+            time_text(one.created_at),
+            time_text(one.last_updated_at),
+            Text(one.custom_status or ""),
+        )
+    _console().print(table)
+    if page.continuation_token is not None:
+        _console().print(Text(f"More: --after {page.continuation_token}", "dim"))
+
+
+def print_history(events: Iterable[HistoryEvent]) -> None:
+    """Print one line per event."""
+    console = _console()
+    for number, event in enumerate(events):
+        document = event_json(event)
+        kind = document.pop("type")
+        fields = {name: value for name, value in document.items() if value is not None}
+        line = Text(f"{number:>4}  ")
+        line.append(f"{kind:<19}", "bold")
+        line.append("  ".join(f"{name}={_short(value)}" for name, value in fields.items()))
+        console.print(line, soft_wrap=True)
+
+
+def print_table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Print rows under titles."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(one) for one in row))
+    _console().print(table)
+
+
+def progress_line(state: WorkflowState) -> str:
+    """Return what there is to say of an instance that is under way."""
+    return ": ".join(filter(None, [str(state.status), state.custom_status, state.detail]))
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 100 else f"{text[:99]}…"
+
+
+def _console() -> Console:
+    # A pipe has no width; nothing shall be folded there.
+    return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)

@@ -1,0 +1,270 @@
+"""The runtime of another process: the same verbs and types, over its HTTP API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from flowyard.api.events import event_of
+from flowyard.api.faults import Fault, error_of
+from flowyard.api.states import page_of, state_of
+from flowyard.errors import AccessDenied, BackendUnavailable, FlowyardError, InvalidRequest
+from flowyard.history import HistoryEvent
+from flowyard.models import (
+    InstancePage,
+    InstanceQuery,
+    ReusePolicy,
+    WorkflowState,
+    check_instance_id,
+)
+from flowyard.payload import encode
+
+# Lazy where it is used: `import flowyard` shall not wait for it.
+if TYPE_CHECKING:
+    import httpx
+
+DEFAULT_URL = "http://127.0.0.1:3500"
+
+_TIMEOUT = 30.0
+_LONG_POLL = 30.0
+
+
+class Client:
+    """Starts and manages workflows on a server (`flowyard serve`); close it, or use `async with`.
+
+    Every verb does and raises what it does on `Runtime`, and `BackendUnavailable` where the server
+    does not answer. `verify` names a file of certificate authorities to trust instead of the usual.
+    """
+
+    def __init__(
+        self, url: str = DEFAULT_URL, *, token: str | None = None, verify: str | None = None
+    ) -> None:
+        import httpx
+
+        self.url = url.rstrip("/")
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=f"{self.url}/flowyard/v1/",
+                headers={"dapr-api-token": token} if token else None,
+                timeout=_TIMEOUT,
+                verify=_trusting(verify),
+            )
+        except httpx.InvalidURL as error:
+            raise InvalidRequest(f"'{url}' is not a URL: {error}") from error
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def start(
+        self,
+        workflow: Callable[..., Any] | str,
+        input: object = None,
+        *,
+        instance_id: str | None = None,
+        component: str | None = None,
+        start_at: datetime | None = None,
+        reuse: ReusePolicy = ReusePolicy.REPLACE_CLOSED,
+        options: Mapping[str, str] | None = None,
+    ) -> str:
+        """Start a workflow and return its instance ID; a function goes by its own name."""
+        name = workflow if isinstance(workflow, str) else workflow.__name__
+        if not name:
+            raise InvalidRequest("the workflow's name is empty")
+        body: dict[str, Any] = {"workflow": name, "reuse": reuse, "options": dict(options or {})}
+        if instance_id is not None:
+            body["instanceID"] = check_instance_id(instance_id)
+        if input is not None:
+            body["input"] = encode(input, f"input of workflow '{name}'")
+        if start_at is not None:
+            body["startAt"] = _time(start_at)
+        document = await self._call("POST", "instances", component, json=body)
+        return str(document["instanceID"])
+
+    async def get(
+        self, instance_id: str, *, payloads: bool = True, component: str | None = None
+    ) -> WorkflowState:
+        """Return the state of an instance."""
+        query = {} if payloads else {"payloads": "false"}
+        return state_of(await self._call("GET", _path(instance_id), component, query))
+
+    async def wait(
+        self,
+        instance_id: str,
+        *,
+        timeout: timedelta | None = None,  # noqa: ASYNC109 - it is part of what is asked for
+        component: str | None = None,
+    ) -> WorkflowState:
+        """Return the state once the instance is closed; raises `TimeoutError` if it is not."""
+        path = _path(instance_id, "wait")
+        seconds = float("inf") if timeout is None else timeout.total_seconds()
+        end = time.monotonic() + seconds
+        while True:
+            poll = max(0.0, min(end - time.monotonic(), _LONG_POLL))
+            query = {"timeout": f"{poll:f}"}
+            state = state_of(
+                await self._call("GET", path, component, query, timeout=poll + _TIMEOUT)
+            )
+            if state.status.is_closed:
+                return state
+            if time.monotonic() >= end:
+                raise TimeoutError(f"instance '{instance_id}' had not closed after {seconds:g} s")
+
+    async def raise_event(
+        self, instance_id: str, name: str, data: object = None, *, component: str | None = None
+    ) -> bool:
+        """Raise an event to an instance; False if it is closed and the event is dropped."""
+        if not name:
+            raise InvalidRequest("the event's name is empty")
+        text = "" if data is None else encode(data, f"data of event '{name}'")
+        path = _path(instance_id, "events", name)
+        return bool((await self._call("POST", path, component, content=text.encode()))["changed"])
+
+    async def pause(
+        self, instance_id: str, *, reason: str | None = None, component: str | None = None
+    ) -> bool:
+        """Let the instance take no turn until it is resumed."""
+        return await self._change(instance_id, "pause", component, {"reason": reason})
+
+    async def resume(
+        self, instance_id: str, *, reason: str | None = None, component: str | None = None
+    ) -> bool:
+        """Let a paused instance go on."""
+        return await self._change(instance_id, "resume", component, {"reason": reason})
+
+    async def terminate(
+        self,
+        instance_id: str,
+        *,
+        output: object = None,
+        recursive: bool = True,
+        component: str | None = None,
+    ) -> bool:
+        """End an instance as TERMINATED, with its children unless told otherwise."""
+        text = None if output is None else encode(output, f"output of instance '{instance_id}'")
+        body = {"output": text, "recursive": recursive}
+        return await self._change(instance_id, "terminate", component, body)
+
+    async def purge(
+        self, instance_id: str, *, recursive: bool = True, component: str | None = None
+    ) -> int:
+        """Remove a closed instance and its children; return how many were removed."""
+        body = {"recursive": recursive}
+        document = await self._call("POST", _path(instance_id, "purge"), component, json=body)
+        return int(document["purged"])
+
+    async def list(
+        self, query: InstanceQuery | None = None, *, component: str | None = None
+    ) -> InstancePage:
+        """Return one page of instances, newest first, without payloads."""
+        wanted = query or InstanceQuery()
+        given = {
+            "workflow": wanted.workflow,
+            "status": sorted(wanted.status),
+            "createdFrom": _time(wanted.created_from),
+            "createdTo": _time(wanted.created_to),
+            "prefix": wanted.instance_id_prefix,
+            "pageSize": str(wanted.page_size),
+            "continuationToken": wanted.continuation_token,
+        }
+        return page_of(await self._call("GET", "instances", component, given))
+
+    async def history(
+        self, instance_id: str, *, component: str | None = None
+    ) -> Sequence[HistoryEvent]:
+        """Return the events of an instance's current execution, oldest first."""
+        document = await self._call("GET", _path(instance_id, "history"), component)
+        return [event_of(one) for one in document["events"]]
+
+    async def _change(
+        self, instance_id: str, verb: str, component: str | None, body: Mapping[str, object]
+    ) -> bool:
+        document = await self._call("POST", _path(instance_id, verb), component, json=body)
+        return bool(document["changed"])
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        component: str | None,
+        query: Mapping[str, Any] | None = None,
+        **request: Any,
+    ) -> Any:
+        import httpx
+
+        given = {**(query or {}), "component": component}
+        parameters = {name: one for name, one in given.items() if one is not None}
+        try:
+            response = await self._http.request(method, path, params=parameters, **request)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise InvalidRequest(f"'{self.url}' cannot be called: {error}") from error
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise BackendUnavailable(
+                f"no answer from {self.url}: {reason}. Is `flowyard serve` running there?"
+            ) from error
+        if response.is_success:
+            return _document(response, self.url)
+        raise _error(response, self.url)
+
+
+def _path(*segments: str) -> str:
+    # A dot alone would be taken for "here" on the way.
+    return "/".join(("instances", *(quote(one, safe="").replace(".", "%2E") for one in segments)))
+
+
+def _time(time: datetime | None) -> str | None:
+    if time is None:
+        return None
+    return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).isoformat()
+
+
+def _trusting(authorities: str | None) -> Any:
+    if authorities is None:
+        return True
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=authorities)
+    except OSError as error:
+        raise InvalidRequest(f"'{authorities}' holds no certificates: {error}") from error
+
+
+def _document(response: httpx.Response, url: str) -> Any:
+    try:
+        return response.json()
+    except ValueError as error:
+        raise BackendUnavailable(f"{url} does not answer as Flowyard does: {error}") from error
+
+
+def _error(response: httpx.Response, url: str) -> FlowyardError:
+    if response.status_code == 401:
+        return AccessDenied(
+            f"{url} wants an API token, or another one. Set DAPR_API_TOKEN to the server's token."
+        )
+    try:
+        body = response.json()
+        fault = Fault(
+            response.status_code, body["errorCode"], body["message"], body.get("details", {})
+        )
+    except (ValueError, LookupError, TypeError):
+        return BackendUnavailable(
+            f"{url} answered {response.status_code}, and not as Flowyard does. "
+            "Is another server listening there?"
+        )
+    return error_of(fault)

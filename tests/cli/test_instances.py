@@ -1,0 +1,136 @@
+"""The commands that manage instances on a server."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Command
+
+pytestmark = pytest.mark.usefixtures("server")
+
+
+def test_a_workflow_is_started_and_waited_for(flowyard: Command) -> None:
+    started = flowyard("start", "echo", "--input", '{"x": 1}', "--id", "echo-1")
+    assert (started.code, started.out) == (0, "echo-1\n")
+    watched = flowyard("watch", "echo-1", "--json")
+    assert watched.code == 0
+    assert json.loads(watched.json["output"]) == {"x": 1}
+    at_once = flowyard("start", "echo", "-i", "2", "--wait", "--json")
+    assert (at_once.code, at_once.json["status"], at_once.json["output"]) == (0, "COMPLETED", "2")
+
+
+def test_an_input_comes_from_a_file_or_from_stdin(
+    flowyard: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "input.json").write_text('["ä"]')
+    read = flowyard("start", "echo", "--input", f"@{tmp_path / 'input.json'}", "--wait", "--json")
+    assert json.loads(read.json["output"]) == ["ä"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("[1]"))
+    piped = flowyard("start", "echo", "--input", "-", "--wait", "--json")
+    assert piped.json["output"] == "[1]"
+
+
+def test_the_whole_life_of_an_instance(flowyard: Command) -> None:
+    assert flowyard("start", "gate", "--id", "life", "--json").json == {"instanceID": "life"}
+    assert flowyard("pause", "life", "--reason", "lunch").out == "Paused.\n"
+    assert flowyard("pause", "life", "--json").json == {"changed": False}
+    assert "SUSPENDED" in flowyard("get", "life").out
+    assert flowyard("resume", "life").out == "Resumed.\n"
+    assert "at the [bold]gate" in flowyard("get", "life").out
+    assert flowyard("raise", "life", "go", "--data", '"yes"').out == "Raised.\n"
+    assert '"yes"' in flowyard("watch", "life").out
+    events = flowyard("history", "life", "--json").json["events"]
+    assert events[1]["workflow"] == "gate"
+    lines = flowyard("history", "life").out.splitlines()
+    assert len(lines) == len(events)
+    assert "reason=lunch" in "".join(lines)
+    assert flowyard("terminate", "life").out == "Nothing to terminate: it is closed.\n"
+    assert flowyard("purge", "life").out == "Removed 1 instance.\n"
+    assert flowyard("get", "life").code == 4
+
+
+def test_an_instance_is_terminated_with_an_output(flowyard: Command) -> None:
+    flowyard("start", "gate", "--id", "ended")
+    assert flowyard("terminate", "ended", "--output", '{"why": "late"}').code == 0
+    state = flowyard("get", "ended", "--json").json
+    assert (state["status"], json.loads(state["output"])) == ("TERMINATED", {"why": "late"})
+
+
+def test_instances_are_listed_page_by_page(flowyard: Command) -> None:
+    for number in range(3):
+        flowyard("start", "echo", "--id", f"listed-{number}", "--wait")
+    flowyard("start", "fail", "--id", "listed-failed", "--wait")
+    page = flowyard("list", "--prefix", "listed-", "--limit", "2", "--json").json
+    assert [one["instanceID"] for one in page["instances"]] == ["listed-failed", "listed-2"]
+    rest = flowyard("list", "--prefix", "listed-", "--after", page["continuationToken"], "--json")
+    assert [one["instanceID"] for one in rest.json["instances"]] == ["listed-1", "listed-0"]
+    failed = flowyard("list", "--status", "failed", "--workflow", "fail", "--prefix", "listed-")
+    assert [line.split()[0] for line in failed.out.splitlines()] == ["INSTANCE", "listed-failed"]
+    assert "--after" in flowyard("list", "--prefix", "listed-", "--limit", "1").out
+    assert flowyard("list", "--created-from", "2100-01-01", "--json").json["instances"] == []
+
+
+def test_a_failed_workflow_is_a_failed_command(flowyard: Command) -> None:
+    for ended in (
+        flowyard("start", "fail", "--id", "failed", "--wait"),
+        flowyard("watch", "failed"),
+    ):
+        assert ended.code == 1
+        assert "ValueError: it rains" in ended.out
+    assert flowyard("get", "failed").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("get", "unknown"), 4, "no such instance exists: 'unknown'"),
+        (("watch", "unknown"), 4, "no such instance exists"),
+        (("raise", "unknown", "go"), 4, "no such instance exists"),
+        (("get", "x", "--component", "errand"), 4, "Did you mean 'errands'?"),
+        (("start", "echo", "--input", "{"), 3, "--input is not JSON"),
+        (("start", "echo", "--input", "word"), 3, "quotes"),
+        (("start", "echo", "--input", "@/no/such/file"), 3, "cannot be read"),
+        (("start", "echo", "--id", "a b"), 3, "instance ID 'a b' is not valid"),
+        (("start", "post", "--input", "{}"), 3, "weight"),
+        (("start", "echo", "--option", "x"), 3, "NAME=VALUE"),
+        (("get", "x", "--url", "nonsense"), 3, "nonsense"),
+        (("get", "x", "--url", "http://127.0.0.1:9"), 6, "flowyard serve"),
+        (("list", "--limit", "0"), 2, "--limit"),
+        (("nothing",), 2, "nothing"),
+    ],
+)
+def test_a_mistake_is_told_on_one_line(
+    flowyard: Command, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    ended = flowyard(*arguments)
+    assert ended.code == code
+    assert said in ended.err
+    assert ended.out == ""
+    if code != 2:  # the usage is shown besides
+        assert ended.err.count("\n") == 1
+
+
+def test_a_conflict_has_a_code_of_its_own(flowyard: Command) -> None:
+    flowyard("start", "gate", "--id", "busy")
+    assert flowyard("start", "gate", "--id", "busy").code == 5
+    assert flowyard("purge", "busy").code == 5
+    flowyard("start", "echo", "--id", "closed", "--wait")
+    assert flowyard("start", "echo", "--id", "closed", "--new").code == 5
+    assert flowyard("start", "echo", "--id", "closed").code == 0
+
+
+def test_waiting_may_be_limited(flowyard: Command) -> None:
+    flowyard("start", "gate", "--id", "slow")
+    for command in (("watch", "slow"), ("start", "gate", "--wait")):
+        ended = flowyard(*command, "--timeout", "0.1")
+        assert ended.code == 8
+        assert ended.err.count("\n") == 1
+
+
+def test_a_start_may_be_put_off(flowyard: Command) -> None:
+    flowyard("start", "echo", "--id", "later", "--at", "2100-01-01T00:00:00")
+    assert flowyard("get", "later", "--json").json["status"] == "PENDING"

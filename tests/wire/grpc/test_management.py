@@ -1,0 +1,213 @@
+"""Dapr's management methods, and what guards the port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc.aio
+import pytest
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from flowyard import App, Runtime, WorkflowContext
+from flowyard.api.grpc_server import serve_grpc
+from flowyard.config import ComponentSpec
+from flowyard.errors import ConfigurationError
+from flowyard.remote import RemoteExecutors
+from flowyard.wire.v1 import management_pb2 as management
+from flowyard.wire.v1 import taskhub_pb2 as taskhub
+from wire.grpc.peer import OpenServer, Peer
+
+TOKEN = "s3cret"  # noqa: S105
+app = App()
+
+
+@app.workflow
+async def echo(_ctx: WorkflowContext, value: object) -> object:
+    return value
+
+
+@app.workflow
+async def waiter(ctx: WorkflowContext, _: object = None) -> object:
+    ctx.set_custom_status("waiting")
+    return await ctx.wait_for_external_event("go")
+
+
+@app.workflow
+async def broken(_ctx: WorkflowContext, _: object = None) -> None:
+    raise ValueError("out of stock")
+
+
+@pytest.fixture
+async def address(open_server: OpenServer) -> AsyncIterator[str]:
+    async with open_server(app) as address:
+        yield address
+
+
+@pytest.fixture
+def peer(channel: grpc.aio.Channel) -> Peer:
+    return Peer(channel)
+
+
+def one(instance_id: str = "one", component: str = "dapr") -> management.WorkflowRequestById:
+    return management.WorkflowRequestById(instance_id=instance_id, workflow_component=component)
+
+
+async def start(peer: Peer, workflow: str, version: str = "Beta1", **fields: object) -> str:
+    request = management.StartWorkflowRequest(
+        workflow_name=workflow,
+        workflow_component="dapr",
+        **fields,  # type: ignore[arg-type]
+    )
+    method = f"StartWorkflow{version}"
+    return (await peer.manage(method, request, management.StartWorkflowResponse)).instance_id
+
+
+async def fault(peer: Peer, method: str, request: Message) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await peer.manage(method, request, Empty)
+    return caught.value.code(), caught.value.details() or ""
+
+
+@pytest.mark.parametrize("version", ["Alpha1", "Beta1"])
+async def test_an_instance_is_managed_from_start_to_purge(peer: Peer, version: str) -> None:
+    instance_id = await start(peer, "waiter", version, input=b'"x"')
+    await peer.manage(f"PauseWorkflow{version}", one(instance_id), Empty)
+    assert await peer.status(instance_id) == "SUSPENDED"
+    await peer.manage(f"ResumeWorkflow{version}", one(instance_id), Empty)
+    event = management.RaiseEventWorkflowRequest(
+        instance_id=instance_id, workflow_component="dapr", event_name="Go", event_data=b"[1]"
+    )
+    await peer.manage(f"RaiseEventWorkflow{version}", event, Empty)
+    await peer.ended(instance_id)
+    answer = await peer.manage(
+        f"GetWorkflow{version}", one(instance_id), management.GetWorkflowResponse
+    )
+    assert answer.runtime_status == "COMPLETED"
+    assert answer.workflow_name == "waiter"
+    assert answer.created_at.seconds <= answer.last_updated_at.seconds
+    assert dict(answer.properties) == {
+        "dapr.workflow.input": '"x"',
+        "dapr.workflow.output": "[1]",
+        "dapr.workflow.custom_status": "waiting",
+    }
+    await peer.manage(f"PurgeWorkflow{version}", one(instance_id), Empty)
+    gone = await peer.manage(
+        f"GetWorkflow{version}", one(instance_id), management.GetWorkflowResponse
+    )
+    assert gone == management.GetWorkflowResponse(instance_id=instance_id)
+
+
+async def test_why_an_instance_has_failed_is_told(peer: Peer) -> None:
+    instance_id = await start(peer, "broken")
+    await peer.ended(instance_id)
+    answer = await peer.manage("GetWorkflowBeta1", one(instance_id), management.GetWorkflowResponse)
+    assert answer.properties["dapr.workflow.failure.error_type"] == "ValueError"
+    assert answer.properties["dapr.workflow.failure.error_message"] == "out of stock"
+
+
+async def test_a_start_time_is_kept_and_a_wrong_one_is_refused(peer: Peer) -> None:
+    later = {"dapr.workflow.start_time": "2999-01-01T00:00:00.123456789Z"}
+    instance_id = await start(peer, "echo", options=later)
+    assert await peer.status(instance_id) == "PENDING"
+    request = management.StartWorkflowRequest(
+        workflow_name="echo", options={"dapr.workflow.start_time": "tomorrow"}
+    )
+    code, text = await fault(peer, "StartWorkflowBeta1", request)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "tomorrow" in text
+
+
+@pytest.mark.parametrize("verb", ["Pause", "Resume", "Terminate", "Purge"])
+async def test_an_unknown_instance_is_not_found(peer: Peer, verb: str) -> None:
+    code, text = await fault(peer, f"{verb}WorkflowBeta1", one("nobody"))
+    assert code is grpc.StatusCode.NOT_FOUND
+    assert "no such instance exists" in text
+
+
+async def test_faults_of_the_caller_have_codes_of_their_own(peer: Peer) -> None:
+    await start(peer, "waiter", instance_id="one")
+    again = management.StartWorkflowRequest(workflow_name="waiter", instance_id="one")
+    assert (await fault(peer, "StartWorkflowBeta1", again))[0] is grpc.StatusCode.ALREADY_EXISTS
+    code, text = await fault(peer, "PurgeWorkflowBeta1", one())
+    assert code is grpc.StatusCode.FAILED_PRECONDITION
+    assert "orchestration has not yet completed" in text
+    for request in (
+        management.StartWorkflowRequest(workflow_name="echo", instance_id="a b"),
+        management.StartWorkflowRequest(workflow_name=""),
+        management.StartWorkflowRequest(workflow_name="echo", input=b"\xff"),
+        management.StartWorkflowRequest(workflow_name="echo", workflow_component="other"),
+    ):
+        code, _ = await fault(peer, "StartWorkflowBeta1", request)
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_terminate_is_over_when_it_returns(peer: Peer) -> None:
+    instance_id = await start(peer, "waiter")
+    await peer.manage("TerminateWorkflowBeta1", one(instance_id), Empty)
+    assert await peer.status(instance_id) == "TERMINATED"
+
+
+async def test_instances_are_listed_by_pages(peer: Peer) -> None:
+    started = {await start(peer, "waiter") for _ in range(5)}
+    request = taskhub.ListInstanceIDsRequest(page_size=2)
+    listed: list[str] = []
+    while True:
+        page = await peer.ask("ListInstanceIDs", request, taskhub.ListInstanceIDsResponse)
+        assert len(page.instance_ids) <= 2
+        listed += page.instance_ids
+        if not page.continuation_token:
+            break
+        request.continuation_token = page.continuation_token
+    assert len(listed) == 5
+    assert set(listed) == started
+
+
+async def test_a_purge_by_filter_takes_only_what_is_closed(peer: Peer) -> None:
+    waiting = await start(peer, "waiter")
+    for _ in range(3):
+        await peer.ended(await start(peer, "echo"))
+    request = taskhub.PurgeInstancesRequest(
+        purge_instance_filter=taskhub.PurgeInstanceFilter(created_time_from=Timestamp(seconds=1))
+    )
+    answer = await peer.ask("PurgeInstances", request, taskhub.PurgeInstancesResponse)
+    assert answer.deleted_instance_count == 3
+    assert await peer.status(waiting) == "RUNNING"
+
+
+async def test_a_forced_purge_ends_what_runs(peer: Peer) -> None:
+    waiting = await start(peer, "waiter")
+    request = taskhub.PurgeInstancesRequest(instance_id=waiting, force=True, recursive=True)
+    answer = await peer.ask("PurgeInstances", request, taskhub.PurgeInstancesResponse)
+    assert (answer.deleted_instance_count, answer.is_complete.value) == (1, True)
+    assert await peer.status(waiting) == ""
+
+
+async def test_only_the_token_opens_the_port(open_server: OpenServer) -> None:
+    async with (
+        open_server(token=TOKEN) as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        for token in (None, "wrong", "s3cre", "s3crett"):
+            peer = Peer(channel, token)
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await peer.ask("Hello", taskhub.Nothing(), taskhub.Nothing)
+            assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await peer.worker().item()
+            assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+            assert TOKEN not in str(caught.value)
+        await Peer(channel, TOKEN).ask("Hello", taskhub.Nothing(), taskhub.Nothing)
+
+
+async def test_a_port_that_is_taken_is_an_error(address: str, tmp_path: Path) -> None:
+    metadata = {"connectionString": f"sqlite:///{tmp_path / 'other.db'}"}
+    spec = ComponentSpec(name="orders", type="workflow.engine", metadata=metadata)
+    executors = RemoteExecutors()
+    port = int(address.rpartition(":")[2])
+    async with Runtime.open([spec], executor=executors.make) as runtime:
+        with pytest.raises(ConfigurationError, match=str(port)):
+            async with serve_grpc(runtime, executors, port=port):
+                pass

@@ -1,0 +1,183 @@
+"""Applications of Dapr's workflow SDKs run unchanged."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from wire.sdk.environments import java_app, node_app, python_app, python_with
+
+HERE = Path(__file__).parent
+PYTHON_1_18 = ("dapr==1.18.3", "dapr-ext-workflow==1.18.3")
+PYTHON_1_19 = ("dapr==1.19.0",)
+SDKS: dict[str, Callable[[], list[str]]] = {
+    "python-1.18": lambda: python_app(*PYTHON_1_18),
+    "python-1.19": lambda: python_app(*PYTHON_1_19),
+    "javascript": node_app,
+    "java": java_app,
+}
+# The first test makes an environment.
+pytestmark = pytest.mark.timeout(600)
+
+Scenario = Callable[[str], object]
+
+
+@pytest.fixture(scope="module", params=SDKS)
+def sdk(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def scenario(sdk: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    """Runs a scenario of the application and returns what came of it."""
+    application = SDKS[sdk]()
+    file = tmp_path_factory.mktemp("engine") / "flowyard.db"
+    ours = [sys.executable, "-W", "error", str(HERE / "server.py"), str(file)]
+    with _program(ours) as server:
+        assert server.stdout is not None
+        environment = {
+            **os.environ,
+            "DAPR_RUNTIME_HOST": "127.0.0.1",
+            "DAPR_GRPC_PORT": server.stdout.readline().strip(),
+        }
+        with _program(application, environment) as program:
+
+            def run(name: str) -> object:
+                assert program.stdin is not None
+                program.stdin.write(f"{name}\n")
+                program.stdin.flush()
+                answer = _answer(program)
+                assert "error" not in answer, answer["error"]
+                return answer["result"]
+
+            yield run
+
+
+def _answer(program: subprocess.Popen[str]) -> dict[str, object]:
+    assert program.stdout is not None
+    for line in program.stdout:
+        # What does not look like an answer is the log of an SDK.
+        if line.startswith('{"'):
+            answer: dict[str, object] = json.loads(line)
+            return answer
+    raise AssertionError("the application has ended")
+
+
+@contextmanager
+def _program(
+    command: list[str], environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a program; it ends when its input does."""
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as program:
+        try:
+            yield program
+        finally:
+            assert program.stdin is not None
+            program.stdin.close()
+            try:
+                program.wait(30)
+            except subprocess.TimeoutExpired:
+                program.kill()
+                raise
+    assert program.returncode == 0
+
+
+def test_activities_follow_each_other(scenario: Scenario) -> None:
+    assert scenario("chaining") == 4
+
+
+def test_activities_run_side_by_side(scenario: Scenario) -> None:
+    assert scenario("fanning_out") == sum(range(2, 22))
+
+
+def test_an_activity_is_tried_again(scenario: Scenario) -> None:
+    assert scenario("retrying") == 3
+
+
+def test_children_return_to_their_parent_and_are_tried_again(scenario: Scenario) -> None:
+    assert scenario("nesting") == [4, 3]
+
+
+def test_an_event_and_its_timeout_race(scenario: Scenario) -> None:
+    assert scenario("approving") == [{"by": "Ann"}, "too late"]
+
+
+def test_a_timer_fires_when_its_time_has_come(scenario: Scenario) -> None:
+    assert scenario("sleeping") is True
+
+
+def test_a_paused_instance_keeps_its_event_even_if_paused_twice(scenario: Scenario) -> None:
+    assert scenario("pausing") == ["SUSPENDED", 7]
+
+
+def test_a_redundant_resume_does_no_harm(scenario: Scenario) -> None:
+    assert scenario("resuming_what_runs") == 8
+
+
+def test_a_terminated_instance_has_the_output_that_was_given(scenario: Scenario) -> None:
+    assert scenario("terminating") == ["TERMINATED", "enough"]
+
+
+def test_a_purged_instance_is_unknown(scenario: Scenario) -> None:
+    assert scenario("purging") == ["COMPLETED", None]
+
+
+# The client of the Java SDK has no way to read it.
+@pytest.mark.parametrize("sdk", [one for one in SDKS if one != "java"], indirect=True)
+def test_the_custom_status_is_seen(scenario: Scenario) -> None:
+    assert scenario("publishing") == ["waiting", "done"]
+
+
+def test_a_workflow_continues_as_new_and_keeps_its_events(scenario: Scenario) -> None:
+    assert scenario("continuing") == [4, "kept"]
+
+
+def test_a_failure_reaches_the_caller(scenario: Scenario) -> None:
+    answer = scenario("failing_for_good")
+    assert isinstance(answer, list)
+    status, message = answer
+    assert status == "FAILED"
+    assert "out of stock" in message
+
+
+def test_a_megabyte_goes_there_and_back(scenario: Scenario) -> None:
+    assert scenario("carrying_a_megabyte") is True
+
+
+def test_the_id_of_an_active_instance_is_refused_and_of_a_closed_one_reused(
+    scenario: Scenario,
+) -> None:
+    assert scenario("reusing_an_id") == [True, 4]
+
+
+def test_an_unknown_instance_is_nothing(scenario: Scenario) -> None:
+    assert scenario("asking_for_the_unknown") is None
+
+
+@pytest.mark.parametrize("requirements", [PYTHON_1_18, PYTHON_1_19])
+def test_our_messages_and_the_sdks_live_in_one_process(requirements: tuple[str, ...]) -> None:
+    """Both have the same names in their schemas, ours in a package of its own."""
+    python = python_with(*requirements)
+    wire = HERE.parents[2] / "core" / "flowyard" / "wire" / "v1"
+    program = (
+        f"import sys; sys.path.insert(0, {str(wire)!r})\n"
+        "import {0}\nimport {1}\nprint(taskhub_pb2.DESCRIPTOR.package)"
+    )
+    for order in (("dapr.ext.workflow", "taskhub_pb2"), ("taskhub_pb2", "dapr.ext.workflow")):
+        done = subprocess.run(
+            [python, "-c", program.format(*order)], capture_output=True, text=True, check=False
+        )
+        assert done.stdout == "flowyard.wire.v1\n", done.stderr
