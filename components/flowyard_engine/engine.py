@@ -27,6 +27,7 @@ from flowyard_engine.activities import Activities
 from flowyard_engine.alarms import Alarms
 from flowyard_engine.errands import Errands
 from flowyard_engine.instance import Batch, Entry, Instance
+from flowyard_engine.recovery import Recovery
 from flowyard_engine.roster import Roster
 from flowyard_engine.state import to_state
 from flowyard_engine.store import Commit, LeaseLost, Message, Outcome, Record, Snapshot, Store
@@ -34,8 +35,6 @@ from flowyard_engine.waiters import Waiters
 from flowyard_engine.worker_turns import WorkerTurns
 
 _NOTHING = TurnResult()
-# After a write that failed, the instance is read again; the disk may need a moment.
-_RELOAD_SECONDS = 1.0
 
 
 class Engine:
@@ -60,6 +59,9 @@ class Engine:
         self._waiters = Waiters()
         self._roster = Roster(store, clock, executor, self._alarms, self._resume, cached_instances)
         self._worker_turns = WorkerTurns(store, self._conclude, self._abandon, self._begin_again)
+        self._recovery = Recovery(
+            store, clock, self._alarms, self._roster, logger, self._take_up, self._resume
+        )
         self._turns_under_way = 0
         self._is_stopped = False
         self._end: Exception = LeaseLost("another process owns the file")
@@ -127,15 +129,13 @@ class Engine:
     async def recover(self) -> None:
         """Take up what the last owner left unfinished."""
         unfinished = await self._store.unfinished()
-        if unfinished:
-            self._logger.info("taking up %d unfinished instances", len(unfinished))
-        self._errands.run(self._load_all(unfinished))
-        self._errands.run(self._load_due())
+        self._errands.run(self._recovery.load_all(unfinished))
+        self._errands.run(self._recovery.load_due())
 
     def look_for_messages(self) -> None:
         """Another process has written: take up what it left."""
         if not self._is_stopped:
-            self._errands.run(self._load_due())
+            self._errands.run(self._recovery.load_due())
 
     async def stop(self, error: Exception) -> None:
         """Let go of all instances, and tell everybody who waits why."""
@@ -307,7 +307,7 @@ class Engine:
         if self._is_stopped or isinstance(error, LeaseLost):
             return
         self._logger.error("a turn of instance '%s' was not written: %s", instance_id, error)
-        self._errands.run(self._reload(instance_id))
+        self._errands.run(self._recovery.reload(instance_id))
 
     def _give_way(self, instance: Instance) -> None:
         """The ID of a start is taken: what has come meanwhile is for the instance that has it."""
@@ -340,7 +340,7 @@ class Engine:
         except Exception:
             if not self._is_stopped:
                 self._logger.exception("a result for instance '%s' was not taken up", instance_id)
-                self._errands.run(self._reload(instance_id))
+                self._errands.run(self._recovery.reload(instance_id))
 
     def _fire(self, due: set[str], *, on_disk: bool) -> None:
         now = self._clock.now()
@@ -350,7 +350,7 @@ class Engine:
                 instance.inbox += [Entry(fired) for fired in instance.journal.due_timers(now)]
                 self._resume(instance)
         if on_disk:
-            self._errands.run(self._load_due())
+            self._errands.run(self._recovery.load_due())
 
     def _begin_child(self, child: Record, message: Message) -> None:
         if not self._roster.knows(child.id):
@@ -391,37 +391,3 @@ class Engine:
                 self._waiters.fail(InstanceNotFound(instance_id), instance_id)
             elif snapshot.record.status.is_closed:
                 self._waiters.tell(to_state(snapshot))
-
-    async def _load_all(self, instance_ids: list[str]) -> None:
-        for instance_id in instance_ids:
-            try:
-                await self._instance(instance_id)
-            except LeaseLost:
-                raise
-            except Exception:
-                # One that cannot be read does not stop the others.
-                self._logger.exception("instance '%s' cannot be read", instance_id)
-
-    async def _load_due(self) -> None:
-        """Take up timers and messages of instances, in memory or not."""
-        due, next_due = await self._store.due(self._clock.now())
-        if next_due is not None:
-            self._alarms.on_disk(next_due)
-        for instance_id in due:
-            instance = self._roster.get(instance_id)
-            messages = await self._store.messages(instance_id) if instance is not None else []
-            if instance is not None and self._roster.get(instance_id) is instance:
-                self._roster.put_due(instance, messages)
-                self._resume(instance)
-            else:
-                await self._load_all([instance_id])
-
-    async def _reload(self, instance_id: str) -> None:
-        while True:
-            await asyncio.sleep(_RELOAD_SECONDS)
-            try:
-                return await self._take_up(instance_id)
-            except LeaseLost:
-                raise
-            except Exception:
-                self._logger.exception("instance '%s' cannot be read", instance_id)

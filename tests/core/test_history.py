@@ -41,7 +41,7 @@ STORED: list[tuple[HistoryEvent, str]] = [
         ExecutionStarted("w", "1", "e", Parent("i", "e0", "p", 3), 5),
         '["ExecutionStarted","w","1","e",["i","e0","p",3],5]',
     ),
-    (TaskScheduled(1, "a", None, 1), '["TaskScheduled",1,"a",null,1]'),
+    (TaskScheduled(1, "a", None, 1), '["TaskScheduled",1,"a",null,1,null]'),
     (TaskCompleted(1, '"ü"'), '["TaskCompleted",1,"\\"ü\\""]'),
     (
         TaskFailed(1, FAILURE),

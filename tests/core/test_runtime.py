@@ -203,8 +203,8 @@ def test_the_sync_runtime_has_every_verb_with_the_same_arguments() -> None:
     def verbs(face: type) -> dict[str, list[str]]:
         return {
             name: list(inspect.signature(member).parameters)
-            for name, member in vars(face).items()
-            if inspect.isfunction(member) and not name.startswith("_")
+            for name, member in inspect.getmembers(face, inspect.isfunction)
+            if not name.startswith("_") and name != "open"
         }
 
     asynchronous = verbs(Runtime)

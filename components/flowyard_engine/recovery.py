@@ -1,0 +1,76 @@
+"""Taking up instances that are not in memory: after a restart, when due, after a failed write."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from flowyard.clock import Clock
+from flowyard_engine.alarms import Alarms
+from flowyard_engine.instance import Instance
+from flowyard_engine.roster import Roster
+from flowyard_engine.store import LeaseLost, Store
+
+# After a write that failed, the instance is read again; the disk may need a moment.
+_RELOAD_SECONDS = 1.0
+
+
+class Recovery:
+    """One instance that cannot be read does not stop the others."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        alarms: Alarms,
+        roster: Roster,
+        logger: logging.Logger,
+        take_up: Callable[[str], Awaitable[None]],
+        resume: Callable[[Instance], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._alarms = alarms
+        self._roster = roster
+        self._logger = logger
+        self._take_up = take_up
+        self._resume = resume
+
+    async def load_all(self, instance_ids: list[str]) -> None:
+        """Take up what the last owner left unfinished."""
+        if instance_ids:
+            self._logger.info("taking up %d unfinished instances", len(instance_ids))
+        for instance_id in instance_ids:
+            await self._load(instance_id)
+
+    async def load_due(self) -> None:
+        """Take up timers and messages of instances, in memory or not."""
+        due, next_due = await self._store.due(self._clock.now())
+        if next_due is not None:
+            self._alarms.on_disk(next_due)
+        for instance_id in due:
+            instance = self._roster.get(instance_id)
+            messages = await self._store.messages(instance_id) if instance is not None else []
+            if instance is not None and self._roster.get(instance_id) is instance:
+                self._roster.put_due(instance, messages)
+                self._resume(instance)
+            else:
+                await self._load(instance_id)
+
+    async def reload(self, instance_id: str) -> None:
+        """Read an instance again, until it can be."""
+        is_loaded = False
+        while not is_loaded:
+            await asyncio.sleep(_RELOAD_SECONDS)
+            is_loaded = await self._load(instance_id)
+
+    async def _load(self, instance_id: str) -> bool:
+        try:
+            await self._take_up(instance_id)
+        except LeaseLost:
+            raise
+        except Exception:
+            self._logger.exception("instance '%s' cannot be read", instance_id)
+            return False
+        return True
