@@ -51,6 +51,8 @@ class Client:
                 base_url=f"{self.url}/flowyard/v1/",
                 headers={"dapr-api-token": token} if token else None,
                 timeout=_TIMEOUT,
+                # Each wait keeps one: a bound would make other calls stand in line.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
                 verify=_trusting(verify),
             )
         except httpx.InvalidURL as error:
