@@ -40,6 +40,9 @@ from flowyard_engine.waiters import Waiters
 _NOTHING = TurnResult()
 # After a write that failed, the instance is read again; the disk may need a moment.
 _RELOAD_SECONDS = 1.0
+# A worker that is there and has nothing else to do answers sooner; then one commit does for the
+# turn and for what callers wait for.
+_WORKER_SECONDS = 0.02
 
 
 class Engine:
@@ -198,7 +201,8 @@ class Engine:
     ) -> None:
         """Conclude a turn that a worker runs, however long that takes."""
         try:
-            if not await self._keep(instance, batch):
+            await asyncio.wait({waiting}, timeout=_WORKER_SECONDS)
+            if not waiting.done() and not await self._keep(instance, batch):
                 return
             result = await waiting
         except asyncio.CancelledError:
