@@ -137,3 +137,31 @@ def test_an_application_outlives_its_server(requirements: tuple[str, ...], tmp_p
         server.kill()
         with serving(file, server.port):
             assert application.play("finishing") == 13
+
+
+@pytest.mark.parametrize("requirements", [PYTHON_1_18, PYTHON_1_19])
+def test_the_async_client_manages(requirements: tuple[str, ...], tmp_path: Path) -> None:
+    command = [python_with(*requirements), str(HERE / "apps" / "dapr_python_async.py")]
+    with (
+        serving(tmp_path / "flowyard.db") as server,
+        connected(command, server.port) as application,
+    ):
+        seen = application.play("managing")
+    assert isinstance(seen, dict)
+    expected: dict[str, object] = {
+        "outputs": [3, 4, 5, 6, 7],
+        "paused": "SUSPENDED",
+        "event": "ahead",
+        "terminated": "TERMINATED",
+        "purged": None,
+    }
+    if requirements == PYTHON_1_19:
+        expected["listed"] = [*(f"chain-{one}" for one in range(5)), "waiting"]
+        turn = ["WORKFLOW_STARTED", "TASK_COMPLETED"]
+        call = ["TASK_SCHEDULED"]
+        expected["history"] = [
+            *["WORKFLOW_STARTED", "EXECUTION_STARTED", *call],
+            *[*turn, *call, *turn, *call, *turn],
+            "EXECUTION_COMPLETED",
+        ]
+    assert seen == expected
