@@ -10,6 +10,10 @@ from flowyard_engine import commits
 from flowyard_engine.instance import Batch, Instance
 from flowyard_engine.store import Outcome, Store
 
+# A worker that is there and has nothing else to do answers sooner; then one commit does for the
+# turn and for what callers wait for.
+_PROMPT_SECONDS = 0.02
+
 
 class WorkerTurns:
     """Waits for the answers of workers, and hands them back to the engine.
@@ -35,7 +39,8 @@ class WorkerTurns:
         """Conclude a turn that a worker runs, however long that takes."""
         waiting = instance.waiting = asyncio.ensure_future(result)
         try:
-            outcome = await self._keep(instance, batch)
+            await asyncio.wait({waiting}, timeout=_PROMPT_SECONDS)
+            outcome = None if waiting.done() else await self._keep(instance, batch)
             answer = await waiting if outcome is None else None
         except asyncio.CancelledError:
             self._begin_again(instance, batch)

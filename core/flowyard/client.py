@@ -49,8 +49,10 @@ class Client:
         try:
             self._http = httpx.AsyncClient(
                 base_url=f"{self.url}/flowyard/v1/",
-                headers={"dapr-api-token": token} if token else None,
+                headers=[(b"dapr-api-token", _header(token))] if token else None,
                 timeout=_TIMEOUT,
+                # Each wait keeps one: a bound would make other calls stand in line.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
                 verify=_trusting(verify),
             )
         except httpx.InvalidURL as error:
@@ -232,6 +234,13 @@ def _time(time: datetime | None) -> str | None:
     if time is None:
         return None
     return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).isoformat()
+
+
+def _header(token: str) -> bytes:
+    # The library's own message would show it.
+    if not token.isprintable():
+        raise InvalidRequest("the API token has characters that a header cannot carry")
+    return token.encode()
 
 
 def _trusting(authorities: str | None) -> Any:

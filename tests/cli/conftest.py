@@ -97,7 +97,9 @@ class Server:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self.url = self.said().partition("HTTP on ")[2].partition(" ")[0].strip()
+        while not (line := self.said()).startswith("Serving "):
+            pass  # what it logs of instances that it has found
+        self.url = line.partition("HTTP on ")[2].partition(" ")[0].strip()
 
     def said(self) -> str:
         """Return the next line that it prints."""

@@ -81,6 +81,8 @@ def test_components_say_what_they_can_and_whether_they_answer(
     assert refused.code == codes.UNREACHABLE
     assert "Did you mean" in " ".join(refused.out.split())
     assert flowyard("components", "--installed").code == 0
+    missing = flowyard("components", "--components", str(tmp_path / "missing.yaml"))
+    assert (missing.code, missing.out) == (codes.REFUSED, "")
 
 
 def test_the_conformance_suite_runs_on_a_configured_component(components: Path) -> None:

@@ -9,7 +9,9 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import grpc
 import httpx
 import pytest
 
@@ -54,6 +56,7 @@ def test_a_program_may_read_where_it_serves(components: Path) -> None:
         assert told["http"].startswith("http://127.0.0.1:")
         assert told["grpc"].startswith("127.0.0.1:")
         assert told["components"] == ["errands"]
+        assert _hello(told["grpc"]) == b""
         process.terminate()
         assert process.stdout.read() == ""
         assert process.wait() == 0
@@ -113,6 +116,19 @@ def test_what_was_acknowledged_survives_a_kill(components: Path) -> None:
         assert (state["status"], state["output"]) == ("COMPLETED", "2")
 
 
+def _hello(address: str, token: str | None = None) -> bytes:
+    """Call gRPC as a worker does first."""
+    with grpc.insecure_channel(address) as channel:
+        hello: Any = channel.unary_unary(
+            "/TaskHubSidecarService/Hello",
+            request_serializer=lambda _: b"",
+            response_deserializer=bytes,
+        )
+        metadata = (("dapr-api-token", token),) if token is not None else ()
+        answer: bytes = hello(None, metadata=metadata, timeout=60, wait_for_ready=True)
+        return answer
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -147,14 +163,11 @@ def test_an_app_that_cannot_be_imported_says_where(
     assert "broken_errands.py:3" in ended.err
 
 
-def test_the_token_guards_the_server(
+def test_the_token_guards_http_and_grpc(
     flowyard: Command, components: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(components, "--allow-unauthenticated") as server:
-        monkeypatch.setenv("FLOWYARD_URL", server.url)
-        assert flowyard("list").code == 0
     command = [sys.executable, "-c", "from flowyard.cli.main import main; main()", "serve"]
-    options = ["--http-port", "0", "--no-grpc", "--components", str(components), "--json"]
+    options = ["--http-port", "0", "--grpc-port", "0", "--components", str(components), "--json"]
     token = "from-the-environment"  # noqa: S105
     environment = {**os.environ, "DAPR_API_TOKEN": token}
     with subprocess.Popen(
@@ -162,13 +175,31 @@ def test_the_token_guards_the_server(
     ) as process:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
-        assert told["grpc"] is None
         monkeypatch.setenv("FLOWYARD_URL", told["http"])
         monkeypatch.delenv("DAPR_API_TOKEN", raising=False)
         refused = flowyard("list")
         assert refused.code == 7
         assert "DAPR_API_TOKEN" in refused.err
+        for wrong in (None, "other"):
+            with pytest.raises(grpc.RpcError) as denied:
+                _hello(told["grpc"], wrong)
+            assert denied.value.code() is grpc.StatusCode.UNAUTHENTICATED
         monkeypatch.setenv("DAPR_API_TOKEN", token)
         assert flowyard("list").code == 0
+        assert _hello(told["grpc"], token) == b""
         process.terminate()
         assert process.wait() == 0
+
+
+def test_a_workflow_without_a_worker_waits_where_one_may_come(
+    flowyard: Command, components: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(components) as server:
+        monkeypatch.setenv("FLOWYARD_URL", server.url)
+        assert flowyard("start", "elsewhere", "--id", "a").code == 0
+        assert flowyard("get", "a", "--json").json["status"] in {"PENDING", "RUNNING"}
+        server.process.terminate()
+        assert server.process.wait() == 0
+    with serving(components, "--no-grpc", "--app", "errands:app") as server:
+        monkeypatch.setenv("FLOWYARD_URL", server.url)
+        assert flowyard("start", "elsewhere", "--id", "b").code == 4

@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from flowyard.api.faults import fault_of
 from flowyard.api.grpc_management import ManagementService
 from flowyard.api.grpc_taskhub import TaskHubClientService
 from flowyard.api.grpc_worker import WorkerService
-from flowyard.errors import ConfigurationError
+from flowyard.errors import ConfigurationError, InvalidRequest
 from flowyard.remote import RemoteExecutors
 from flowyard.runtime import Runtime
 from flowyard.wire.v1 import management_pb2 as management
@@ -130,14 +130,20 @@ class _TokenGuard(grpc.aio.ServerInterceptor):
 
 def _taskhub(worker: WorkerService, client: TaskHubClientService) -> grpc.GenericRpcHandler:
     w = taskhub
+
+    async def stream(data: bytes, context: Context) -> None:
+        try:
+            request = w.GetWorkItemsRequest.FromString(data)
+        except DecodeError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"no request: {error}")
+        await worker.get_work_items(request, context)
+
     handlers = {
         "Hello": _method(worker.hello, w.Nothing),
         "CompleteOrchestratorTask": _method(worker.complete_workflow, w.WorkflowResponse),
         "CompleteWorkflowTask": _method(worker.complete_workflow, w.WorkflowResponse),
         "CompleteActivityTask": _method(worker.complete_activity, w.ActivityResponse),
-        "GetWorkItems": grpc.unary_stream_rpc_method_handler(
-            worker.get_work_items, w.GetWorkItemsRequest.FromString, _bytes
-        ),
+        "GetWorkItems": grpc.unary_stream_rpc_method_handler(stream, None, _bytes),
         "StartInstance": _method(client.start_instance, w.CreateInstanceRequest),
         "GetInstance": _method(client.get_instance, w.GetInstanceRequest),
         "WaitForInstanceStart": _method(client.wait_for_start, w.GetInstanceRequest),
@@ -173,16 +179,24 @@ def _management(service: ManagementService) -> grpc.GenericRpcHandler:
 
 
 def _method(method: Method, request: type[Message]) -> Handler:
-    async def answer(message: Any, context: Context) -> Any:
+    async def answer(data: bytes, context: Context) -> Any:
         try:
-            return await method(message, context)
+            return await method(_read(request, data), context)
         except Exception as error:
             code, text = _status_of(error)
             if code is grpc.StatusCode.INTERNAL:
                 logger.exception("%s failed", method.__name__)
             return await context.abort(code, text)
 
-    return grpc.unary_unary_rpc_method_handler(answer, request.FromString, _bytes)
+    # Without a deserializer: gRPC writes a traceback to the log for every message it cannot read.
+    return grpc.unary_unary_rpc_method_handler(answer, None, _bytes)
+
+
+def _read(kind: type[Message], data: bytes) -> Message:
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise InvalidRequest(f"the message is no {kind.DESCRIPTOR.name}: {error}") from error
 
 
 def _status_of(error: Exception) -> tuple[grpc.StatusCode, str]:

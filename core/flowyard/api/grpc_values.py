@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import StringValue
 
+from flowyard.errors import InvalidRequest
 from flowyard.history import NEVER
 from flowyard.models import FailureDetails, WorkflowStatus
 from flowyard.wire.v1 import taskhub_pb2 as wire
@@ -51,8 +52,11 @@ def microseconds(stamp: Timestamp) -> int:
 
 
 def datetime_of(stamp: Timestamp) -> datetime:
-    """Return an aware time in UTC."""
-    return stamp.ToDatetime(tzinfo=UTC)
+    """Return an aware time in UTC; raises `InvalidRequest` for one that no datetime can be."""
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest(f"{stamp.seconds} s after 1970 is no time of a calendar") from error
 
 
 def string(text: str | None) -> StringValue | None:

@@ -15,9 +15,9 @@ TOKEN_HEADER = "dapr-api-token"  # noqa: S105 - the name of the header
 TOKEN_VARIABLE = "DAPR_API_TOKEN"  # noqa: S105 - the name of the variable
 
 
-def is_same_token(given: str | None, token: str) -> bool:
+def is_same_token(given: bytes, token: str) -> bool:
     """Compare in a time that does not tell how much was right."""
-    return hmac.compare_digest((given or "").encode(), token.encode())
+    return hmac.compare_digest(given, token.encode())
 
 
 def is_loopback(host: str) -> bool:
@@ -48,7 +48,8 @@ class TokenGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         guarded = scope["path"].rstrip("/") not in self._exempt or scope["method"] != "GET"
-        if guarded and not is_same_token(Headers(scope=scope).get(TOKEN_HEADER), self._token):
+        given = Headers(scope=scope).get(TOKEN_HEADER, "").encode("latin-1")
+        if guarded and not is_same_token(given, self._token):
             await PlainTextResponse("invalid api token", 401)(scope, receive, send)
         else:
             await self._app(scope, receive, send)

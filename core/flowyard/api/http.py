@@ -61,7 +61,6 @@ def http_endpoints(runtime: Runtime, options: HttpOptions) -> Sequence[Endpoint]
     sidecar = Sidecar(
         runtime,
         options.app_id,
-        options.max_body,
         options.stopping.set,
         options.connected_workers,
     )

@@ -102,31 +102,20 @@ class Instances:
 
     def _readers(self) -> Sequence[Endpoint]:
         def reader(
-            path: str, answer: Answer, summary: str, schema: str, **query: Parameter
+            path: str, answer: Answer, summary: str, answers: Mapping[int, str], **query: Parameter
         ) -> Endpoint:
-            answers = {200: schema, **_FAILURES}
+            everything = {**answers, **_FAILURES}
             return Endpoint(
-                "GET", path, answer, summary, answers, query={"component": _COMPONENT, **query}
+                "GET", path, answer, summary, everything, query={"component": _COMPONENT, **query}
             )
 
-        payloads = Parameter(_BOOLEAN, "whether to read input, output and failure")
-        wait = reader(
-            f"{_INSTANCE}/wait",
-            self.wait,
-            "Wait until an instance is closed; 202 if it is not yet",
-            "State",
-            timeout=Parameter(
-                {"type": "number", "minimum": 0, "default": 30},
-                f"seconds, at most {LONGEST_WAIT:g}",
-            ),
-        )
         statuses = {"type": "array", "items": {"enum": [str(one) for one in WorkflowStatus]}}
         return [
             reader(
                 _INSTANCES,
                 self.list,
                 "List instances, newest first, without payloads",
-                "Page",
+                {200: "Page"},
                 workflow=Parameter(_STRING, "the workflow's name"),
                 status=Parameter(statuses, "any of these; may be repeated"),
                 createdFrom=Parameter(_TIME, "created then or later"),
@@ -135,15 +124,23 @@ class Instances:
                 pageSize=Parameter({"type": "integer", "minimum": 1, "maximum": 1000}, "how many"),
                 continuationToken=Parameter(_STRING, "what the page before ended with"),
             ),
-            reader(_INSTANCE, self.get, "Get the whole state", "State", payloads=payloads),
-            reader(f"{_INSTANCE}/history", self.history, "Get the events", "History"),
-            Endpoint(
-                wait.method,
-                wait.path,
-                wait.answer,
-                wait.summary,
-                {**wait.answers, 202: "State"},
-                query=wait.query,
+            reader(
+                _INSTANCE,
+                self.get,
+                "Get the whole state",
+                {200: "State"},
+                payloads=Parameter(_BOOLEAN, "whether to read input, output and failure"),
+            ),
+            reader(f"{_INSTANCE}/history", self.history, "Get the events", {200: "History"}),
+            reader(
+                f"{_INSTANCE}/wait",
+                self.wait,
+                "Wait until an instance is closed; 202 if it is not yet",
+                {200: "State", 202: "State"},
+                timeout=Parameter(
+                    {"type": "number", "minimum": 0, "default": 30},
+                    f"seconds, at most {LONGEST_WAIT:g}",
+                ),
             ),
         ]
 

@@ -18,6 +18,7 @@ OPEN_TO_ALL = frozenset({f"/{VERSION}/healthz", f"/{VERSION}/healthz/outbound"})
 """A load balancer has no token."""
 
 _MOST_EXTRAS = 100
+_LONGEST_EXTRA = 64 * 1024
 
 
 class Sidecar:
@@ -27,13 +28,11 @@ class Sidecar:
         self,
         runtime: Runtime,
         app_id: str,
-        max_body: int,
         shut_down: Callable[[], None],
         connected_workers: Callable[[], int],
     ) -> None:
         self._runtime = runtime
         self._app_id = app_id
-        self._max_body = max_body
         self._shut_down = shut_down
         self._connected_workers = connected_workers
         self._extended: dict[str, str] = {}
@@ -112,7 +111,7 @@ class Sidecar:
     async def set_metadata(self, request: Request) -> Response:
         """Keep a value while the server runs."""
         key = request.path_params["key"]
-        value = await read_text(request, self._max_body)
+        value = await read_text(request, _LONGEST_EXTRA)
         if key not in self._extended and len(self._extended) >= _MOST_EXTRAS:
             raise RequestFault(400, "ERR_METADATA_FULL", f"there are {_MOST_EXTRAS} values already")
         self._extended[key] = value

@@ -32,7 +32,9 @@ def components(
 ) -> None:
     """Show the installed component types, and which of the configured components answer."""
     types = installed_types()
-    specs = [] if installed or not path.exists() else list(load_components(path).specs)
+    # Without a file of the usual name there is still what is installed.
+    none = installed or (path == COMPONENTS and not path.exists())
+    specs = [] if none else list(load_components(path).specs)
     answers = asyncio.run(_reach_all(specs))
     if as_json:
         output.print_json(

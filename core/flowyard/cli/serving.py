@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +21,15 @@ from flowyard.cli.options import COMPONENTS, AsJson, ComponentsFile, load_app
 
 # How much longer than its limit a stop may take before it is given up.
 _GRACE = 5.0
+
+
+class LogLevel(StrEnum):
+    """From much to little."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
 
 
 def serve(
@@ -59,6 +70,9 @@ def serve(
             "--allow-unauthenticated", help="Serve other machines though there is no token."
         ),
     ] = False,
+    log_level: Annotated[
+        LogLevel, typer.Option(case_sensitive=False, help="What to log, on standard error.")
+    ] = LogLevel.WARNING,
     as_json: AsJson = False,
 ) -> None:
     """Serve the components over HTTP and gRPC, as Dapr does it, until SIGTERM or Ctrl-C.
@@ -66,6 +80,9 @@ def serve(
     The first signal lets what is under way finish, the second one stops at once. With
     DAPR_API_TOKEN set, callers have to send that token.
     """
+    logging.basicConfig(
+        level=log_level.value, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     loaded = load_app(app) if app is not None else None
     options = ServerOptions(
         components=components,

@@ -33,7 +33,7 @@ def open_server(tmp_path: Path) -> OpenServer:
         executors = RemoteExecutors()
         async with (
             Runtime.open([spec], app, executor=executors.make) as runtime,
-            serve_grpc(runtime, executors, port=0, grace_seconds=0, **options) as port,
+            serve_grpc(runtime, executors, port=0, **{"grace_seconds": 0, **options}) as port,
         ):
             yield f"127.0.0.1:{port}"
 

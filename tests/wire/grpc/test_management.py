@@ -120,6 +120,15 @@ async def test_a_start_time_is_kept_and_a_wrong_one_is_refused(peer: Peer) -> No
     assert "tomorrow" in text
 
 
+async def test_a_time_beyond_the_calendar_is_refused(peer: Peer) -> None:
+    request = taskhub.CreateInstanceRequest(
+        name="echo", scheduled_start_timestamp=Timestamp(seconds=2**60)
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await peer.ask("StartInstance", request, taskhub.CreateInstanceResponse)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
 @pytest.mark.parametrize("verb", ["Pause", "Resume", "Terminate", "Purge"])
 async def test_an_unknown_instance_is_not_found(peer: Peer, verb: str) -> None:
     code, text = await fault(peer, f"{verb}WorkflowBeta1", one("nobody"))

@@ -35,8 +35,12 @@ def shop() -> App:
         raise ValueError(reason)
 
     @app.workflow(name="OrderProcessingWorkflow")
-    async def process_order(ctx: WorkflowContext, order: Order) -> dict[str, bool]:
+    async def process_typed_order(ctx: WorkflowContext, order: Order) -> dict[str, bool]:
         return {"Processed": bool(await ctx.wait_for_external_event("Approval"))}
+
+    @app.workflow
+    async def process_order(ctx: WorkflowContext, order: dict[str, str]) -> None:
+        pass
 
     @app.workflow
     async def echo(ctx: WorkflowContext, value: Any = "nothing") -> Any:

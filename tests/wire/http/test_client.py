@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import anyio.to_thread
 import pytest
@@ -175,6 +176,30 @@ async def test_a_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises((InvalidRequest, BackendUnavailable)):
         async with Client(url) as client:
             await client.get("a")
+
+
+async def test_many_waits_at_once_do_not_hold_up_other_calls(
+    served: Served, client: Client
+) -> None:
+    await client.start("gate", instance_id="a")
+    async with asyncio.TaskGroup() as group:
+        waits = [group.create_task(client.wait("a")) for _ in range(150)]
+        # The event is not raised before every wait has its connection.
+        while len(asyncio.all_tasks()) < 3 * len(waits):  # noqa: ASYNC110 - tasks tell nobody
+            await asyncio.sleep(0)
+        await client.raise_event("a", "go", "open")
+    assert {wait.result().output for wait in waits} == {'"open"'}
+
+
+async def test_the_code_of_the_documentation_runs(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "http.md").read_text()
+    block = text.partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+    exec(block.replace("http://127.0.0.1:3500", served.url), names)  # noqa: S102 - it is ours
+    await names["order"]()
+    assert capsys.readouterr().out == "COMPLETED null\n"
 
 
 async def test_the_client_may_be_used_without_await(served: Served) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flowyard import AccessDenied, Client, ConfigurationError, Runtime
+from flowyard import AccessDenied, Client, ConfigurationError, InvalidRequest, Runtime
 from flowyard.api.guard import check_exposure
 from flowyard.api.http import HttpOptions, http_endpoints
 from flowyard.api.http_server import Address, serve_http
@@ -48,6 +48,8 @@ async def test_metadata_do_not_grow_without_end(http: httpx.AsyncClient) -> None
         for number in range(101)
     ]
     assert statuses == [204] * 100 + [400]
+    large = await http.put("/v1.0/metadata/0", content="x" * 100_000)
+    assert large.status_code == 413
 
 
 async def test_shutdown_asks_the_server_to_stop(served: Served) -> None:
@@ -78,6 +80,20 @@ async def test_the_client_sends_its_token(tmp_path: Path) -> None:
         async with Client(served.url, token=_TOKEN[1:]) as client:
             with pytest.raises(AccessDenied, match="DAPR_API_TOKEN"):
                 await client.list()
+
+
+async def test_a_token_may_have_letters_of_any_script(tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path, token="schlüssel") as served,  # noqa: S106
+        Client(served.url, token="schlüssel") as client,  # noqa: S106
+    ):
+        assert (await client.list()).instances == ()
+
+
+def test_a_token_that_no_header_can_carry_is_refused_without_showing_it() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Client(token=f"{_TOKEN}\n")
+    assert _TOKEN not in str(refused.value)
 
 
 def test_the_token_is_shown_nowhere() -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from wire.sdk.environments import java_app, node_app, python_app, python_with
+from wire.sdk.programs import connected, serving
 
 HERE = Path(__file__).parent
 PYTHON_1_18 = ("dapr==1.18.3", "dapr-ext-workflow==1.18.3")
@@ -36,63 +33,11 @@ def sdk(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def scenario(sdk: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
-    """Runs a scenario of the application and returns what came of it."""
-    application = SDKS[sdk]()
+    """Plays a scenario of the application and returns what came of it."""
+    command = SDKS[sdk]()
     file = tmp_path_factory.mktemp("engine") / "flowyard.db"
-    ours = [sys.executable, "-W", "error", str(HERE / "server.py"), str(file)]
-    with _program(ours) as server:
-        assert server.stdout is not None
-        environment = {
-            **os.environ,
-            "DAPR_RUNTIME_HOST": "127.0.0.1",
-            "DAPR_GRPC_PORT": server.stdout.readline().strip(),
-        }
-        with _program(application, environment) as program:
-
-            def run(name: str) -> object:
-                assert program.stdin is not None
-                program.stdin.write(f"{name}\n")
-                program.stdin.flush()
-                answer = _answer(program)
-                assert "error" not in answer, answer["error"]
-                return answer["result"]
-
-            yield run
-
-
-def _answer(program: subprocess.Popen[str]) -> dict[str, object]:
-    assert program.stdout is not None
-    for line in program.stdout:
-        # What does not look like an answer is the log of an SDK.
-        if line.startswith('{"'):
-            answer: dict[str, object] = json.loads(line)
-            return answer
-    raise AssertionError("the application has ended")
-
-
-@contextmanager
-def _program(
-    command: list[str], environment: dict[str, str] | None = None
-) -> Iterator[subprocess.Popen[str]]:
-    """Run a program; it ends when its input does."""
-    with subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as program:
-        try:
-            yield program
-        finally:
-            assert program.stdin is not None
-            program.stdin.close()
-            try:
-                program.wait(30)
-            except subprocess.TimeoutExpired:
-                program.kill()
-                raise
-    assert program.returncode == 0
+    with serving(file) as server, connected(command, server.port) as application:
+        yield application.play
 
 
 def test_activities_follow_each_other(scenario: Scenario) -> None:
@@ -181,3 +126,42 @@ def test_our_messages_and_the_sdks_live_in_one_process(requirements: tuple[str, 
             [python, "-c", program.format(*order)], capture_output=True, text=True, check=False
         )
         assert done.stdout == "flowyard.wire.v1\n", done.stderr
+
+
+@pytest.mark.parametrize("requirements", [PYTHON_1_18, PYTHON_1_19])
+def test_an_application_outlives_its_server(requirements: tuple[str, ...], tmp_path: Path) -> None:
+    command = python_app(*requirements)
+    file = tmp_path / "flowyard.db"
+    with serving(file) as server, connected(command, server.port) as application:
+        application.play("beginning")
+        server.kill()
+        with serving(file, server.port):
+            assert application.play("finishing") == 13
+
+
+@pytest.mark.parametrize("requirements", [PYTHON_1_18, PYTHON_1_19])
+def test_the_async_client_manages(requirements: tuple[str, ...], tmp_path: Path) -> None:
+    command = [python_with(*requirements), str(HERE / "apps" / "dapr_python_async.py")]
+    with (
+        serving(tmp_path / "flowyard.db") as server,
+        connected(command, server.port) as application,
+    ):
+        seen = application.play("managing")
+    assert isinstance(seen, dict)
+    expected: dict[str, object] = {
+        "outputs": [3, 4, 5, 6, 7],
+        "paused": "SUSPENDED",
+        "event": "ahead",
+        "terminated": "TERMINATED",
+        "purged": None,
+    }
+    if requirements == PYTHON_1_19:
+        expected["listed"] = [*(f"chain-{one}" for one in range(5)), "waiting"]
+        turn = ["WORKFLOW_STARTED", "TASK_COMPLETED"]
+        call = ["TASK_SCHEDULED"]
+        expected["history"] = [
+            *["WORKFLOW_STARTED", "EXECUTION_STARTED", *call],
+            *[*turn, *call, *turn, *call, *turn],
+            "EXECUTION_COMPLETED",
+        ]
+    assert seen == expected

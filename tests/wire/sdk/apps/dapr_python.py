@@ -94,6 +94,13 @@ def wait_for_ever(ctx: wf.DaprWorkflowContext, _: Any):
     return data
 
 
+@runtime.workflow(name="long_way")
+def long_way(ctx: wf.DaprWorkflowContext, number: int):
+    number = yield ctx.call_activity(add_one, input=number)
+    more = yield ctx.wait_for_external_event("go")
+    return (yield ctx.call_activity(add_one, input=number + more))
+
+
 @runtime.workflow(name="nap")
 def nap(ctx: wf.DaprWorkflowContext, milliseconds: int):
     before = ctx.current_utc_datetime
@@ -245,6 +252,21 @@ def reusing_an_id() -> Any:
     return [refused, completed(started(chain, 1, instance_id="only-once"))]
 
 
+def beginning() -> Any:
+    return started(long_way, 1, instance_id="survivor")
+
+
+def finishing() -> Any:
+    # The connection comes back when it does.
+    while True:
+        try:
+            client.raise_workflow_event("survivor", "go", data=10)
+            return completed("survivor")
+        except Exception as error:
+            if "UNAVAILABLE" not in str(error):
+                raise
+
+
 def asking_for_the_unknown() -> Any:
     return status("nobody")
 
@@ -267,6 +289,8 @@ SCENARIOS: dict[str, Callable[[], Any]] = {
         failing_for_good,
         carrying_a_megabyte,
         reusing_an_id,
+        beginning,
+        finishing,
         asking_for_the_unknown,
     )
 }

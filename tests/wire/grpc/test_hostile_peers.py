@@ -1,0 +1,117 @@
+"""Peers that send what no SDK would, or go without a word."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from flowyard import Runtime
+from flowyard.api.grpc_server import serve_grpc
+from flowyard.config import ComponentSpec
+from flowyard.remote import RemoteExecutors
+from flowyard.wire.v1 import taskhub_pb2 as taskhub
+from wire.grpc.peer import Peer, complete, schedule
+
+METHODS = (
+    "Hello",
+    "CompleteOrchestratorTask",
+    "CompleteWorkflowTask",
+    "CompleteActivityTask",
+    "StartInstance",
+    "GetInstance",
+    "RaiseEvent",
+    "TerminateInstance",
+    "SuspendInstance",
+    "ResumeInstance",
+    "PurgeInstances",
+    "ListInstanceIDs",
+    "GetInstanceHistory",
+)
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_random_bytes_do_not_harm_the_server(
+    channel: grpc.aio.Channel, caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    chance = random.Random(method)  # noqa: S311 - to be the same every time
+    call: Any = channel.unary_unary(f"/TaskHubSidecarService/{method}")
+    codes = set()
+    for _ in range(60):
+        try:
+            await call(chance.randbytes(chance.randrange(60)), timeout=30)
+        except grpc.aio.AioRpcError as error:
+            codes.add(error.code())
+    assert grpc.StatusCode.INVALID_ARGUMENT in codes
+    assert codes <= {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
+    assert not caplog.records
+    await Peer(channel).ask("Hello", taskhub.Nothing(), taskhub.Nothing)
+
+
+async def test_answers_to_what_was_never_asked_are_dropped(channel: grpc.aio.Channel) -> None:
+    peer = Peer(channel)
+    worker = peer.worker()
+    await peer.start("chain")
+    item = await worker.turn()
+    for token in ("", "stale", item.completion_token):
+        answer = taskhub.WorkflowResponse(
+            instance_id="other", actions=[complete(1, '"no"')], completion_token=token
+        )
+        await peer.ask("CompleteWorkflowTask", answer, taskhub.Nothing)
+        result = taskhub.ActivityResponse(instance_id="one", task_id=0, completion_token=token)
+        await peer.ask("CompleteActivityTask", result, taskhub.Nothing)
+    await worker.decide(item, complete(1, '"yes"'))
+    assert (await peer.ended()).output.value == '"yes"'
+
+
+async def test_actions_that_make_no_sense_fail_the_instance(channel: grpc.aio.Channel) -> None:
+    peer = Peer(channel)
+    worker = peer.worker()
+    child = taskhub.CreateChildWorkflowAction(instance_id="a b", name="child")
+    timer = taskhub.CreateTimerAction()
+    timer.fire_at.seconds = -(2**62)
+    nonsense = {
+        "nothing": taskhub.WorkflowAction(id=1),
+        "a child of no ID": taskhub.WorkflowAction(id=1, create_child_workflow=child),
+        "an end that is none": complete(1, "1", status=0),
+        "no status": complete(1, "1", status=99),
+    }
+    for number, action in enumerate(nonsense.values()):
+        await peer.start("chain", f"nonsense-{number}")
+        await worker.decide(await worker.turn(), action)
+        ended = await peer.ended(f"nonsense-{number}")
+        assert ended.failure_details.error_type in {"InvalidRequest", "InvalidInstanceId"}
+    await peer.start("chain", "timer")
+    await worker.decide(await worker.turn(), taskhub.WorkflowAction(id=1, create_timer=timer))
+    assert (await worker.turn()).workflow_request.new_events[1].HasField("timer_fired")
+
+
+async def test_nothing_is_left_of_workers_that_are_gone(tmp_path: Path) -> None:
+    metadata = {"connectionString": f"sqlite:///{tmp_path / 'flowyard.db'}"}
+    spec = ComponentSpec(name="orders", type="workflow.engine", metadata=metadata)
+    executors = RemoteExecutors()
+    async with (
+        Runtime.open([spec], executor=executors.make) as runtime,
+        serve_grpc(runtime, executors, port=0, grace_seconds=0) as port,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        peer = Peer(channel)
+        queue = executors.queue("orders")
+        await peer.start("chain")
+        for _ in range(50):
+            worker = peer.worker()
+            await worker.turn()
+            assert queue.connected == 1
+            worker.hang_up()
+            while queue.connected:  # noqa: ASYNC110 - gRPC gives no sign
+                await asyncio.sleep(0)
+        last = peer.worker()
+        await last.decide(await last.turn(), schedule(1, "step"))
+        await last.result(await last.activity(), "1")
+        await last.decide(await last.turn(), complete(2, "1"))
+        await peer.ended()
+        assert queue.connected == 1

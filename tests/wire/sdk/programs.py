@@ -1,0 +1,89 @@
+"""A server and an application, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SERVER = Path(__file__).parent / "server.py"
+
+
+class Server:
+    """One that keeps its instances in a file."""
+
+    def __init__(self, program: subprocess.Popen[str]) -> None:
+        assert program.stdout is not None
+        self._program = program
+        self.port = int(program.stdout.readline())
+
+    def kill(self) -> None:
+        """Kill it without warning."""
+        self._program.kill()
+        self._program.wait()
+
+
+class Application:
+    """One that plays scenarios."""
+
+    def __init__(self, program: subprocess.Popen[str]) -> None:
+        self._program = program
+
+    def play(self, scenario: str) -> object:
+        """Return what came of a scenario."""
+        assert self._program.stdin is not None
+        self._program.stdin.write(f"{scenario}\n")
+        self._program.stdin.flush()
+        answer = self._answer()
+        assert "error" not in answer, answer["error"]
+        return answer["result"]
+
+    def _answer(self) -> dict[str, object]:
+        assert self._program.stdout is not None
+        for line in self._program.stdout:
+            # What does not look like an answer is the log of an SDK.
+            if line.startswith('{"'):
+                answer: dict[str, object] = json.loads(line)
+                return answer
+        raise AssertionError("the application has ended")
+
+
+@contextmanager
+def serving(file: Path, port: int = 0) -> Iterator[Server]:
+    """Run a server; the system chooses the port unless one is given."""
+    command = [sys.executable, "-W", "error", str(SERVER), str(file), str(port)]
+    with _running(command) as program:
+        yield Server(program)
+
+
+@contextmanager
+def connected(command: list[str], port: int) -> Iterator[Application]:
+    """Run an application of an SDK that finds its server at a port."""
+    address = {"DAPR_RUNTIME_HOST": "127.0.0.1", "DAPR_GRPC_PORT": str(port)}
+    with _running(command, {**os.environ, **address}) as program:
+        yield Application(program)
+
+
+@contextmanager
+def _running(
+    command: list[str], environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a program; it ends when its input does."""
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as program:
+        try:
+            yield program
+        finally:
+            assert program.stdin is not None
+            program.stdin.close()
+            try:
+                program.wait(30)
+            except subprocess.TimeoutExpired:
+                program.kill()
+                raise
+    assert program.returncode in {0, -9}
