@@ -100,6 +100,7 @@ class Server:
         while not (line := self.said()).startswith("Serving "):
             pass  # what it logs of instances that it has found
         self.url = line.partition("HTTP on ")[2].partition(" ")[0].strip()
+        self.grpc = line.partition("gRPC on ")[2].strip()
 
     def said(self) -> str:
         """Return the next line that it prints."""

@@ -116,9 +116,14 @@ def test_what_was_acknowledged_survives_a_kill(components: Path) -> None:
         assert (state["status"], state["output"]) == ("COMPLETED", "2")
 
 
-def _hello(address: str, token: str | None = None) -> bytes:
+def _hello(address: str, token: str | None = None, authorities: Path | None = None) -> bytes:
     """Call gRPC as a worker does first."""
-    with grpc.insecure_channel(address) as channel:
+    channel = (
+        grpc.insecure_channel(address)
+        if authorities is None
+        else grpc.secure_channel(address, grpc.ssl_channel_credentials(authorities.read_bytes()))
+    )
+    with channel:
         hello: Any = channel.unary_unary(
             "/TaskHubSidecarService/Hello",
             request_serializer=lambda _: b"",
@@ -203,3 +208,21 @@ def test_a_workflow_without_a_worker_waits_where_one_may_come(
     with serving(components, "--no-grpc", "--app", "errands:app") as server:
         monkeypatch.setenv("FLOWYARD_URL", server.url)
         assert flowyard("start", "elsewhere", "--id", "b").code == 4
+
+
+def test_both_are_served_over_tls(
+    flowyard: Command, components: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *subject, *files], check=True, capture_output=True)
+    with serving(components, "--tls-cert", str(certificate), "--tls-key", str(key)) as server:
+        assert server.url.startswith("https://")
+        monkeypatch.setenv("FLOWYARD_URL", server.url)
+        distrusted = flowyard("list")
+        assert distrusted.code == 6
+        assert "certificate" in distrusted.err
+        assert flowyard("list", "--ca", str(certificate)).code == 0
+        assert _hello(server.grpc, authorities=certificate) == b""
