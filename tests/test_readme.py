@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -83,6 +84,8 @@ def test_the_commands_work_in_a_fresh_checkout(tmp_path: Path) -> None:
     python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     printed = {}
     for command in COMMANDS:
+        if command.startswith("flowyard "):
+            continue
         if command.startswith("python3 -m pip install"):
             # Into an environment of its own, as the README says; this one is in use.
             _run([sys.executable, "-m", "venv", "own"], checkout)
@@ -91,6 +94,36 @@ def test_the_commands_work_in_a_fresh_checkout(tmp_path: Path) -> None:
     assert "COMPLETED" in printed["make demo"]
     assert "make demo" in printed["make help"]
     _run(["own/bin/python", "-c", "import flowyard, flowyard_engine"], tmp_path / "checkout")
+
+
+def test_what_the_readme_serves_can_be_managed_as_it_says(folder: Path) -> None:
+    serve, *manage = [command for command in COMMANDS if command.startswith("flowyard ")]
+    assert serve.startswith("flowyard serve ")
+    commands = Path(sys.executable).parent
+    path = f"{commands}{os.pathsep}{os.environ['PATH']}"
+    # On free ports: the usual ones may be in use here.
+    ports = ["--http-port", "0", "--grpc-port", "0"]
+    server = subprocess.Popen(
+        [commands / "flowyard", *shlex.split(serve)[1:], *ports],
+        cwd=folder,
+        env=_ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert server.stdout is not None
+    try:
+        said = server.stdout.readline()
+        url = said.partition("HTTP on ")[2].partition(" ")[0].strip()
+        assert url, said
+        printed = [
+            _run(["sh", "-c", command], folder, PATH=path, FLOWYARD_URL=url) for command in manage
+        ]
+        assert "COMPLETED" in printed[-1]
+    finally:
+        server.terminate()
+        server.communicate()
+    assert server.returncode == 0
 
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:
