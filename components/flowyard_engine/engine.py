@@ -21,7 +21,7 @@ from flowyard.history import (
     TimerCreated,
 )
 from flowyard.journal import Journal, result_of
-from flowyard.models import FailureDetails, StartRequest, WorkflowState, WorkflowStatus
+from flowyard.models import StartRequest, WorkflowState
 from flowyard_engine import commits
 from flowyard_engine.activities import Activities
 from flowyard_engine.alarms import Alarms
@@ -29,6 +29,7 @@ from flowyard_engine.errands import Errands
 from flowyard_engine.instance import Batch, Entry, Instance
 from flowyard_engine.recovery import Recovery
 from flowyard_engine.roster import Roster
+from flowyard_engine.stalls import Stalls
 from flowyard_engine.state import to_state
 from flowyard_engine.store import Commit, LeaseLost, Message, Outcome, Record, Snapshot, Store
 from flowyard_engine.waiters import Waiters
@@ -62,6 +63,7 @@ class Engine:
         self._recovery = Recovery(
             store, clock, self._alarms, self._roster, logger, self._take_up, self._resume
         )
+        self._stalls = Stalls(store, executor, self._roster, self._recovery, self._errands, logger)
         self._turns_under_way = 0
         self._is_stopped = False
         self._end: Exception = LeaseLost("another process owns the file")
@@ -129,6 +131,7 @@ class Engine:
     async def recover(self) -> None:
         """Take up what the last owner left unfinished."""
         unfinished = await self._store.unfinished()
+        self._stalls.open()
         self._errands.run(self._recovery.load_all(unfinished))
         self._errands.run(self._recovery.load_due())
 
@@ -140,6 +143,7 @@ class Engine:
     async def stop(self, error: Exception) -> None:
         """Let go of all instances, and tell everybody who waits why."""
         self._is_stopped, self._end = True, error
+        self._stalls.close()
         self._alarms.cancel()
         ending = [*self._activities.cancel(), *self._errands.cancel()]
         await asyncio.gather(*ending, return_exceptions=True)
@@ -181,6 +185,7 @@ class Engine:
             self._write(instance, Commit(instance.record, 0, 0, (), consumed=batch.consumed), batch)
             return
         turn = instance.journal.turn(self._clock.now(), [one.event for one in batch.admitted])
+        instance.changes = self._stalls.changes
         result = self._executor.run_turn(turn) if turn.runs_code else _NOTHING
         if isinstance(result, TurnResult):
             self._conclude(instance, turn, result, batch)
@@ -189,7 +194,7 @@ class Engine:
 
     def _conclude(self, instance: Instance, turn: Turn, result: TurnResult, batch: Batch) -> None:
         if result.stalled is not None:
-            self._stall(instance, result.stalled, batch)
+            self._stalls.stall(instance, result.stalled, batch, self._turn_stalled)
         else:
             self._write(instance, commits.of_turn(instance, turn, result, batch), batch)
 
@@ -279,24 +284,9 @@ class Engine:
             parent.is_woken = True  # by the child's commit
             self._post(parent, entry)
 
-    def _stall(self, instance: Instance, failure: FailureDetails, batch: Batch) -> None:
-        """Keep what has come for the instance until fitting code runs it again."""
-        if instance.record.status is not WorkflowStatus.STALLED:
-            self._logger.warning("'%s' is STALLED: %s", instance.record.id, failure.message)
-        commit = commits.of_stall(instance, failure, batch)
-        batch.admitted += instance.inbox
-        instance.inbox = []
-        self._roster.remove(instance)
-
-        def done(outcome: Outcome) -> None:
-            self._turns_under_way -= 1
-            if outcome.error is None:
-                batch.acknowledge()
-            else:
-                batch.refuse(outcome.error)
-            self._errands.notice()
-
-        self._store.submit(commit, done)
+    def _turn_stalled(self) -> None:
+        self._turns_under_way -= 1
+        self._errands.notice()
 
     def _drop(self, instance: Instance, error: Exception) -> None:
         """Forget an instance whose turn was not written."""

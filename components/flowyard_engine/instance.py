@@ -66,6 +66,7 @@ class Instance:
 
     __slots__ = (
         "busy",
+        "changes",
         "inbox",
         "is_new",
         "is_woken",
@@ -94,6 +95,8 @@ class Instance:
         """Whether its row is still to be inserted; `reuse` says over what."""
         self.reuse = reuse
         self.busy = False
+        self.changes = 0
+        """How often code had come when the present turn began."""
         self.inbox: list[Entry] = []
         self.messages: set[int] = set()
         """The stored messages that it has taken up: a late look at the store shows them again."""

@@ -42,7 +42,7 @@ class Recovery:
         if instance_ids:
             self._logger.info("taking up %d unfinished instances", len(instance_ids))
         for instance_id in instance_ids:
-            await self._load(instance_id)
+            await self.load(instance_id)
 
     async def load_due(self) -> None:
         """Take up timers and messages of instances, in memory or not."""
@@ -56,16 +56,22 @@ class Recovery:
                 self._roster.put_due(instance, messages)
                 self._resume(instance)
             else:
-                await self._load(instance_id)
+                await self.load(instance_id)
+
+    async def load_stalled(self) -> None:
+        """Take up the instances that fitting code may run now."""
+        for instance_id in await self._store.stalled():
+            await self.load(instance_id)
 
     async def reload(self, instance_id: str) -> None:
         """Read an instance again, until it can be."""
         is_loaded = False
         while not is_loaded:
             await asyncio.sleep(_RELOAD_SECONDS)
-            is_loaded = await self._load(instance_id)
+            is_loaded = await self.load(instance_id)
 
-    async def _load(self, instance_id: str) -> bool:
+    async def load(self, instance_id: str) -> bool:
+        """Take up an instance; False if it cannot be read."""
         try:
             await self._take_up(instance_id)
         except LeaseLost:

@@ -142,6 +142,11 @@ class SqliteStore:
             lambda reader: [row[0] for row in reader.execute(Q["unfinished"]).fetchall()]
         )
 
+    async def stalled(self) -> list[str]:
+        return await self._read(
+            lambda reader: [row[0] for row in reader.execute(Q["stalled"]).fetchall()]
+        )
+
     async def due(self, now: int) -> tuple[list[str], int | None]:
         def due(reader: sqlite3.Connection) -> tuple[list[str], int | None]:
             ids = [row[0] for row in reader.execute(Q["due"], (now, now)).fetchall()]

@@ -129,6 +129,10 @@ class Store(Protocol):
         """Return the instances that must be in memory after a restart."""
         ...
 
+    async def stalled(self) -> list[str]:
+        """Return the instances whose code does not fit them."""
+        ...
+
     async def due(self, now: int) -> tuple[list[str], int | None]:
         """Return the instances with a timer or a message that is due, and when the next will be."""
         ...

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -73,3 +73,22 @@ class Executor(Protocol):
 
     def forget(self, instance_id: str) -> None:
         """Drop what is cached of an instance; the next turn rebuilds it from history."""
+
+
+@runtime_checkable
+class ChangingExecutor(Protocol):
+    """What an executor is besides, if code may come to it while the host is open."""
+
+    def watch(self, on_more: Callable[[], None]) -> Callable[[], None]:
+        """Call this whenever more code has come; returns what ends that.
+
+        A host then runs the turns again that no code has fitted.
+        """
+        ...
+
+
+def watch(executor: Executor, on_more: Callable[[], None]) -> Callable[[], None]:
+    """Have it called whenever more code has come, if that can be; returns what ends that."""
+    if isinstance(executor, ChangingExecutor):
+        return executor.watch(on_more)
+    return lambda: None

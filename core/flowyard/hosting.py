@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from flowyard.clock import Alarm, Clock
 from flowyard.errors import FlowyardError, InstanceNotFound
-from flowyard.executor import ActivityTask, Executor, TurnResult
+from flowyard.executor import ActivityTask, Executor, TurnResult, watch
 from flowyard.history import (
     Action,
     ChildCreated,
@@ -63,8 +63,11 @@ class Host:
         self._clock = clock
         self._tasks: set[asyncio.Task[object]] = set()
         self._alarms: set[Alarm] = set()
+        self._stalled: set[HostedInstance] = set()
+        self._changes = 0
 
     async def __aenter__(self) -> Host:
+        self._unwatch = watch(self._executor, self._take_up_stalled)
         return self
 
     async def __aexit__(
@@ -73,6 +76,7 @@ class Host:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._unwatch()
         for alarm in self._alarms:
             alarm.cancel()
         # Work that ends may leave some behind, such as the result of an activity.
@@ -126,13 +130,17 @@ class Host:
         journal, backlog = instance.journal, instance.backlog
         past = len(journal.history)
         turn = journal.turn(self._clock.now(), backlog)
+        changes = self._changes
+        self._stalled.discard(instance)
         result = self._executor.run_turn(turn) if turn.runs_code else TurnResult()
         if not isinstance(result, TurnResult):
             result = await result
         instance.stalled = result.stalled
         if result.stalled is not None:
             self._take_back(instance, past)
-            return False
+            self._stalled.add(instance)
+            # Code that has come meanwhile may fit.
+            return self._changes != changes
         added = journal.commit(turn, result)
         instance.backlog = []
         instance.updated_at = self._clock.now()
@@ -152,6 +160,11 @@ class Host:
             instance.begin((), journal.successor(uuid4().hex))
         self._set_alarm(instance)
         return True
+
+    def _take_up_stalled(self) -> None:
+        self._changes += 1
+        for instance in self._stalled:
+            self._tell(instance)
 
     def _take_back(self, instance: HostedInstance, past: int) -> None:
         """Undo a turn that decided nothing or was not saved; its events wait for the next."""

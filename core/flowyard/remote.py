@@ -11,7 +11,7 @@ import itertools
 import logging
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -34,7 +34,11 @@ class Work:
     request: Turn | ActivityTask
     token: str
     answer: asyncio.Future[Any]
+    queue: WorkQueue
     stream: WorkerStream | None = None
+    refused_by: set[WorkerStream] = field(default_factory=set)
+    """Whose code does not fit; `refusal` is what the last of them has said."""
+    refusal: TurnResult | None = None
 
     @property
     def key(self) -> Key:
@@ -43,8 +47,15 @@ class Work:
         return request.instance_id, request.task_id if isinstance(request, ActivityTask) else None
 
     def conclude(self, result: TurnResult | ActivityResult) -> None:
-        """Hand the answer to who waits for it; the first one counts."""
-        if not self.answer.done():
+        """Hand the answer to who waits for it; the first one counts.
+
+        A turn that the worker's code does not fit is stalled only if no other worker's does.
+        """
+        if self.answer.done():
+            return
+        if isinstance(result, TurnResult) and result.stalled is not None:
+            self.queue.pass_on(self, result)
+        else:
             self.answer.set_result(result)
 
     def refuse(self, failure: FailureDetails) -> None:
@@ -64,7 +75,7 @@ class WorkerStream:
 
     async def take(self) -> Work:
         """Return the next work for this worker, once there is some."""
-        work = await self.queue.take()
+        work = await self.queue.take(self)
         work.stream = self
         self.outstanding[work.token] = work
         return work
@@ -77,10 +88,11 @@ class WorkQueue:
         self._component = component
         self._tokens = (f"{os.urandom(8).hex()}-{number}" for number in itertools.count(1))
         self._queued: deque[Work] = deque()
-        self._idle: deque[asyncio.Future[Work]] = deque()
+        self._idle: deque[tuple[WorkerStream, asyncio.Future[Work]]] = deque()
         self._by_token: dict[str, Work] = {}
         self._by_key: dict[Key, Work] = {}
         self._streams: set[WorkerStream] = set()
+        self._watchers: list[Callable[[], None]] = []
         self._is_draining = False
         self._drained = asyncio.Event()
 
@@ -91,7 +103,8 @@ class WorkQueue:
 
     def put(self, request: Turn | ActivityTask) -> asyncio.Future[Any]:
         """Queue work and return where its answer comes. Cancel it to withdraw the work."""
-        work = Work(request, next(self._tokens), asyncio.get_running_loop().create_future())
+        answer = asyncio.get_running_loop().create_future()
+        work = Work(request, next(self._tokens), answer, self)
         self._by_token[work.token] = self._by_key[work.key] = work
         work.answer.add_done_callback(lambda _: self._forget(work))
         if not self._streams and not any(not one.answer.done() for one in self._queued):
@@ -99,14 +112,12 @@ class WorkQueue:
         self._offer(work)
         return work.answer
 
-    async def take(self) -> Work:
-        """Return the oldest work, once there is some."""
-        while self._queued and not self._is_draining:
-            work = self._queued.popleft()
-            if not work.answer.done():
-                return work
+    async def take(self, stream: WorkerStream) -> Work:
+        """Return the oldest work that the worker has not refused, once there is some."""
+        if not self._is_draining and (work := self._oldest_for(stream)) is not None:
+            return work
         idle: asyncio.Future[Work] = asyncio.get_running_loop().create_future()
-        self._idle.append(idle)
+        self._idle.append((stream, idle))
         try:
             return await idle
         except asyncio.CancelledError:
@@ -119,12 +130,35 @@ class WorkQueue:
         """Connect a worker. What it has not answered at the end goes to another."""
         stream = WorkerStream(self)
         self._streams.add(stream)
+        for on_more in list(self._watchers):
+            on_more()
         try:
             yield stream
         finally:
             self._streams.discard(stream)
             for work in reversed(stream.outstanding.values()):
                 self._offer(work, first=True)
+            self._stall_refused()
+            self._look_if_drained()
+
+    def watch(self, on_connected: Callable[[], None]) -> Callable[[], None]:
+        """Have it called whenever a worker has connected; returns what ends that."""
+        self._watchers.append(on_connected)
+        return lambda: self._watchers.remove(on_connected)
+
+    def pass_on(self, work: Work, refusal: TurnResult) -> None:
+        """Offer a turn that its worker's code does not fit to the others; stall it at the last."""
+        stream = work.stream
+        if stream is None:
+            # A late word of a worker that has gone: the turn is offered to others already.
+            return
+        stream.outstanding.pop(work.token, None)
+        work.refused_by.add(stream)
+        work.refusal = refusal
+        if self._streams <= work.refused_by:
+            work.answer.set_result(refusal)
+        else:
+            self._offer(work)
             self._look_if_drained()
 
     async def drain(self) -> None:
@@ -142,15 +176,47 @@ class WorkQueue:
         if work.answer.done():
             return
         work.stream = None
-        while self._idle and not self._is_draining:
-            idle = self._idle.popleft()
-            if not idle.done():
-                idle.set_result(work)
-                return
-        if first:
+        if not self._is_draining and (idle := self._idle_for(work)) is not None:
+            idle.set_result(work)
+        elif first:
             self._queued.appendleft(work)
         else:
             self._queued.append(work)
+
+    def _oldest_for(self, stream: WorkerStream) -> Work | None:
+        refused: list[Work] = []
+        found: Work | None = None
+        while self._queued and found is None:
+            work = self._queued.popleft()
+            if stream in work.refused_by:
+                refused.append(work)
+            elif not work.answer.done():
+                found = work
+        self._queued.extendleft(reversed(refused))
+        return found
+
+    def _idle_for(self, work: Work) -> asyncio.Future[Work] | None:
+        refused: list[tuple[WorkerStream, asyncio.Future[Work]]] = []
+        found: asyncio.Future[Work] | None = None
+        while self._idle and found is None:
+            stream, idle = self._idle.popleft()
+            if idle.done():
+                continue
+            if stream in work.refused_by:
+                refused.append((stream, idle))
+            else:
+                found = idle
+        self._idle.extendleft(reversed(refused))
+        return found
+
+    def _stall_refused(self) -> None:
+        """Stall what waits for another worker than is left."""
+        if self._is_draining:
+            return
+        for work in self._queued:
+            refusal = work.refusal if self._streams <= work.refused_by else None
+            if refusal is not None and not work.answer.done():
+                work.answer.set_result(refusal)
 
     def _forget(self, work: Work) -> None:
         del self._by_token[work.token]
@@ -191,6 +257,10 @@ class RemoteExecutor:
     def forget(self, instance_id: str) -> None:
         if self._local is not None:
             self._local.forget(instance_id)
+
+    def watch(self, on_more: Callable[[], None]) -> Callable[[], None]:
+        """Have it called whenever a worker has connected; returns what ends that."""
+        return self.queue.watch(on_more)
 
 
 class RemoteExecutors:

@@ -12,8 +12,10 @@ import pytest
 from flowyard import ActivityContext, App, WorkflowContext
 from flowyard.clock import SystemClock
 from flowyard.errors import InstanceAlreadyExists, InstanceNotFound
+from flowyard.executor import TurnResult
 from flowyard.history import (
     EventRaised,
+    ExecutionCompleted,
     ExecutionStarted,
     ExecutionTerminated,
     HistoryEvent,
@@ -24,7 +26,8 @@ from flowyard.history import (
 from flowyard.hosted import HostedInstance
 from flowyard.hosting import Host
 from flowyard.local import LocalExecutor
-from flowyard.models import ReusePolicy, StartRequest, WorkflowStatus
+from flowyard.models import FailureDetails, ReusePolicy, StartRequest, WorkflowStatus
+from flowyard.remote import RemoteExecutor
 
 DISK_FULL = OSError("the disk is full")
 
@@ -183,3 +186,34 @@ async def test_a_termination_is_saved_and_nothing_follows_it(tmp_path: Path) -> 
     saved = decode_events((tmp_path / "o-1.json").read_bytes())
     assert any(isinstance(one, TaskScheduled) for one in saved)
     assert Folder(tmp_path).instances["o-1"].state().output == '"enough"'
+
+
+async def test_a_stalled_instance_is_run_again_when_a_worker_connects(tmp_path: Path) -> None:
+    folder, executor = Folder(tmp_path), RemoteExecutor("orders")
+    refused = TurnResult(stalled=FailureDetails("WorkflowVersionNotAvailable", "no version 'v2'"))
+    completed = TurnResult([ExecutionCompleted(WorkflowStatus.COMPLETED, "1")])
+    async with Host(folder, executor, SystemClock()) as host:
+        with executor.queue.stream() as old:
+            starting = asyncio.create_task(host.start(StartRequest("order", "o-1")))
+            (await old.take()).conclude(refused)
+            await starting
+        instance = await folder.find("o-1")
+        assert instance.status is WorkflowStatus.STALLED
+        with executor.queue.stream() as new:
+            (await new.take()).conclude(completed)
+            await instance.closed.wait()
+    assert instance.state().output == "1"
+
+
+async def test_a_worker_that_connects_as_a_turn_stalls_is_asked_too(tmp_path: Path) -> None:
+    folder, executor = Folder(tmp_path), RemoteExecutor("orders")
+    refused = TurnResult(stalled=FailureDetails("WorkflowVersionNotAvailable", "no version 'v2'"))
+    completed = TurnResult([ExecutionCompleted(WorkflowStatus.COMPLETED, "1")])
+    async with Host(folder, executor, SystemClock()) as host:
+        starting = asyncio.create_task(host.start(StartRequest("order", "o-1")))
+        with executor.queue.stream() as old:
+            (await old.take()).conclude(refused)
+        with executor.queue.stream() as new:
+            (await new.take()).conclude(completed)
+            await starting
+    assert (await folder.find("o-1")).state().output == "1"

@@ -87,6 +87,10 @@ SELECT at FROM history WHERE run = ? ORDER BY turn DESC LIMIT 1;
 -- Instances that must be in memory after a restart.
 SELECT id FROM instances WHERE wake_at = 0;
 
+-- name: stalled
+-- Instances that wait for fitting code.
+SELECT id FROM instances WHERE wake_at = 0 AND status = 'STALLED';
+
 -- name: due
 -- Instances with a timer that is due, or with messages that are.
 SELECT id FROM instances WHERE wake_at BETWEEN 1 AND ?

@@ -27,7 +27,7 @@ _ACTIONS = (TaskScheduled, TimerCreated, ChildCreated, EventSent)
 _VERSION_MISSING = FailureDetails(
     "WorkflowVersionNotAvailable",
     "no connected worker has the version of the workflow that history names: "
-    "connect one that has it, then resume the instance",
+    "the instance goes on when one that has it connects",
 )
 
 

@@ -1,8 +1,10 @@
-"""The workflow methods of `dapr.proto.runtime.v1.Dapr` (PROTOCOL §5)."""
+"""The workflow methods and the metadata of `dapr.proto.runtime.v1.Dapr` (PROTOCOL §5)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 import grpc.aio
@@ -23,8 +25,10 @@ _START_TIME = "dapr.workflow.start_time"
 class ManagementService:
     """Each request names its component."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, app_id: str, connected_workers: Callable[[], int]) -> None:
         self._runtime = runtime
+        self._app_id = app_id
+        self._connected_workers = connected_workers
 
     async def start(
         self, request: wire.StartWorkflowRequest, _context: Context
@@ -96,6 +100,24 @@ class ManagementService:
         """Remove a closed instance and its children."""
         await self._runtime.purge(request.instance_id, component=request.workflow_component or None)
         return Empty()
+
+    async def metadata(self, _request: Empty, _context: Context) -> wire.GetMetadataResponse:
+        """Answer with the components, and with how many workers are there if there are any."""
+        workers = self._connected_workers()
+        return wire.GetMetadataResponse(
+            id=self._app_id,
+            registered_components=[
+                wire.RegisteredComponent(
+                    name=name,
+                    type=kind.name,
+                    version=kind.version,
+                    capabilities=sorted(kind.capabilities),
+                )
+                for name, kind in self._runtime.component_types.items()
+            ],
+            runtime_version=f"flowyard-{version('flowyard')}",
+            workflows=wire.WorkflowsMetadata(connected_workers=workers) if workers else None,
+        )
 
 
 def _payload(data: bytes) -> JsonText:

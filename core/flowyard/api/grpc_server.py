@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError, Message
 
 from flowyard.api.faults import fault_of
@@ -49,6 +50,7 @@ async def serve_grpc(
     component: str | None = None,
     host: str = "127.0.0.1",
     port: int = 50001,
+    app_id: str = "flowyard",
     token: str | None = None,
     credentials: grpc.ServerCredentials | None = None,
     max_message_bytes: int = 16 * 1024 * 1024,
@@ -78,7 +80,7 @@ async def serve_grpc(
     server.add_generic_rpc_handlers(
         (
             _taskhub(WorkerService(queue, ping_seconds), TaskHubClientService(runtime, component)),
-            _management(ManagementService(runtime)),
+            _management(ManagementService(runtime, app_id, lambda: queue.connected)),
         )
     )
     address = f"{host}:{port}"
@@ -175,6 +177,7 @@ def _management(service: ManagementService) -> grpc.GenericRpcHandler:
         for name, (method, request) in verbs.items()
         for version in ("Alpha1", "Beta1")
     }
+    handlers["GetMetadata"] = _method(service.metadata, Empty)
     return grpc.method_handlers_generic_handler("dapr.proto.runtime.v1.Dapr", handlers)
 
 

@@ -87,6 +87,7 @@ async def open_server(
                     component=for_workers,
                     host=host,
                     port=options.grpc_port,
+                    app_id=options.app_id,
                     token=options.token,
                     credentials=_credentials(address),
                     max_message_bytes=options.max_body,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,9 +11,13 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from httpx import AsyncClient
 
 from flowyard import App, Runtime, WorkflowContext
 from flowyard.api.grpc_server import serve_grpc
+from flowyard.api.http_server import Address
+from flowyard.api.server import ServerOptions
+from flowyard.api.server import open_server as open_whole_server
 from flowyard.config import ComponentSpec
 from flowyard.errors import ConfigurationError
 from flowyard.remote import RemoteExecutors
@@ -220,3 +225,46 @@ async def test_a_port_that_is_taken_is_an_error(address: str, tmp_path: Path) ->
         with pytest.raises(ConfigurationError, match=str(port)):
             async with serve_grpc(runtime, executors, port=port):
                 pass
+
+
+async def test_metadata_say_what_runs_here_and_how_many_workers_there_are(
+    open_server: OpenServer,
+) -> None:
+    async with (
+        open_server(app_id="shop") as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        peer = Peer(channel)
+        alone = await peer.manage("GetMetadata", Empty(), management.GetMetadataResponse)
+        assert alone.id == "shop"
+        assert alone.runtime_version.startswith("flowyard-")
+        (component,) = alone.registered_components
+        assert (component.name, component.type) == ("orders", "workflow.engine")
+        assert "pause" in component.capabilities
+        assert not alone.HasField("workflows")
+        worker = peer.worker()
+        await peer.start("chain")
+        await worker.turn()
+        joined = await peer.manage("GetMetadata", Empty(), management.GetMetadataResponse)
+        assert joined.workflows.connected_workers == 1
+
+
+async def test_metadata_over_http_tell_the_same_of_a_whole_server(tmp_path: Path) -> None:
+    metadata = {"connectionString": f"sqlite:///{tmp_path / 'flowyard.db'}"}
+    spec = ComponentSpec(name="orders", type="workflow.engine", metadata=metadata)
+    options = ServerOptions([spec], Address(port=0, drain_seconds=0), grpc_port=0, app_id="shop")
+    async with (
+        open_whole_server(options, None, asyncio.Event()) as served,
+        AsyncClient(base_url=served.http) as http,
+        grpc.aio.insecure_channel(served.grpc or "") as channel,
+    ):
+        peer = Peer(channel)
+        worker = peer.worker()
+        await peer.start("chain")
+        await worker.turn()
+        told = await peer.manage("GetMetadata", Empty(), management.GetMetadataResponse)
+        document = (await http.get("/v1.0/metadata")).json()
+        assert document["workflows"] == {"connectedWorkers": told.workflows.connected_workers}
+        assert told.workflows.connected_workers == 1
+        assert (document["id"], document["runtimeVersion"]) == (told.id, told.runtime_version)
+        assert told.id == "shop"
