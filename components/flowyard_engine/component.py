@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from flowyard.component import ComponentContext, WorkflowComponent
-from flowyard.errors import BackendUnavailable, InstanceNotFound
+from flowyard.errors import BackendUnavailable, InstanceNotClosed, InstanceNotFound
 from flowyard.history import (
     EventRaised,
     ExecutionResumed,
@@ -16,9 +16,17 @@ from flowyard.history import (
     ExecutionTerminated,
     HistoryEvent,
 )
-from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState, WorkflowStatus
+from flowyard.models import (
+    InstancePage,
+    InstanceQuery,
+    RerunRequest,
+    StartRequest,
+    WorkflowState,
+    WorkflowStatus,
+)
 from flowyard_engine.commits import of_start
 from flowyard_engine.engine import Engine
+from flowyard_engine.reruns import of_rerun
 from flowyard_engine.settings import EngineSettings
 from flowyard_engine.sqlite import SqliteStore
 from flowyard_engine.state import to_state
@@ -142,6 +150,18 @@ class EngineComponent(WorkflowComponent):
         if loaded is None:
             raise InstanceNotFound(instance_id)
         return loaded.history
+
+    async def rerun(self, request: RerunRequest) -> None:
+        source = await self._store.load(request.source_id)
+        if source is None:
+            raise InstanceNotFound(request.source_id)
+        if not source.record.status.is_closed:
+            raise InstanceNotClosed(request.source_id, source.record.status, "rerun")
+        if self._context.executor is not None:
+            self._context.executor.check_workflow(source.record.workflow)
+        now = self._context.clock.now()
+        await self._store.copy(of_rerun(request, source.record, source.history, now))
+        self._look_for_messages()
 
     async def _deliver(
         self, instance_id: str, event: HistoryEvent, *, settles: bool = True

@@ -31,7 +31,7 @@ from flowyard_engine.queries import QUERIES as Q
 from flowyard_engine.queries import SCHEMA
 from flowyard_engine.settings import EngineSettings
 from flowyard_engine.store import Commit, Loaded, Message, Outcome, Record, Snapshot
-from flowyard_engine.writer import Writer, delete, insert, insert_message
+from flowyard_engine.writer import Writer, delete, insert, insert_message, write
 
 T = TypeVar("T")
 
@@ -82,6 +82,15 @@ class SqliteStore:
             if taken is not None:
                 raise InstanceAlreadyExists(record.id, taken)
             insert_message(connection, message)
+
+        await self.writer.run(job)
+
+    async def copy(self, commit: Commit) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            outcome = Outcome()
+            write(connection, [commit], [outcome])
+            if outcome.taken is not None:
+                raise InstanceAlreadyExists(commit.record.id, outcome.taken)
 
         await self.writer.run(job)
 

@@ -101,6 +101,9 @@ class Store(Protocol):
     async def create(self, record: Record, message: Message, reuse: ReusePolicy) -> None:
         """Add an instance that an owner is to start."""
 
+    async def copy(self, commit: Commit) -> None:
+        """Add an instance with a history, which an owner is to go on with."""
+
     async def send(self, message: Message) -> WorkflowStatus:
         """Leave an event for an instance; returns its status, and does nothing if it is closed."""
         ...

@@ -154,7 +154,7 @@ class Writer:
         try:
             connection.execute("BEGIN IMMEDIATE")
             if self._lease.holds(connection):
-                _write(connection, [turn.commit for turn in turns], outcomes)
+                write(connection, [turn.commit for turn in turns], outcomes)
                 connection.execute("COMMIT")
             else:
                 connection.execute("ROLLBACK")
@@ -173,7 +173,8 @@ class Writer:
         self._loop.call_soon_threadsafe(_call_all, done)
 
 
-def _write(connection: sqlite3.Connection, commits: list[Commit], outcomes: list[Outcome]) -> None:
+def write(connection: sqlite3.Connection, commits: list[Commit], outcomes: list[Outcome]) -> None:
+    """Write commits within a transaction, each as its outcome then tells."""
     _insert_new(connection, commits, outcomes)
     history: list[tuple[object, ...]] = []
     updates: list[tuple[object, ...]] = []

@@ -193,6 +193,34 @@ class Client:
         document = await self._call("GET", _path(instance_id, "history"), component)
         return [event_of(one) for one in document["events"]]
 
+    async def rerun(
+        self,
+        instance_id: str,
+        event_id: int,
+        *,
+        new_instance_id: str | None = None,
+        input: object = None,
+        overwrite_input: bool = False,
+        child_instance_id: str | None = None,
+        component: str | None = None,
+    ) -> str:
+        """Start a copy of a closed instance from one of its events; return the new instance ID.
+
+        `event_id` is the ID of a TaskScheduled, TimerCreated or ChildCreated of its history, which
+        is done anew, with `input` if `overwrite_input` says so. The source stays as it is.
+        """
+        if input is not None and not overwrite_input:
+            raise InvalidRequest("an input is given for a rerun that does not overwrite it")
+        body: dict[str, Any] = {"eventID": event_id, "overwriteInput": overwrite_input}
+        if new_instance_id is not None:
+            body["instanceID"] = check_instance_id(new_instance_id)
+        if child_instance_id is not None:
+            body["childInstanceID"] = check_instance_id(child_instance_id)
+        if input is not None:
+            body["input"] = encode(input, f"input of event {event_id} of instance '{instance_id}'")
+        path = _path(instance_id, "rerun")
+        return str((await self._call("POST", path, component, json=body))["instanceID"])
+
     async def _change(
         self, instance_id: str, verb: str, component: str | None, body: Mapping[str, object]
     ) -> bool:

@@ -17,7 +17,13 @@ from flowyard.clock import Clock
 from flowyard.errors import UnsupportedOperation
 from flowyard.executor import Executor
 from flowyard.history import HistoryEvent
-from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState
+from flowyard.models import (
+    InstancePage,
+    InstanceQuery,
+    RerunRequest,
+    StartRequest,
+    WorkflowState,
+)
 
 
 class Capability(StrEnum):
@@ -28,6 +34,7 @@ class Capability(StrEnum):
     PURGE = "purge"
     LIST = "list"
     HISTORY = "history"
+    RERUN = "rerun"
     START_AT = "start-at"
     TERMINATE_OUTPUT = "terminate-output"
     SHARED = "shared"  # several processes may open the same backend at once
@@ -84,6 +91,16 @@ class WorkflowComponent(ABC):
     async def history(self, instance_id: str) -> Sequence[HistoryEvent]:
         """Return the events of the instance's current execution, oldest first."""
         raise UnsupportedOperation(self.name, "history")
+
+    async def rerun(self, request: RerunRequest) -> None:
+        """Start a copy of a closed instance from one of its events, which is done anew.
+
+        The copy's history is that of the source up to the end of the turn that asked for the
+        event; all that was open then is done anew, the rest left out. The source stays as it is.
+        Raises `InstanceNotClosed`, `EventNotFound`, `InstanceAlreadyExists` for an active new ID,
+        and `InvalidRequest` where the event has no input to overwrite or ended the instance.
+        """
+        raise UnsupportedOperation(self.name, "rerun")
 
     async def wait(self, instance_id: str) -> WorkflowState:
         """Return the state once the instance is closed. The default asks again and again."""

@@ -77,9 +77,7 @@ class WorkflowContext:
     def new_uuid(self) -> uuid.UUID:
         """Return a UUID that is the same in every replay."""
         self._schedule.uuids += 1
-        return uuid.uuid5(
-            uuid.NAMESPACE_OID, f"{self._schedule.execution_id}/{self._schedule.uuids}"
-        )
+        return uuid.uuid5(uuid.NAMESPACE_OID, f"{self._schedule.seed}/{self._schedule.uuids}")
 
     def new_random(self) -> random.Random:
         """Return a random generator that gives the same numbers in every replay."""

@@ -67,15 +67,27 @@ class InstanceAlreadyExists(FlowyardError):
 
 
 class InstanceNotClosed(FlowyardError):
-    """Only a closed instance can be purged."""
+    """Only a closed instance can be purged or rerun."""
 
-    def __init__(self, instance_id: str, status: str) -> None:
+    def __init__(self, instance_id: str, status: str, wanted: str = "purged") -> None:
         super().__init__(
-            f"instance '{instance_id}' is {status}: only a closed instance can be purged. "
+            f"instance '{instance_id}' is {status}: only a closed instance can be {wanted}. "
             "Terminate it or wait for it first."
         )
         self.instance_id = instance_id
         self.status = status
+
+
+class EventNotFound(FlowyardError):
+    """An instance was to be rerun from an event that it never had, or not in its last execution."""
+
+    def __init__(self, instance_id: str, event_id: int) -> None:
+        # The words that daprd has for it (PROTOCOL §6).
+        super().__init__(
+            f"instance '{instance_id}' does not have history event with ID '{event_id}': "
+            "only the call of an activity or of a child workflow, or a timer, has such an ID"
+        )
+        self.instance_id = instance_id
 
 
 class WorkflowFailed(FlowyardError):

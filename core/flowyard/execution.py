@@ -170,7 +170,7 @@ class Execution:
 
     def _started(self, event: ExecutionStarted) -> None:
         schedule = self._schedule
-        schedule.execution_id = event.execution_id
+        schedule.seed = event.seed or event.execution_id
         self._workflow = event.workflow
         definition = self._definition = self._find(event.workflow)
         self._version = definition.version

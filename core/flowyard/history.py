@@ -56,11 +56,14 @@ class TurnStarted(_Event, frozen=True):
 
 
 class ExecutionStarted(_Event, frozen=True):
+    """`seed` is the execution whose `new_uuid`s a copy of it repeats; without it, its own."""
+
     workflow: str
     input: str | None
     execution_id: str
     parent: Parent | None = None
     start_at: int | None = None
+    seed: str | None = None
 
 
 class TaskScheduled(_Event, frozen=True):

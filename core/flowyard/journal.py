@@ -178,7 +178,11 @@ class Journal:
         assert self.started is not None  # noqa: S101
         assert self.continuation is not None  # noqa: S101
         started = msgspec.structs.replace(
-            self.started, input=self.continuation.input, execution_id=execution_id, start_at=None
+            self.started,
+            input=self.continuation.input,
+            execution_id=execution_id,
+            start_at=None,
+            seed=None,
         )
         events: list[HistoryEvent] = [started, *self.continuation.carryover]
         if self.suspended:

@@ -133,6 +133,22 @@ class StartRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class RerunRequest:
+    """A copy of a closed instance, under a new ID, that goes on from one of its events.
+
+    `input` is JSON text; it replaces that of the event only if `overwrite_input` says so.
+    """
+
+    source_id: str
+    event_id: int
+    instance_id: str
+    input: str | None = None
+    overwrite_input: bool = False
+    child_instance_id: str | None = None
+    """The new ID of the child workflow, where the event calls one."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkflowState:
     """What is known of an instance. Times are aware UTC; payloads are JSON text, None if absent.
 

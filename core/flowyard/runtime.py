@@ -22,6 +22,7 @@ from flowyard.local import LocalExecutor
 from flowyard.models import (
     InstancePage,
     InstanceQuery,
+    RerunRequest,
     ReusePolicy,
     StartRequest,
     WorkflowState,
@@ -213,6 +214,35 @@ class Runtime:
     ) -> Sequence[HistoryEvent]:
         """Return the events of an instance's current execution, oldest first."""
         return await self.component(component).history(instance_id)
+
+    async def rerun(
+        self,
+        instance_id: str,
+        event_id: int,
+        *,
+        new_instance_id: str | None = None,
+        input: object = None,
+        overwrite_input: bool = False,
+        child_instance_id: str | None = None,
+        component: str | None = None,
+    ) -> str:
+        """Start a copy of a closed instance from one of its events; return the new instance ID.
+
+        `event_id` is the ID of a TaskScheduled, TimerCreated or ChildCreated of its history, which
+        is done anew, with `input` if `overwrite_input` says so. The source stays as it is.
+        """
+        new_id = str(new_uuid()) if new_instance_id is None else check_instance_id(new_instance_id)
+        if child_instance_id is not None:
+            check_instance_id(child_instance_id)
+        text = None
+        if input is not None:
+            if not overwrite_input:
+                raise InvalidRequest("an input is given for a rerun that does not overwrite it")
+            text = encode(input, f"input of event {event_id} of instance '{instance_id}'")
+        await self.component(component).rerun(
+            RerunRequest(instance_id, event_id, new_id, text, overwrite_input, child_instance_id)
+        )
+        return new_id
 
     def _require(self, component: str | None, capability: Capability, operation: str) -> None:
         if capability not in self.capabilities(component):

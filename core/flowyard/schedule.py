@@ -185,13 +185,13 @@ class Schedule:
         "actions",
         "continuation",
         "custom_status",
-        "execution_id",
         "instance_id",
         "now",
         "open",
         "patches",
         "refusal",
         "replaying",
+        "seed",
         "turn_patches",
         "uuids",
         "waiting",
@@ -199,7 +199,8 @@ class Schedule:
 
     def __init__(self, instance_id: str) -> None:
         self.instance_id = instance_id
-        self.execution_id = ""
+        self.seed = ""
+        """What the IDs of `new_uuid` are made of."""
         self.now = 0
         self.replaying = False
         self.refusal: str | None = None

@@ -121,6 +121,31 @@ class SyncVerbs:
         """Return the events of an instance's current execution."""
         return self._portal.call(partial(self._runtime.history, instance_id, component=component))
 
+    def rerun(
+        self,
+        instance_id: str,
+        event_id: int,
+        *,
+        new_instance_id: str | None = None,
+        input: object = None,
+        overwrite_input: bool = False,
+        child_instance_id: str | None = None,
+        component: str | None = None,
+    ) -> str:
+        """Start a copy of a closed instance from one of its events."""
+        return self._portal.call(
+            partial(
+                self._runtime.rerun,
+                instance_id,
+                event_id,
+                new_instance_id=new_instance_id,
+                input=input,
+                overwrite_input=overwrite_input,
+                child_instance_id=child_instance_id,
+                component=component,
+            )
+        )
+
 
 class SyncRuntime(SyncVerbs):
     """A `Runtime` to be used without `await`."""

@@ -104,7 +104,7 @@ def test_the_same_tests_pass_without_a_fault(tmp_path: Path) -> None:
 def test_a_component_that_only_manages_conforms_as_far_as_it_declares(tmp_path: Path) -> None:
     ended = _run([MANAGING], tmp_path)
     assert not ended["failure"] | ended["error"]
-    operations = ("pause", "resume", "purge", "history", "list")
+    operations = ("pause", "resume", "purge", "history", "rerun", "list")
     assert ended["passed"] >= {f"{_REFUSAL}[{operation}]" for operation in operations}
     assert ended["passed"] >= {
         "test_a_start_time_is_refused_exactly_where_it_is_not_declared",

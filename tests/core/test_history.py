@@ -38,8 +38,8 @@ FAILURE = FailureDetails("A", "a", "stack", FailureDetails("B", "b", non_retryab
 STORED: list[tuple[HistoryEvent, str]] = [
     (TurnStarted(1, "v1", ("p",)), '["TurnStarted",1,"v1",["p"]]'),
     (
-        ExecutionStarted("w", "1", "e", Parent("i", "e0", "p", 3), 5),
-        '["ExecutionStarted","w","1","e",["i","e0","p",3],5]',
+        ExecutionStarted("w", "1", "e", Parent("i", "e0", "p", 3), 5, "e1"),
+        '["ExecutionStarted","w","1","e",["i","e0","p",3],5,"e1"]',
     ),
     (TaskScheduled(1, "a", None, 1), '["TaskScheduled",1,"a",null,1,null]'),
     (TaskCompleted(1, '"ü"'), '["TaskCompleted",1,"\\"ü\\""]'),
@@ -94,6 +94,9 @@ def test_an_event_stored_before_a_field_was_added_can_be_read() -> None:
     assert decode_events(b'[["TurnStarted",1],["TimerCreated",1,2]]') == [
         TurnStarted(1),
         TimerCreated(1, 2),
+    ]
+    assert decode_events(b'[["ExecutionStarted","w","1","e",null,5]]') == [
+        ExecutionStarted("w", "1", "e", start_at=5)
     ]
 
 

@@ -125,6 +125,7 @@ async def test_every_verb_refuses_a_component_that_is_not_there(tmp_path: Path) 
             lambda: runtime.purge("i", component=wrong),
             lambda: runtime.list(component=wrong),
             lambda: runtime.history("i", component=wrong),
+            lambda: runtime.rerun("i", 1, component=wrong),
         ]
         for call in calls:
             with pytest.raises(ComponentNotFound, match=r"Did you mean 'orders'\?"):

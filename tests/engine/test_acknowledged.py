@@ -14,12 +14,19 @@ from flowyard import InstanceNotFound, Runtime, WorkflowStatus
 if TYPE_CHECKING:
     from engine.conftest import OpenRuntime, StartProgram
 
-VERBS = ["start", "start_at", "raise_event", "pause", "resume", "terminate", "purge"]
+VERBS = ["start", "start_at", "raise_event", "pause", "resume", "terminate", "purge", "rerun"]
+
+# Of what ends by itself once it was done.
+RESULTS = {"raise_event": "acknowledged", "rerun": 3}
 
 
 async def prepare(runtime: Runtime, verb: str) -> None:
     """Bring instance `it` to where the verb changes it."""
     if verb.startswith("start"):
+        return
+    if verb == "rerun":
+        await runtime.start("chain", 3, instance_id="source")
+        await runtime.wait("source")
         return
     await runtime.start("waiter", instance_id="it")
     if verb == "resume":
@@ -42,6 +49,8 @@ async def check(runtime: Runtime, verb: str) -> None:
         assert state.status is WorkflowStatus.SUSPENDED
     elif verb == "start_at":
         assert (state.workflow, state.status) == ("waiter", WorkflowStatus.PENDING)
+    elif verb == "rerun":
+        assert (state.workflow, state.input) == ("chain", "3")
     elif verb != "raise_event":  # which is seen in the result
         assert state.status in {WorkflowStatus.PENDING, WorkflowStatus.RUNNING}
 
@@ -58,9 +67,9 @@ async def test_what_the_owner_acknowledged_outlives_it(
     assert owner.lines == ["acknowledged"]
     async with open_runtime() as runtime:
         await check(runtime, verb)
-    if verb == "raise_event":
+    if verb in RESULTS:
         async with open_runtime(app, leaseSeconds="0.5") as runtime:
-            assert (await runtime.wait("it")).result() == "acknowledged"
+            assert (await runtime.wait("it")).result() == RESULTS[verb]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -73,8 +82,8 @@ async def test_what_was_acknowledged_beside_the_owner_outlives_who_asked(
         visitor = start_program("acknowledging", database, "visitor", verb, "it")
         assert await visitor.ends() == -signal.SIGKILL
         assert visitor.lines == ["acknowledged"]
-        if verb == "raise_event":
-            assert (await runtime.wait("it")).result() == "acknowledged"
+        if verb in RESULTS:
+            assert (await runtime.wait("it")).result() == RESULTS[verb]
         else:
             await check(runtime, verb)
 

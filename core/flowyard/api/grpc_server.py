@@ -156,6 +156,7 @@ def _taskhub(worker: WorkerService, client: TaskHubClientService) -> grpc.Generi
         "ResumeInstance": _method(client.resume, w.ResumeRequest),
         "PurgeInstances": _method(client.purge, w.PurgeInstancesRequest),
         "ListInstanceIDs": _method(client.list_instance_ids, w.ListInstanceIDsRequest),
+        "RerunWorkflowFromEvent": _method(client.rerun, w.RerunWorkflowFromEventRequest),
         "GetInstanceHistory": _method(client.get_history, w.GetInstanceHistoryRequest),
     }
     return grpc.method_handlers_generic_handler("TaskHubSidecarService", handlers)

@@ -151,6 +151,21 @@ class TaskHubClientService:
         events = Rendering(request.instance_id).render(history)
         return wire.GetInstanceHistoryResponse(events=events)
 
+    async def rerun(
+        self, request: wire.RerunWorkflowFromEventRequest, _context: Context
+    ) -> wire.RerunWorkflowFromEventResponse:
+        """Start a copy of a closed instance from one of its events."""
+        instance_id = await self._runtime.rerun(
+            request.source_instance_id,
+            request.event_id,
+            new_instance_id=request.new_instance_id or None,
+            input=_payload(request.input) if request.HasField("input") else None,
+            overwrite_input=request.overwrite_input,
+            child_instance_id=request.new_child_workflow_instance_id or None,
+            component=self._component,
+        )
+        return wire.RerunWorkflowFromEventResponse(new_instance_id=instance_id)
+
     async def _find(self, instance_id: str) -> WorkflowState | None:
         try:
             return await self._runtime.get(instance_id, component=self._component)

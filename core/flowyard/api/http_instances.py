@@ -78,11 +78,22 @@ class PurgeBody(_Body):
     recursive: bool = True
 
 
+class RerunBody(_Body):
+    """From which event, and what is new. `input` is JSON text."""
+
+    event_id: int = Field(alias="eventID")
+    instance_id: str | None = Field(None, alias="instanceID")
+    input: str | None = None
+    overwrite_input: bool = False
+    child_instance_id: str | None = Field(None, alias="childInstanceID")
+
+
 BODIES: Mapping[str, type[BaseModel]] = {
     "Start": StartBody,
     "Reason": ReasonBody,
     "Terminate": TerminateBody,
     "Purge": PurgeBody,
+    "Rerun": RerunBody,
 }
 B = TypeVar("B", bound=_Body)
 T = TypeVar("T")
@@ -195,6 +206,14 @@ class Instances:
                 "Purged",
                 "Purge",
             ),
+            changer(
+                f"{_INSTANCE}/rerun",
+                self.rerun,
+                "Start a copy of a closed instance from one of its events",
+                202,
+                "Started",
+                "Rerun",
+            ),
         ]
 
     async def start(self, request: Request) -> Response:
@@ -210,11 +229,7 @@ class Instances:
             reuse=body.reuse,
             options=body.options,
         )
-        location = f"{_INSTANCES}/{quote(instance_id, safe='')}"
-        if component is not None:
-            location += f"?{urlencode({'component': component})}"
-        headers = {"Location": location, "Retry-After": _RETRY_AFTER}
-        return JSONResponse({"instanceID": instance_id}, 202, headers)
+        return _started(instance_id, component)
 
     async def list(self, request: Request) -> Response:
         """List one page."""
@@ -310,6 +325,21 @@ class Instances:
         )
         return JSONResponse({"purged": purged})
 
+    async def rerun(self, request: Request) -> Response:
+        """Start a copy; the answer says where its state is."""
+        body = await self._body(request, RerunBody)
+        component = _component(request)
+        instance_id = await self._runtime.rerun(
+            request.path_params["instanceID"],
+            body.event_id,
+            new_instance_id=body.instance_id,
+            input=None if body.input is None else JsonText(body.input),
+            overwrite_input=body.overwrite_input,
+            child_instance_id=body.child_instance_id,
+            component=component,
+        )
+        return _started(instance_id, component)
+
     async def _reasoned(self, request: Request, verb: Callable[..., Any]) -> Response:
         body = await self._body(request, ReasonBody)
         changed = await verb(
@@ -323,6 +353,14 @@ class Instances:
             return model.model_validate({} if document is None else document)
         except ValidationError as error:
             raise RequestFault(400, "ERR_MALFORMED_REQUEST", _explain(error)) from error
+
+
+def _started(instance_id: str, component: str | None) -> Response:
+    location = f"{_INSTANCES}/{quote(instance_id, safe='')}"
+    if component is not None:
+        location += f"?{urlencode({'component': component})}"
+    headers = {"Location": location, "Retry-After": _RETRY_AFTER}
+    return JSONResponse({"instanceID": instance_id}, 202, headers)
 
 
 def _component(request: Request) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
 from flowyard.executor import Executor
 from flowyard.history import HistoryEvent
-from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState
+from flowyard.models import InstancePage, InstanceQuery, RerunRequest, StartRequest, WorkflowState
 
 
 class DelegatingComponent(WorkflowComponent):
@@ -48,6 +48,9 @@ class DelegatingComponent(WorkflowComponent):
 
     async def history(self, instance_id: str) -> Sequence[HistoryEvent]:
         return await self.inner.history(instance_id)
+
+    async def rerun(self, request: RerunRequest) -> None:
+        await self.inner.rerun(request)
 
     async def wait(self, instance_id: str) -> WorkflowState:
         return await self.inner.wait(instance_id)

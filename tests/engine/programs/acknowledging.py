@@ -32,6 +32,8 @@ async def acknowledge(runtime: Runtime, verb: str, instance_id: str) -> None:
         await runtime.pause(instance_id)
     elif verb == "resume":
         await runtime.resume(instance_id)
+    elif verb == "rerun":
+        await runtime.rerun("source", 2, new_instance_id=instance_id)
     else:
         await runtime.purge(instance_id)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import grpc.aio
@@ -38,6 +39,12 @@ async def echo(_ctx: WorkflowContext, value: object) -> object:
 async def waiter(ctx: WorkflowContext, _: object = None) -> object:
     ctx.set_custom_status("waiting")
     return await ctx.wait_for_external_event("go")
+
+
+@app.workflow
+async def timed(ctx: WorkflowContext, _: object = None) -> str:
+    await ctx.create_timer(timedelta(milliseconds=1))
+    return "timed"
 
 
 @app.workflow
@@ -156,6 +163,34 @@ async def test_faults_of_the_caller_have_codes_of_their_own(peer: Peer) -> None:
     ):
         code, _ = await fault(peer, "StartWorkflowBeta1", request)
         assert code is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_rerun_that_cannot_be_has_the_code_that_says_why(peer: Peer) -> None:
+    await start(peer, "waiter", instance_id="active")
+    await start(peer, "timed", instance_id="closed")
+    await peer.ended("closed")
+    for source, event, new_id, code, text in (
+        ("nobody", 1, "new", grpc.StatusCode.NOT_FOUND, "no such instance exists"),
+        ("active", 1, "new", grpc.StatusCode.FAILED_PRECONDITION, "active"),
+        ("closed", 7, "new", grpc.StatusCode.NOT_FOUND, "have history event with ID '7'"),
+        ("closed", 1, "active", grpc.StatusCode.ALREADY_EXISTS, "already exists"),
+        ("closed", 1, "closed", grpc.StatusCode.INVALID_ARGUMENT, "closed"),
+        ("closed", 1, "a b", grpc.StatusCode.INVALID_ARGUMENT, "a b"),
+    ):
+        request = taskhub.RerunWorkflowFromEventRequest(
+            source_instance_id=source, event_id=event, new_instance_id=new_id
+        )
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await peer.ask(
+                "RerunWorkflowFromEvent", request, taskhub.RerunWorkflowFromEventResponse
+            )
+        assert caught.value.code() is code
+        assert text in (caught.value.details() or "")
+    request = taskhub.RerunWorkflowFromEventRequest(source_instance_id="closed", event_id=1)
+    answer = await peer.ask(
+        "RerunWorkflowFromEvent", request, taskhub.RerunWorkflowFromEventResponse
+    )
+    assert (await peer.ended(answer.new_instance_id)).output.value == '"timed"'
 
 
 async def test_terminate_is_over_when_it_returns(peer: Peer) -> None:

@@ -148,6 +148,41 @@ async def test_a_worker_that_has_not_the_version_stalls_the_instance(peer: Peer)
     assert (await peer.ended()).output.value == "1"
 
 
+async def test_an_instance_is_rerun_from_one_of_its_events(peer: Peer) -> None:
+    worker = peer.worker()
+    await peer.start("order")
+    await worker.decide(await worker.turn(), schedule(0, "reserve", "call"))
+    await worker.result(await worker.activity(), '"first"')
+    await worker.decide(await worker.turn(), schedule(1, "charge"))
+    await worker.result(await worker.activity(), '"declined"')
+    await worker.decide(await worker.turn(), complete(2, '"failed"'))
+    await peer.ended()
+    request = taskhub.RerunWorkflowFromEventRequest(
+        source_instance_id="one", event_id=1, new_instance_id="two", overwrite_input=True
+    )
+    request.input.value = '"another card"'
+    answer = await peer.ask(
+        "RerunWorkflowFromEvent", request, taskhub.RerunWorkflowFromEventResponse
+    )
+    assert answer.new_instance_id == "two"
+    again = await worker.activity()
+    assert (again.activity_request.name, again.activity_request.task_id) == ("charge", 1)
+    assert again.activity_request.input.value == '"another card"'
+    await worker.result(again, '"paid"')
+    turn = await worker.turn()
+    assert kinds(turn.workflow_request.past_events) == [
+        "workflow_started",
+        "execution_started",
+        "task_scheduled",
+        "workflow_started",
+        "task_completed",
+        "task_scheduled",
+    ]
+    await worker.decide(turn, complete(2, '"delivered"'))
+    assert (await peer.ended("two")).output.value == '"delivered"'
+    assert (await peer.state("one")).output.value == '"failed"'
+
+
 async def test_a_call_into_another_app_fails_the_instance(peer: Peer) -> None:
     worker = peer.worker()
     await peer.start("chain")

@@ -40,7 +40,7 @@ from flowyard.testing.conformance.subject import OpenSubject
 from wire.http.service import Served, engine
 
 _VERBS = (
-    "start get wait raise_event pause resume terminate purge list history".split()  # noqa: SIM905
+    "start get wait raise_event pause resume terminate purge list history rerun".split()  # noqa: SIM905
 )
 
 

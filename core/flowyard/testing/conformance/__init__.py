@@ -24,6 +24,7 @@ from flowyard.testing.conformance.recording import Recording
 from flowyard.testing.conformance.refusing import Refusing
 from flowyard.testing.conformance.renewing import Renewing
 from flowyard.testing.conformance.replaying import Replaying
+from flowyard.testing.conformance.rerunning import Rerunning
 from flowyard.testing.conformance.retrying import Retrying
 from flowyard.testing.conformance.sharing import Sharing
 from flowyard.testing.conformance.starting import Starting
@@ -53,6 +54,7 @@ class ComponentConformance(
     Carrying,
     Sharing,
     Replaying,
+    Rerunning,
     Refusing,
 ):
     """Every rule of the seam as a test. Override the fixture `component_spec`."""

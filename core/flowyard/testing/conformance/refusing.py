@@ -30,6 +30,7 @@ OPTIONAL: dict[str, tuple[Capability, Verb]] = {
     "resume": (Capability.PAUSE, lambda subject, id_: subject.runtime.resume(id_)),
     "purge": (Capability.PURGE, lambda subject, id_: subject.runtime.purge(id_)),
     "history": (Capability.HISTORY, lambda subject, id_: subject.runtime.history(id_)),
+    "rerun": (Capability.RERUN, lambda subject, id_: subject.runtime.rerun(id_, 1)),
 }
 _VERBS = [
     *(pytest.param(verb, id=name) for name, verb in REQUIRED.items()),
@@ -125,7 +126,7 @@ async def _refusal(operation: Awaitable[object]) -> UnsupportedOperation | None:
     except UnsupportedOperation as error:
         return error
     except InstanceNotClosed:
-        # A purge that is offered has looked at the instance.
+        # A purge or a rerun that is offered has looked at the instance.
         return None
     return None
 

@@ -629,3 +629,25 @@ class GetInstanceHistoryResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     events: _containers.RepeatedCompositeFieldContainer[HistoryEvent]
     def __init__(self, events: _Optional[_Iterable[_Union[HistoryEvent, _Mapping]]] = ...) -> None: ...
+
+class RerunWorkflowFromEventRequest(_message.Message):
+    __slots__ = ("source_instance_id", "event_id", "new_instance_id", "input", "overwrite_input", "new_child_workflow_instance_id")
+    SOURCE_INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    NEW_INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    OVERWRITE_INPUT_FIELD_NUMBER: _ClassVar[int]
+    NEW_CHILD_WORKFLOW_INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    source_instance_id: str
+    event_id: int
+    new_instance_id: str
+    input: _wrappers_pb2.StringValue
+    overwrite_input: bool
+    new_child_workflow_instance_id: str
+    def __init__(self, source_instance_id: _Optional[str] = ..., event_id: _Optional[int] = ..., new_instance_id: _Optional[str] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., overwrite_input: bool = ..., new_child_workflow_instance_id: _Optional[str] = ...) -> None: ...
+
+class RerunWorkflowFromEventResponse(_message.Message):
+    __slots__ = ("new_instance_id",)
+    NEW_INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    new_instance_id: str
+    def __init__(self, new_instance_id: _Optional[str] = ...) -> None: ...
