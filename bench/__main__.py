@@ -11,7 +11,17 @@ from pathlib import Path
 
 from bench.sample import Row, table
 
-NAMES = ("chain", "fanout", "sequence", "dormant", "finished", "startup")
+NAMES = (
+    "chain",
+    "fanout",
+    "sequence",
+    "dormant",
+    "finished",
+    "startup",
+    "wire",
+    "management",
+    "rest",
+)
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
 
 

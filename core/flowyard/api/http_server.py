@@ -49,7 +49,11 @@ async def serve_http(
 def _listen(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
-        return socket.create_server((address.host, address.port), family=family, backlog=1024)
+        listener = socket.create_server((address.host, address.port), family=family, backlog=1024)
+        # asyncio sets it only on sockets that it opens itself; without it a body waits 40 ms for
+        # the receipt of its headers, on a connection that is kept alive.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         raise ConfigurationError(
             f"cannot listen on {address.host} port {address.port}: {error.strerror or error}. "

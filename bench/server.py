@@ -1,0 +1,62 @@
+"""Servers that are measured, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT = Path(__file__).parent.parent
+_SERVE = "from flowyard.cli.main import main; main()"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where it listens (host:port) and which process it is."""
+
+    http: str
+    grpc: str
+    pid: int
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[Server]:
+    """Run `flowyard serve` with the component `bench`: the built-in engine on a file."""
+    components = folder / "components.yaml"
+    connection = {"name": "connectionString", "value": f"sqlite:///{folder / 'served.db'}"}
+    component = {
+        "apiVersion": "dapr.io/v1alpha1",
+        "kind": "Component",
+        "metadata": {"name": "bench"},
+        "spec": {"type": "workflow.engine", "version": "v1", "metadata": [connection]},
+    }
+    components.write_text(json.dumps(component))
+    command = [sys.executable, "-c", _SERVE, "serve", "--json", "--components", str(components)]
+    ports = ["--http-port", "0", "--grpc-port", "0"]
+    with listening([*command, *ports, *options]) as (first_line, pid):
+        told = json.loads(first_line)
+        yield Server(told["http"].removeprefix("http://"), told["grpc"], pid)
+
+
+@contextmanager
+def listening(
+    command: list[str], environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, int]]:
+    """Run a program that prints a line when it listens; give that line and the process's ID."""
+    with subprocess.Popen(
+        command,
+        cwd=_ROOT,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        try:
+            yield program.stdout.readline(), program.pid
+        finally:
+            program.terminate()
