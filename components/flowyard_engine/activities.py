@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from flowyard.executor import ActivityTask, Executor
-from flowyard.history import HistoryEvent, TaskCompleted, TaskFailed, TaskScheduled
+from flowyard.executor import Executor, run_scheduled
+from flowyard.history import HistoryEvent, TaskScheduled
 
 OnResult = Callable[[str, str, HistoryEvent], None]
 
@@ -37,21 +37,9 @@ class Activities:
         return running
 
     async def _perform(self, key: tuple[str, str, int], scheduled: TaskScheduled) -> None:
-        instance_id, execution_id, task_id = key
-        task = ActivityTask(
-            instance_id,
-            task_id,
-            scheduled.name,
-            scheduled.input,
-            scheduled.task_execution_id(execution_id),
-        )
+        instance_id, execution_id, _ = key
         try:
-            result = await self._executor.run_activity(task)
+            event = await run_scheduled(self._executor, instance_id, execution_id, scheduled)
         finally:
             del self._running[key]
-        event: HistoryEvent
-        if result.failure is None:
-            event = TaskCompleted(task_id, result.output)
-        else:
-            event = TaskFailed(task_id, result.failure)
         self._on_result(instance_id, execution_id, event)

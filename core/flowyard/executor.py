@@ -7,7 +7,13 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from flowyard.history import Action, HistoryEvent
+from flowyard.history import (
+    Action,
+    HistoryEvent,
+    TaskCompleted,
+    TaskFailed,
+    TaskScheduled,
+)
 from flowyard.models import FailureDetails
 
 
@@ -92,3 +98,20 @@ def watch(executor: Executor, on_more: Callable[[], None]) -> Callable[[], None]
     if isinstance(executor, ChangingExecutor):
         return executor.watch(on_more)
     return lambda: None
+
+
+async def run_scheduled(
+    executor: Executor, instance_id: str, execution_id: str, scheduled: TaskScheduled
+) -> TaskCompleted | TaskFailed:
+    """Run a scheduled activity and return the event that tells how it ended."""
+    task = ActivityTask(
+        instance_id,
+        scheduled.id,
+        scheduled.name,
+        scheduled.input,
+        scheduled.task_execution_id(execution_id),
+    )
+    result = await executor.run_activity(task)
+    if result.failure is None:
+        return TaskCompleted(scheduled.id, result.output)
+    return TaskFailed(scheduled.id, result.failure)

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from flowyard.clock import Alarm, Clock
 from flowyard.errors import FlowyardError, InstanceNotFound
-from flowyard.executor import ActivityTask, Executor, TurnResult, watch
+from flowyard.executor import Executor, TurnResult, run_scheduled, watch
 from flowyard.history import (
     Action,
     ChildCreated,
@@ -27,8 +27,6 @@ from flowyard.history import (
     ExecutionTerminated,
     HistoryEvent,
     Parent,
-    TaskCompleted,
-    TaskFailed,
     TaskScheduled,
 )
 from flowyard.hosted import HostedInstance
@@ -192,12 +190,7 @@ class Host:
     async def _run_activity(
         self, instance: HostedInstance, execution_id: str, scheduled: TaskScheduled
     ) -> None:
-        call = scheduled.task_execution_id(execution_id)
-        task = ActivityTask(instance.id, scheduled.id, scheduled.name, scheduled.input, call)
-        result = await self._executor.run_activity(task)
-        event: HistoryEvent = TaskCompleted(scheduled.id, result.output)
-        if result.failure is not None:
-            event = TaskFailed(scheduled.id, result.failure)
+        event = await run_scheduled(self._executor, instance.id, execution_id, scheduled)
         await self.deliver(instance, event, execution_id=execution_id)
 
     async def _close(self, instance: HostedInstance, completion: ExecutionCompleted) -> None:
