@@ -1,0 +1,73 @@
+"""Temporal as a component: what is asked for goes to whatever knows how to do it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio.api.workflowservice.v1 import (
+    SignalWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest,
+)
+
+from flowyard.component import ComponentContext, WorkflowComponent
+from flowyard.identifier import new_uuid
+from flowyard.models import StartRequest, WorkflowState
+from flowyard_temporal.connection import Connection
+from flowyard_temporal.instances import Instances
+from flowyard_temporal.payloads import payloads_of
+from flowyard_temporal.settings import TemporalSettings
+from flowyard_temporal.starting import Starts
+
+
+class TemporalComponent(WorkflowComponent):
+    """One namespace of a Temporal cluster."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.name)
+        self._connection = connection
+        self._instances = Instances(connection)
+        self._starts = Starts(connection, self._instances)
+
+    @staticmethod
+    @asynccontextmanager
+    async def open(
+        settings: TemporalSettings, context: ComponentContext
+    ) -> AsyncIterator[TemporalComponent]:
+        """Connect to the cluster."""
+        yield TemporalComponent(await Connection.open(context.name, settings))
+
+    async def start(self, request: StartRequest) -> None:
+        await self._starts.start(request)
+
+    async def get(self, instance_id: str, *, payloads: bool = True) -> WorkflowState:
+        return await self._instances.state(instance_id, payloads=payloads)
+
+    async def wait(self, instance_id: str) -> WorkflowState:
+        return await self._instances.wait(instance_id)
+
+    async def raise_event(self, instance_id: str, name: str, data: str | None = None) -> bool:
+        request = SignalWorkflowExecutionRequest(
+            namespace=self._connection.namespace,
+            workflow_execution=self._connection.execution(instance_id),
+            signal_name=name,
+            input=payloads_of(data),
+            identity=self._connection.identity,
+            request_id=str(new_uuid()),
+        )
+        service = self._connection.service
+        return await self._instances.change(instance_id, service.signal_workflow_execution, request)
+
+    async def terminate(
+        self, instance_id: str, *, output: str | None = None, recursive: bool = True
+    ) -> bool:
+        request = TerminateWorkflowExecutionRequest(
+            namespace=self._connection.namespace,
+            workflow_execution=self._connection.execution(instance_id),
+            details=payloads_of(output),
+            identity=self._connection.identity,
+        )
+        service = self._connection.service
+        return await self._instances.change(
+            instance_id, service.terminate_workflow_execution, request
+        )

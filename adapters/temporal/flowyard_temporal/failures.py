@@ -1,0 +1,54 @@
+"""Temporal's failures as ours."""
+
+from __future__ import annotations
+
+from temporalio.api.enums.v1 import TimeoutType
+from temporalio.api.failure.v1 import Failure
+
+from flowyard.models import FailureDetails
+
+_DEEPEST = 20
+
+
+def details_of(failure: Failure, *, causes: int = _DEEPEST) -> FailureDetails:
+    """Return type, message, stack and causes. What SDKs encode stays in Temporal's own words."""
+    has_cause = failure.HasField("cause") and causes > 0
+    return FailureDetails(
+        error_type=_type_of(failure),
+        message=failure.message,
+        stack_trace=_stack_of(failure),
+        cause=details_of(failure.cause, causes=causes - 1) if has_cause else None,
+        non_retryable=failure.application_failure_info.non_retryable
+        or failure.server_failure_info.non_retryable,
+    )
+
+
+def _stack_of(failure: Failure) -> str | None:
+    if failure.source == "PythonSDK" and failure.stack_trace:
+        # It leaves out the lines before and after the frames.
+        end = f"{_type_of(failure)}: {failure.message}\n"
+        return f"Traceback (most recent call last):\n{failure.stack_trace.rstrip()}\n{end}"
+    return failure.stack_trace or None
+
+
+def _type_of(failure: Failure) -> str:
+    kind = failure.WhichOneof("failure_info")
+    if kind == "application_failure_info":
+        return failure.application_failure_info.type or "ApplicationError"
+    if kind == "timeout_failure_info":
+        timeout = failure.timeout_failure_info.timeout_type
+        return "TimeoutError" if not timeout else f"TimeoutError.{TimeoutType.Name(timeout)}"
+    return _TYPES.get(kind or "", "Error")
+
+
+# As the exceptions of Temporal's SDKs are called.
+_TYPES = {
+    "canceled_failure_info": "CancelledError",
+    "terminated_failure_info": "TerminatedError",
+    "server_failure_info": "ServerError",
+    "reset_workflow_failure_info": "ResetWorkflowError",
+    "activity_failure_info": "ActivityError",
+    "child_workflow_execution_failure_info": "ChildWorkflowError",
+    "nexus_operation_execution_failure_info": "NexusOperationError",
+    "nexus_handler_failure_info": "HandlerError",
+}
