@@ -11,7 +11,9 @@ TEMPORAL = ComponentType(
     name="workflow.temporal",
     settings=TemporalSettings,
     open=TemporalComponent.open,
-    capabilities=frozenset({Capability.START_AT, Capability.TERMINATE_OUTPUT, Capability.SHARED}),
+    capabilities=frozenset(
+        {Capability.HOSTING, Capability.START_AT, Capability.TERMINATE_OUTPUT, Capability.SHARED}
+    ),
 )
 
 

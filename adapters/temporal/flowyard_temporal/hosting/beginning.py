@@ -10,14 +10,7 @@ from temporalio.common import RawValue
 from flowyard.executor import ActivityTask, LocalCode
 from flowyard.history import ExecutionStarted, HistoryEvent, TaskScheduled
 from flowyard_temporal.hosting.raw import raw, text_of
-
-HOSTED = "flowyard.hosted"
-"""The memo's mark of executions that Flowyard hosts."""
-CREATED_AT = "flowyard.createdAt"
-"""When the instance's first execution began, in microseconds since the epoch."""
-CUSTOM_STATUS = "customStatus"
-STALLED = "flowyard.stalled"
-PAUSED = "flowyard.paused"
+from flowyard_temporal.states import HOSTED
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -67,7 +60,9 @@ def read_beginning(
         return Beginning.of([ExecutionStarted(workflow, given, run_id)], code)
     beginning = _decoder.decode(text)
     events = [
-        msgspec.structs.replace(event, input=given) if isinstance(event, ExecutionStarted) else event
+        msgspec.structs.replace(event, input=given)
+        if isinstance(event, ExecutionStarted)
+        else event
         for event in beginning.events
     ]
     return msgspec.structs.replace(beginning, events=events)

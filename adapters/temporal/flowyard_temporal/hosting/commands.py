@@ -133,7 +133,7 @@ class Commands:
             begun.set()
             output = text_of([await handle])
         except WorkflowAlreadyStartedError:
-            failure = FailureDetails.of(InstanceAlreadyExists(created.instance_id))
+            failure = FailureDetails.of(InstanceAlreadyExists(created.instance_id, "active"))
             self._deliver(ChildFailed(created.id, failure))
         except FailureError as error:
             self._deliver(ChildFailed(created.id, failure_of(error, created.instance_id)))

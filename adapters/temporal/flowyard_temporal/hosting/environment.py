@@ -15,16 +15,19 @@ from temporalio.common import RawValue
 from temporalio.service import RPCError
 
 from flowyard.executor import Executor, Turn, TurnResult
-from flowyard.models import FailureDetails
+from flowyard.history import ExecutionStarted, to_microseconds
+from flowyard.identifier import new_uuid
+from flowyard.models import FailureDetails, StartRequest
 from flowyard_temporal.hosting.failures import error_of
 from flowyard_temporal.hosting.raw import raw
-from flowyard_temporal.hosting.beginning import read_call
+from flowyard_temporal.hosting.beginning import Beginning, read_call
 
 TURN = "flowyard.turn"
 """The local activity in which a worker's code runs a turn."""
 WAKE = "flowyard.wake"
 """The signal that more code has come."""
 UNSERVED = "Unserved"
+WAITS = "a turn waits for a worker that serves it"
 
 _PATIENCE = 5.0
 """How many seconds a turn waits for a worker to take it before the workflow task is let go."""
@@ -47,6 +50,15 @@ class Environment:
         self._turns: dict[str, Turn] = {}
         self._waiting: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def beginning(self, request: StartRequest) -> Beginning:
+        """Return how a hosted instance begins; raises `WorkflowNotRegistered`."""
+        self.executor.check_workflow(request.workflow)
+        start_at = to_microseconds(request.start_at) if request.start_at is not None else None
+        started = ExecutionStarted(
+            request.workflow, request.input, new_uuid().hex, start_at=start_at
+        )
+        return Beginning.of([started], self.executor.local_code(request.workflow))
 
     def is_waiting(self, instance_id: str) -> bool:
         """Whether a turn of the instance waits for a worker that serves it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 from temporalio.exceptions import (
     ActivityError,
@@ -14,25 +12,18 @@ from temporalio.exceptions import (
 )
 
 from flowyard.models import FailureDetails
-
-_DETAILS = "flowyard.failure"
+from flowyard_temporal.failures import HostedFailure
+from flowyard_temporal.hosting.raw import raw
 
 
 def error_of(failure: FailureDetails) -> ApplicationError:
     """Return the error that ends an activity or a workflow for good, in Temporal's eyes."""
     return ApplicationError(
         failure.message,
-        {_DETAILS: msgspec.to_builtins(failure)},
+        raw(msgspec.json.encode(HostedFailure(failure))),
         type=failure.error_type,
         non_retryable=True,
     )
-
-
-def failure_in(details: object) -> FailureDetails | None:
-    """Return the failure that `error_of` put into an error's details, if it did."""
-    if isinstance(details, Mapping) and _DETAILS in details:
-        return msgspec.convert(details[_DETAILS], FailureDetails)
-    return None
 
 
 def failure_of(error: BaseException, child_id: str | None = None) -> FailureDetails:
@@ -41,9 +32,11 @@ def failure_of(error: BaseException, child_id: str | None = None) -> FailureDeta
     while isinstance(cause, (ActivityError, ChildWorkflowError)) and cause.cause is not None:
         cause = cause.cause
     if isinstance(cause, ApplicationError):
-        known = failure_in(cause.details[0]) if cause.details else None
-        if known is not None:
-            return known
+        if cause.details:
+            try:
+                return msgspec.convert(cause.details[0], HostedFailure).flowyard_failure
+            except msgspec.ValidationError:
+                pass  # raised by an activity of somebody else's
         inner = failure_of(cause.cause) if isinstance(cause.cause, FailureError) else None
         return FailureDetails(cause.type or "ApplicationError", cause.message, cause=inner)
     if isinstance(cause, TerminatedError) and child_id is not None:

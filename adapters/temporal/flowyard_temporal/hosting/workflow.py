@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import msgspec
@@ -18,21 +19,15 @@ from flowyard.history import (
     ExecutionStarted,
     ExecutionSuspended,
     HistoryEvent,
+    to_microseconds,
 )
 from flowyard.journal import Journal
-from flowyard.models import FailureDetails
+from flowyard_temporal.hosting.beginning import Beginning, read_beginning
 from flowyard_temporal.hosting.commands import AGAIN, NO_LIMIT, Commands
 from flowyard_temporal.hosting.environment import TURN, UNSERVED, WAKE, Environment
 from flowyard_temporal.hosting.failures import error_of
 from flowyard_temporal.hosting.raw import raw, text_of
-from flowyard_temporal.hosting.beginning import (
-    CREATED_AT,
-    CUSTOM_STATUS,
-    PAUSED,
-    STALLED,
-    Beginning,
-    read_beginning,
-)
+from flowyard_temporal.states import CREATED_AT, CUSTOM_STATUS, PAUSED, STALLED
 
 PAUSE = "flowyard.pause"
 RESUME = "flowyard.resume"
@@ -171,10 +166,13 @@ class HostedWorkflow:
             if stalled.error_type != UNSERVED and not is_stalled:
                 is_stalled = True
                 self._note(STALLED, msgspec.json.encode(stalled).decode())
-            try:
-                await workflow.wait_condition(lambda: self._wakes > wakes, timeout=look)
-            except TimeoutError:
-                look = min(2 * look, _RAREST_LOOK)
+            await self._wait_for_code(wakes, look)
+            look = min(2 * look, _RAREST_LOOK)
+
+    async def _wait_for_code(self, wakes: int, look: timedelta) -> None:
+        """Wait until another worker has connected; at times look without being told."""
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._wakes > wakes, timeout=look)
 
     def _switch(self, event: HistoryEvent, *, paused: bool) -> bool:
         if self._is_paused is paused:
@@ -207,7 +205,7 @@ class HostedWorkflow:
         info = workflow.info()
         created_at = self._beginning.created_at
         if created_at is None:
-            created_at = int(info.start_time.timestamp() * 1_000_000)
+            created_at = to_microseconds(info.workflow_start_time)
         code = self.environment.executor.local_code(info.workflow_type)
         memo = {key: RawValue(payload) for key, payload in info.raw_memo.items()}
         memo[CREATED_AT] = raw(str(created_at))
