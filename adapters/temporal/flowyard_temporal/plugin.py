@@ -11,7 +11,17 @@ TEMPORAL = ComponentType(
     name="workflow.temporal",
     settings=TemporalSettings,
     open=TemporalComponent.open,
-    capabilities=frozenset({Capability.START_AT, Capability.TERMINATE_OUTPUT, Capability.SHARED}),
+    capabilities=frozenset(
+        {
+            Capability.PAUSE,
+            Capability.PURGE,
+            Capability.LIST,
+            Capability.HISTORY,
+            Capability.START_AT,
+            Capability.TERMINATE_OUTPUT,
+            Capability.SHARED,
+        }
+    ),
 )
 
 
