@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -13,13 +13,19 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from flowyard.component import ComponentContext, WorkflowComponent
+from flowyard.history import HistoryEvent
 from flowyard.identifier import new_uuid
-from flowyard.models import StartRequest, WorkflowState
+from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState
 from flowyard_temporal.connection import Connection
+from flowyard_temporal.families import Families
+from flowyard_temporal.history import translated
 from flowyard_temporal.hosting.environment import WAITS, Environment
 from flowyard_temporal.hosting.worker import host
 from flowyard_temporal.instances import Instances
+from flowyard_temporal.pausing import Pausing
 from flowyard_temporal.payloads import payloads_of
+from flowyard_temporal.purging import Purging
+from flowyard_temporal.queries import Queries
 from flowyard_temporal.settings import TemporalSettings
 from flowyard_temporal.starting import TASK_QUEUE, Starts
 
@@ -33,6 +39,10 @@ class TemporalComponent(WorkflowComponent):
         self._environment = environment
         self._instances = Instances(connection)
         self._starts = Starts(connection, self._instances)
+        self._pausing = Pausing(connection, self._instances)
+        self._queries = Queries(connection, self._instances)
+        families = Families(self._instances, self._queries)
+        self._purging = Purging(connection, self._instances, families)
 
     @staticmethod
     @asynccontextmanager
@@ -92,3 +102,18 @@ class TemporalComponent(WorkflowComponent):
         return await self._instances.change(
             instance_id, service.terminate_workflow_execution, request
         )
+
+    async def pause(self, instance_id: str, *, reason: str | None = None) -> bool:
+        return await self._pausing.pause(instance_id, reason)
+
+    async def resume(self, instance_id: str, *, reason: str | None = None) -> bool:
+        return await self._pausing.resume(instance_id, reason)
+
+    async def purge(self, instance_id: str, *, recursive: bool = True) -> int:
+        return await self._purging.purge(instance_id, recursive=recursive)
+
+    async def list(self, query: InstanceQuery) -> InstancePage:
+        return await self._queries.page(query)
+
+    async def history(self, instance_id: str) -> Sequence[HistoryEvent]:
+        return translated([event async for event in self._instances.events(instance_id)])

@@ -10,6 +10,11 @@ from flowyard.models import FailureDetails
 
 _DEEPEST = 20
 
+TIMED_OUT = FailureDetails(
+    "TimeoutError", "the workflow took longer than its run or execution timeout allows"
+)
+CANCELED = FailureDetails("CancelledError", "it was cancelled")
+
 
 class HostedFailure(msgspec.Struct, forbid_unknown_fields=True):
     """What errors of hosted workflows and activities carry besides what Temporal knows."""
@@ -45,11 +50,14 @@ def details_of(failure: Failure, *, causes: int = _DEEPEST) -> FailureDetails:
 
 
 def _stack_of(failure: Failure) -> str | None:
-    if failure.source == "PythonSDK" and failure.stack_trace:
-        # It leaves out the lines before and after the frames.
-        end = f"{_type_of(failure)}: {failure.message}\n"
-        return f"Traceback (most recent call last):\n{failure.stack_trace.rstrip()}\n{end}"
-    return failure.stack_trace or None
+    """Return the stack with the line that Temporal's SDKs leave out: what was raised."""
+    frames = failure.stack_trace
+    if not frames:
+        return None
+    raised = f"{_type_of(failure)}: {failure.message}"
+    if frames.startswith('  File "'):
+        return f"Traceback (most recent call last):\n{frames.rstrip()}\n{raised}\n"
+    return f"{raised}\n{frames}"
 
 
 def _type_of(failure: Failure) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from temporalio.api.enums.v1 import HistoryEventFilterType
@@ -28,6 +29,9 @@ _RECENT = 50
 # A little longer than the server holds a request for news back.
 _LONG_POLL_SECONDS = 70.0
 
+_ALL_EVENTS = HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT
+_CLOSE_EVENT = HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
+
 
 class Instances:
     """Reads and changes instances. An unknown one raises `InstanceNotFound`."""
@@ -43,16 +47,10 @@ class Instances:
     async def snapshot(self, instance_id: str, *, payloads: bool = True) -> Snapshot:
         """Read the current run in one round trip, however long its history is."""
         for _ in range(_ATTEMPTS):
-            if payloads:
-                description, first, latest = await asyncio.gather(
-                    self.describe(instance_id),
-                    self._first(instance_id),
-                    self._latest(instance_id, 1),
-                )
-                snapshot = Snapshot(description, first, latest)
-            else:
-                snapshot = Snapshot(await self.describe(instance_id))
-            if not snapshot.is_consistent:
+            snapshot = await self._look(instance_id, payloads=payloads)
+            if not snapshot.is_of_one_run or not snapshot.is_of_one_moment:
+                snapshot = await self._look_closer(snapshot)
+            if not snapshot.is_of_one_moment:
                 continue
             if snapshot.is_tried_again:
                 latest = await self._latest(instance_id, _RECENT, snapshot.run_id)
@@ -72,7 +70,7 @@ class Instances:
             execution=self._connection.execution(instance_id, run_id),
         )
         service = self._connection.service
-        return await self._read(instance_id, service.describe_workflow_execution, request)
+        return await self.read(instance_id, service.describe_workflow_execution, request)
 
     async def wait(self, instance_id: str) -> WorkflowState:
         """Return the state once the instance is closed."""
@@ -81,6 +79,35 @@ class Instances:
             state = await self.state(instance_id)
             if state.status.is_closed:
                 return state
+
+    async def events(
+        self, instance_id: str, run_id: str = "", *, only_the_end: bool = False
+    ) -> AsyncIterator[HistoryEvent]:
+        """Return the events of a run, or only the one that closed it, if it is closed."""
+        request = GetWorkflowExecutionHistoryRequest(
+            namespace=self._connection.namespace,
+            execution=self._connection.execution(instance_id, run_id),
+            history_event_filter_type=_CLOSE_EVENT if only_the_end else _ALL_EVENTS,
+        )
+        service = self._connection.service
+        while True:
+            page = await self.read(instance_id, service.get_workflow_execution_history, request)
+            for event in page.history.events:
+                yield event
+            if not page.next_page_token:
+                return
+            request.next_page_token = page.next_page_token
+
+    async def read(
+        self, instance_id: str, method: Method[Q, R], request: Q, *, seconds: float | None = None
+    ) -> R:
+        """Ask for something that is there as long as the instance is."""
+        try:
+            return await self._connection.call(method, request, seconds=seconds)
+        except Rejected as refusal:
+            if refusal.status is RPCStatusCode.NOT_FOUND:
+                raise InstanceNotFound(instance_id) from refusal
+            raise
 
     async def change(self, instance_id: str, method: Method[Q, R], request: Q) -> bool:
         """Ask for a change; False if the instance is closed and nothing was done.
@@ -102,14 +129,30 @@ class Instances:
             "Try again."
         )
 
-    async def _first(self, instance_id: str) -> HistoryEvent:
+    async def _look(self, instance_id: str, *, payloads: bool) -> Snapshot:
+        if not payloads:
+            return Snapshot(await self.describe(instance_id))
+        description, first, latest = await asyncio.gather(
+            self.describe(instance_id), self._first(instance_id), self._latest(instance_id, 1)
+        )
+        return Snapshot(description, first, latest)
+
+    async def _look_closer(self, snapshot: Snapshot) -> Snapshot:
+        """Read the ends of the history of the run that was described."""
+        instance_id, run_id = snapshot.info.execution.workflow_id, snapshot.run_id
+        first, latest = await asyncio.gather(
+            self._first(instance_id, run_id), self._latest(instance_id, 1, run_id)
+        )
+        return Snapshot(snapshot.description, first, latest)
+
+    async def _first(self, instance_id: str, run_id: str = "") -> HistoryEvent:
         request = GetWorkflowExecutionHistoryRequest(
             namespace=self._connection.namespace,
-            execution=self._connection.execution(instance_id),
+            execution=self._connection.execution(instance_id, run_id),
             maximum_page_size=1,
         )
         service = self._connection.service
-        page = await self._read(instance_id, service.get_workflow_execution_history, request)
+        page = await self.read(instance_id, service.get_workflow_execution_history, request)
         return page.history.events[0]
 
     async def _latest(
@@ -121,9 +164,7 @@ class Instances:
             maximum_page_size=count,
         )
         service = self._connection.service
-        page = await self._read(
-            instance_id, service.get_workflow_execution_history_reverse, request
-        )
+        page = await self.read(instance_id, service.get_workflow_execution_history_reverse, request)
         return tuple(page.history.events)
 
     async def _run_closes(self, instance_id: str) -> None:
@@ -132,11 +173,11 @@ class Instances:
             namespace=self._connection.namespace,
             execution=self._connection.execution(instance_id),
             wait_new_event=True,
-            history_event_filter_type=HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
+            history_event_filter_type=_CLOSE_EVENT,
         )
         service = self._connection.service
         while True:
-            page = await self._read(
+            page = await self.read(
                 instance_id,
                 service.get_workflow_execution_history,
                 request,
@@ -145,13 +186,3 @@ class Instances:
             if page.history.events:
                 return
             request.next_page_token = page.next_page_token
-
-    async def _read(
-        self, instance_id: str, method: Method[Q, R], request: Q, *, seconds: float | None = None
-    ) -> R:
-        try:
-            return await self._connection.call(method, request, seconds=seconds)
-        except Rejected as refusal:
-            if refusal.status is RPCStatusCode.NOT_FOUND:
-                raise InstanceNotFound(instance_id) from refusal
-            raise

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 
 from temporalio.api.common.v1 import Payload, Payloads
 
+_NULL = b"binary/null"
+_EMPTY = "flowyard-empty"
 _JSON = frozenset({b"json/plain", b"json/protobuf"})
 
 
-def text_of(payload: Payload) -> str | None:
-    """Return the JSON text of a payload, None where it stands for nothing.
+def text_of(payload: Payload) -> str:
+    """Return the JSON text of a payload.
 
     Bytes are a string of base64. What only its sender can read (a codec's ciphertext, binary
     protobuf) is an object with the `encoding` and its `data` in base64.
@@ -20,8 +22,8 @@ def text_of(payload: Payload) -> str | None:
     encoding = payload.metadata.get("encoding", b"")
     if encoding in _JSON:
         return payload.data.decode("utf-8", "replace")
-    if encoding in {b"binary/null", b""} and not payload.data:
-        return None
+    if encoding == _NULL:
+        return "" if _EMPTY in payload.metadata else "null"
     data = base64.b64encode(payload.data).decode()
     if encoding == b"binary/plain":
         return json.dumps(data)
@@ -29,7 +31,7 @@ def text_of(payload: Payload) -> str | None:
 
 
 def text_of_all(payloads: Sequence[Payload]) -> str | None:
-    """Return the JSON text of arguments or results: an array where there are several."""
+    """Return the JSON text of arguments or of a result: an array where there are several."""
     if not payloads:
         return None
     if len(payloads) == 1:
@@ -38,10 +40,12 @@ def text_of_all(payloads: Sequence[Payload]) -> str | None:
 
 
 def payload_of(text: str) -> Payload:
-    """Return the payload of JSON text, as every Temporal SDK writes it."""
-    return Payload(metadata={"encoding": b"json/plain"}, data=text.encode())
+    """Return the payload of JSON text as every SDK of Temporal's writes it; empty text is null."""
+    if text:
+        return Payload(metadata={"encoding": b"json/plain"}, data=text.encode())
+    return Payload(metadata={"encoding": _NULL, _EMPTY: b"true"})
 
 
 def payloads_of(text: str | None) -> Payloads | None:
-    """Return one argument, or none where the text is absent or empty."""
-    return Payloads(payloads=[payload_of(text)]) if text else None
+    """Return one argument, or none where there is no text."""
+    return Payloads(payloads=[payload_of(text)]) if text is not None else None

@@ -12,7 +12,16 @@ TEMPORAL = ComponentType(
     settings=TemporalSettings,
     open=TemporalComponent.open,
     capabilities=frozenset(
-        {Capability.HOSTING, Capability.START_AT, Capability.TERMINATE_OUTPUT, Capability.SHARED}
+        {
+            Capability.HOSTING,
+            Capability.PAUSE,
+            Capability.PURGE,
+            Capability.LIST,
+            Capability.HISTORY,
+            Capability.START_AT,
+            Capability.TERMINATE_OUTPUT,
+            Capability.SHARED,
+        }
     ),
 )
 

@@ -15,7 +15,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
 from flowyard.history import to_datetime
 from flowyard.models import FailureDetails, WorkflowState, WorkflowStatus
-from flowyard_temporal.failures import details_of
+from flowyard_temporal.failures import TIMED_OUT, details_of
 from flowyard_temporal.payloads import text_of, text_of_all
 
 CUSTOM_STATUS = "customStatus"
@@ -40,7 +40,7 @@ STATUSES = {
     7: WorkflowStatus.FAILED,  # timed out
     8: WorkflowStatus.SUSPENDED,  # paused
 }
-_CLOSE_EVENTS = frozenset(
+CLOSE_EVENTS = frozenset(
     {
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
@@ -88,17 +88,25 @@ class Snapshot:
         return STATUSES.get(self.info.status, WorkflowStatus.RUNNING)
 
     @property
-    def is_consistent(self) -> bool:
-        """False where the run went on, or was replaced, between one call and the other."""
+    def is_of_one_run(self) -> bool:
+        """False where the first event may be of another run than the description."""
         if self.first is None:
             return True
+        # A reset run has the first event of the run that it was made of.
         started = self.first.workflow_execution_started_event_attributes
-        if started.original_execution_run_id != self.run_id or not self.latest:
+        return started.original_execution_run_id == self.run_id
+
+    @property
+    def is_of_one_moment(self) -> bool:
+        """False where the run closed between the description and the events, or the reverse."""
+        if self.first is None:
+            return True
+        if not self.latest:
             return False
         last = self.latest[0]
-        if last.event_type in _CLOSE_EVENTS:
-            return bool(self.info.close_time.seconds) and self.info.history_length == last.event_id
-        return not self.info.close_time.seconds
+        if not self.info.HasField("close_time"):
+            return last.event_type not in CLOSE_EVENTS
+        return last.event_type in CLOSE_EVENTS and last.event_id == self.info.history_length
 
     @property
     def is_tried_again(self) -> bool:
@@ -159,7 +167,7 @@ class Snapshot:
         return text_of_all(given[:1] if self.is_hosted else given)
 
     def _updated_at(self) -> datetime:
-        if self.info.close_time.seconds:
+        if self.info.HasField("close_time"):
             return time_of(self.info.close_time)
         if self.latest:
             return time_of(self.latest[0].event_time)
@@ -212,6 +220,4 @@ def _outcome_of(closing: HistoryEvent) -> tuple[str | None, FailureDetails | Non
     if closing.HasField("workflow_execution_canceled_event_attributes"):
         canceled = closing.workflow_execution_canceled_event_attributes
         return text_of_all(canceled.details.payloads), None
-    return None, FailureDetails(
-        "TimeoutError", "the workflow took longer than its run or execution timeout allows"
-    )
+    return None, TIMED_OUT

@@ -32,9 +32,9 @@ from flowyard.history import (
     TimerFired,
 )
 from flowyard.models import FailureDetails
+from flowyard_temporal.hosting.beginning import Beginning, Call
 from flowyard_temporal.hosting.failures import failure_of
 from flowyard_temporal.hosting.raw import raw, text_of
-from flowyard_temporal.hosting.beginning import Beginning, Call
 
 # What an activity ends with is its result; all else (a worker that died) is tried again for ever.
 AGAIN = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10))

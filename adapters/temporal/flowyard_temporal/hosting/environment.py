@@ -18,9 +18,9 @@ from flowyard.executor import Executor, Turn, TurnResult
 from flowyard.history import ExecutionStarted, to_microseconds
 from flowyard.identifier import new_uuid
 from flowyard.models import FailureDetails, StartRequest
+from flowyard_temporal.hosting.beginning import Beginning, read_call
 from flowyard_temporal.hosting.failures import error_of
 from flowyard_temporal.hosting.raw import raw
-from flowyard_temporal.hosting.beginning import Beginning, read_call
 
 TURN = "flowyard.turn"
 """The local activity in which a worker's code runs a turn."""
