@@ -7,10 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from temporalio.api.common.v1 import Payloads
-from temporalio.api.workflowservice.v1 import (
-    SignalWorkflowExecutionRequest,
-    TerminateWorkflowExecutionRequest,
-)
+from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 
 from flowyard.component import ComponentContext, WorkflowComponent
 from flowyard.history import HistoryEvent
@@ -20,6 +17,7 @@ from flowyard_temporal.connection import Connection
 from flowyard_temporal.families import Families
 from flowyard_temporal.history import translated
 from flowyard_temporal.hosting.environment import WAITS, Environment
+from flowyard_temporal.hosting.history import hosted_history
 from flowyard_temporal.hosting.worker import host
 from flowyard_temporal.instances import Instances
 from flowyard_temporal.pausing import Pausing
@@ -28,6 +26,8 @@ from flowyard_temporal.purging import Purging
 from flowyard_temporal.queries import Queries
 from flowyard_temporal.settings import TemporalSettings
 from flowyard_temporal.starting import TASK_QUEUE, Starts
+from flowyard_temporal.states import Snapshot
+from flowyard_temporal.terminating import Terminating
 
 
 class TemporalComponent(WorkflowComponent):
@@ -39,6 +39,7 @@ class TemporalComponent(WorkflowComponent):
         self._environment = environment
         self._instances = Instances(connection)
         self._starts = Starts(connection, self._instances)
+        self._terminating = Terminating(connection, self._instances)
         self._pausing = Pausing(connection, self._instances)
         self._queries = Queries(connection, self._instances)
         families = Families(self._instances, self._queries)
@@ -92,16 +93,7 @@ class TemporalComponent(WorkflowComponent):
     async def terminate(
         self, instance_id: str, *, output: str | None = None, recursive: bool = True
     ) -> bool:
-        request = TerminateWorkflowExecutionRequest(
-            namespace=self._connection.namespace,
-            workflow_execution=self._connection.execution(instance_id),
-            details=payloads_of(output),
-            identity=self._connection.identity,
-        )
-        service = self._connection.service
-        return await self._instances.change(
-            instance_id, service.terminate_workflow_execution, request
-        )
+        return await self._terminating.terminate(instance_id, output, recursive=recursive)
 
     async def pause(self, instance_id: str, *, reason: str | None = None) -> bool:
         return await self._pausing.pause(instance_id, reason)
@@ -116,4 +108,7 @@ class TemporalComponent(WorkflowComponent):
         return await self._queries.page(query)
 
     async def history(self, instance_id: str) -> Sequence[HistoryEvent]:
-        return translated([event async for event in self._instances.events(instance_id)])
+        description = await self._instances.describe(instance_id)
+        recorded = [event async for event in self._instances.events(instance_id)]
+        is_hosted = Snapshot(description).is_hosted
+        return hosted_history(recorded) if is_hosted else translated(recorded)
