@@ -22,8 +22,10 @@ from flowyard_temporal.pausing import Pausing
 from flowyard_temporal.payloads import payloads_of
 from flowyard_temporal.purging import Purging
 from flowyard_temporal.queries import Queries
+from flowyard_temporal.recent import RecentChanges
 from flowyard_temporal.settings import TemporalSettings
 from flowyard_temporal.starting import Starts
+from flowyard_temporal.visibility import Visibility
 
 
 class TemporalComponent(WorkflowComponent):
@@ -35,8 +37,10 @@ class TemporalComponent(WorkflowComponent):
         self._instances = Instances(connection)
         self._starts = Starts(connection, self._instances)
         self._pausing = Pausing(connection, self._instances)
-        self._queries = Queries(connection, self._instances)
-        families = Families(self._instances, self._queries)
+        visibility = Visibility(connection)
+        self._recent = RecentChanges(self._instances, visibility)
+        self._queries = Queries(self._instances, visibility, self._recent)
+        families = Families(self._instances, visibility)
         self._purging = Purging(connection, self._instances, families)
 
     @staticmethod
@@ -49,12 +53,15 @@ class TemporalComponent(WorkflowComponent):
 
     async def start(self, request: StartRequest) -> None:
         await self._starts.start(request)
+        self._recent.note(request.instance_id)
 
     async def get(self, instance_id: str, *, payloads: bool = True) -> WorkflowState:
         return await self._instances.state(instance_id, payloads=payloads)
 
     async def wait(self, instance_id: str) -> WorkflowState:
-        return await self._instances.wait(instance_id)
+        state = await self._instances.wait(instance_id)
+        self._recent.note(instance_id)
+        return state
 
     async def raise_event(self, instance_id: str, name: str, data: str | None = None) -> bool:
         request = SignalWorkflowExecutionRequest(
@@ -78,14 +85,17 @@ class TemporalComponent(WorkflowComponent):
             identity=self._connection.identity,
         )
         service = self._connection.service
+        self._recent.note(instance_id)
         return await self._instances.change(
             instance_id, service.terminate_workflow_execution, request
         )
 
     async def pause(self, instance_id: str, *, reason: str | None = None) -> bool:
+        self._recent.note(instance_id)
         return await self._pausing.pause(instance_id, reason)
 
     async def resume(self, instance_id: str, *, reason: str | None = None) -> bool:
+        self._recent.note(instance_id)
         return await self._pausing.resume(instance_id, reason)
 
     async def purge(self, instance_id: str, *, recursive: bool = True) -> int:
