@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+from temporalio.api.common.v1 import Payloads
 from temporalio.api.workflowservice.v1 import (
     SignalWorkflowExecutionRequest,
     TerminateWorkflowExecutionRequest,
@@ -17,6 +19,8 @@ from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowS
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.families import Families
 from flowyard_temporal.history import translated
+from flowyard_temporal.hosting.environment import WAITS, Environment
+from flowyard_temporal.hosting.worker import host
 from flowyard_temporal.instances import Instances
 from flowyard_temporal.pausing import Pausing
 from flowyard_temporal.payloads import payloads_of
@@ -24,16 +28,17 @@ from flowyard_temporal.purging import Purging
 from flowyard_temporal.queries import Queries
 from flowyard_temporal.recent import RecentChanges
 from flowyard_temporal.settings import TemporalSettings
-from flowyard_temporal.starting import Starts
+from flowyard_temporal.starting import TASK_QUEUE, Starts
 from flowyard_temporal.visibility import Visibility
 
 
 class TemporalComponent(WorkflowComponent):
     """One namespace of a Temporal cluster."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, environment: Environment | None = None) -> None:
         super().__init__(connection.name)
         self._connection = connection
+        self._environment = environment
         self._instances = Instances(connection)
         self._starts = Starts(connection, self._instances)
         self._pausing = Pausing(connection, self._instances)
@@ -48,15 +53,31 @@ class TemporalComponent(WorkflowComponent):
     async def open(
         settings: TemporalSettings, context: ComponentContext
     ) -> AsyncIterator[TemporalComponent]:
-        """Connect to the cluster."""
-        yield TemporalComponent(await Connection.open(context.name, settings))
+        """Connect to the cluster; work for it if there is an app to run."""
+        connection = await Connection.open(context.name, settings)
+        if context.executor is None:
+            yield TemporalComponent(connection)
+            return
+        async with host(connection.client, settings, context, context.executor) as environment:
+            yield TemporalComponent(connection, environment)
 
     async def start(self, request: StartRequest) -> None:
-        await self._starts.start(request)
+        if self._environment is None or TASK_QUEUE in request.options:
+            await self._starts.start(request)
+        else:
+            beginning = self._environment.beginning(request)
+            await self._starts.start(
+                request,
+                arguments=Payloads(payloads=[one.payload for one in beginning.arguments()]),
+                memo={key: one.payload for key, one in beginning.memo().items()},
+            )
         self._recent.note(request.instance_id)
 
     async def get(self, instance_id: str, *, payloads: bool = True) -> WorkflowState:
-        return await self._instances.state(instance_id, payloads=payloads)
+        state = await self._instances.state(instance_id, payloads=payloads)
+        if self._environment is not None and self._environment.is_waiting(instance_id):
+            state = replace(state, detail=state.detail or WAITS)
+        return state
 
     async def wait(self, instance_id: str) -> WorkflowState:
         state = await self._instances.wait(instance_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from temporalio.api.enums.v1 import TimeoutType
 from temporalio.api.failure.v1 import Failure
 
@@ -15,8 +16,28 @@ TIMED_OUT = FailureDetails(
 CANCELED = FailureDetails("CancelledError", "it was cancelled")
 
 
+class HostedFailure(msgspec.Struct, forbid_unknown_fields=True):
+    """What errors of hosted workflows and activities carry besides what Temporal knows."""
+
+    flowyard_failure: FailureDetails
+
+
+_decoder = msgspec.json.Decoder(HostedFailure)
+
+
+def hosted_failure(data: bytes) -> FailureDetails | None:
+    """Return the failure in the details of an error, None if it comes from elsewhere."""
+    try:
+        return _decoder.decode(data).flowyard_failure
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 def details_of(failure: Failure, *, causes: int = _DEEPEST) -> FailureDetails:
     """Return type, message, stack and causes. What SDKs encode stays in Temporal's own words."""
+    whole = failure.application_failure_info.details.payloads
+    if whole and (known := hosted_failure(whole[0].data)) is not None:
+        return known
     has_cause = failure.HasField("cause") and causes > 0
     return FailureDetails(
         error_type=_type_of(failure),

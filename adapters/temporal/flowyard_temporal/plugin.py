@@ -13,6 +13,7 @@ TEMPORAL = ComponentType(
     open=TemporalComponent.open,
     capabilities=frozenset(
         {
+            Capability.HOSTING,
             Capability.PAUSE,
             Capability.PURGE,
             Capability.LIST,

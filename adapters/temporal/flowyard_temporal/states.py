@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.enums.v1 import EventType, PendingWorkflowTaskState, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
@@ -21,6 +22,12 @@ CUSTOM_STATUS = "customStatus"
 """The memo key of the custom status; a native workflow that sets it has one too."""
 CREATED_AT = "flowyard.createdAt"
 """The memo key of the time, in microseconds, at which the first of several runs was started."""
+HOSTED = "flowyard.hosted"
+"""The memo key that marks hosted instances."""
+STALLED = "flowyard.stalled"
+"""The memo key of why no worker's code fits a hosted instance."""
+PAUSED = "flowyard.paused"
+"""The memo key of a hosted instance that is paused where the server cannot do it."""
 
 # By number: the SDK's enumeration has no paused workflow.
 STATUSES = {
@@ -52,6 +59,9 @@ _HARMLESS = frozenset(
         WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
     }
 )
+
+
+_stalled_decoder = msgspec.json.Decoder(FailureDetails)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,7 @@ class Snapshot:
             status=status,
             created_at=_created_at(info),
             last_updated_at=self._updated_at(),
-            input=_input_of(self.first) if self.first is not None else None,
+            input=self._input(self.first) if self.first is not None else None,
             output=output,
             custom_status=_memo_text(info, CUSTOM_STATUS),
             failure=failure if self.first is not None else None,
@@ -134,12 +144,27 @@ class Snapshot:
         if begins > now and begins > time_of(self.info.start_time):
             return WorkflowStatus.PENDING, None, f"it begins at {begins.isoformat()}"
         task = self.description.pending_workflow_task
+        if PAUSED in self.info.memo.fields:
+            return WorkflowStatus.SUSPENDED, None, None
+        if STALLED in self.info.memo.fields:
+            unfit = _stalled_decoder.decode(self.info.memo.fields[STALLED].data)
+            return WorkflowStatus.STALLED, unfit, unfit.message
         if self.is_tried_again and (failed := failed_task(self.latest)) is not None:
             return WorkflowStatus.STALLED, failed, failed.message
         if task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED:
             waits = f"no worker of task queue '{self.info.task_queue}' has taken its next turn yet"
             return status, None, waits
         return status, None, None
+
+    @property
+    def is_hosted(self) -> bool:
+        """True if Flowyard runs the instance, False if somebody else's worker does."""
+        return HOSTED in self.info.memo.fields
+
+    def _input(self, first: HistoryEvent) -> str | None:
+        given = first.workflow_execution_started_event_attributes.input.payloads
+        # A hosted one has more arguments, which are ours.
+        return text_of_all(given[:1] if self.is_hosted else given)
 
     def _updated_at(self) -> datetime:
         if self.info.HasField("close_time"):
@@ -180,10 +205,6 @@ def _created_at(info: WorkflowExecutionInfo) -> datetime:
     if carried is not None and carried.isdecimal():
         return to_datetime(int(carried))
     return time_of(info.start_time)
-
-
-def _input_of(first: HistoryEvent) -> str | None:
-    return text_of_all(first.workflow_execution_started_event_attributes.input.payloads)
 
 
 def _outcome_of(closing: HistoryEvent) -> tuple[str | None, FailureDetails | None]:
