@@ -24,10 +24,12 @@ from flowyard_temporal.pausing import Pausing
 from flowyard_temporal.payloads import payloads_of
 from flowyard_temporal.purging import Purging
 from flowyard_temporal.queries import Queries
+from flowyard_temporal.recent import RecentChanges
 from flowyard_temporal.settings import TemporalSettings
 from flowyard_temporal.starting import TASK_QUEUE, Starts
 from flowyard_temporal.states import Snapshot
 from flowyard_temporal.terminating import Terminating
+from flowyard_temporal.visibility import Visibility
 
 
 class TemporalComponent(WorkflowComponent):
@@ -41,8 +43,10 @@ class TemporalComponent(WorkflowComponent):
         self._starts = Starts(connection, self._instances)
         self._terminating = Terminating(connection, self._instances)
         self._pausing = Pausing(connection, self._instances)
-        self._queries = Queries(connection, self._instances)
-        families = Families(self._instances, self._queries)
+        visibility = Visibility(connection)
+        self._recent = RecentChanges(self._instances, visibility)
+        self._queries = Queries(self._instances, visibility, self._recent)
+        families = Families(self._instances, visibility)
         self._purging = Purging(connection, self._instances, families)
 
     @staticmethod
@@ -61,13 +65,14 @@ class TemporalComponent(WorkflowComponent):
     async def start(self, request: StartRequest) -> None:
         if self._environment is None or TASK_QUEUE in request.options:
             await self._starts.start(request)
-            return
-        beginning = self._environment.beginning(request)
-        await self._starts.start(
-            request,
-            arguments=Payloads(payloads=[one.payload for one in beginning.arguments()]),
-            memo={key: one.payload for key, one in beginning.memo().items()},
-        )
+        else:
+            beginning = self._environment.beginning(request)
+            await self._starts.start(
+                request,
+                arguments=Payloads(payloads=[one.payload for one in beginning.arguments()]),
+                memo={key: one.payload for key, one in beginning.memo().items()},
+            )
+        self._recent.note(request.instance_id)
 
     async def get(self, instance_id: str, *, payloads: bool = True) -> WorkflowState:
         state = await self._instances.state(instance_id, payloads=payloads)
@@ -76,7 +81,9 @@ class TemporalComponent(WorkflowComponent):
         return state
 
     async def wait(self, instance_id: str) -> WorkflowState:
-        return await self._instances.wait(instance_id)
+        state = await self._instances.wait(instance_id)
+        self._recent.note(instance_id)
+        return state
 
     async def raise_event(self, instance_id: str, name: str, data: str | None = None) -> bool:
         request = SignalWorkflowExecutionRequest(
@@ -93,12 +100,15 @@ class TemporalComponent(WorkflowComponent):
     async def terminate(
         self, instance_id: str, *, output: str | None = None, recursive: bool = True
     ) -> bool:
+        self._recent.note(instance_id)
         return await self._terminating.terminate(instance_id, output, recursive=recursive)
 
     async def pause(self, instance_id: str, *, reason: str | None = None) -> bool:
+        self._recent.note(instance_id)
         return await self._pausing.pause(instance_id, reason)
 
     async def resume(self, instance_id: str, *, reason: str | None = None) -> bool:
+        self._recent.note(instance_id)
         return await self._pausing.resume(instance_id, reason)
 
     async def purge(self, instance_id: str, *, recursive: bool = True) -> int:

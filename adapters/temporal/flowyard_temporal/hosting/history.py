@@ -62,9 +62,10 @@ class _HostedTranslation(Translation):
         elif event.HasField("workflow_execution_update_accepted_event_attributes"):
             request = event.workflow_execution_update_accepted_event_attributes.accepted_request
             reason = msgspec.json.decode(request.input.args.payloads[0].data or b"null")
-            switch = {PAUSE: ExecutionSuspended, RESUME: ExecutionResumed}.get(request.input.name)
-            if switch is not None:
-                self._updates[request.meta.update_id] = switch(reason)
+            if request.input.name == PAUSE:
+                self._updates[request.meta.update_id] = ExecutionSuspended(reason)
+            elif request.input.name == RESUME:
+                self._updates[request.meta.update_id] = ExecutionResumed(reason)
         elif event.HasField("workflow_execution_update_completed_event_attributes"):
             completed = event.workflow_execution_update_completed_event_attributes
             switched = self._updates.pop(completed.meta.update_id, None)
@@ -101,10 +102,9 @@ class _HostedTranslation(Translation):
         for index, event in enumerate(events):
             if isinstance(event, EventSent):
                 events[index] = msgspec.structs.replace(event, id=next(free))
-        for index, event in enumerate(events):
-            if isinstance(event, TurnStarted):
-                events[index] = msgspec.structs.replace(event, version=self._version)
-                break
+        first = events[0]
+        if isinstance(first, TurnStarted):
+            events[0] = msgspec.structs.replace(first, version=self._version)
         return events
 
     def _known(self, event: Recorded, action: HistoryEvent) -> HistoryEvent:
@@ -149,7 +149,7 @@ class _HostedTranslation(Translation):
 
 
 def _beginning_of(given: Iterable[Payload], event: object) -> Beginning:
-    workflow = getattr(event, "workflow", None) or getattr(event, "name", "")
+    workflow: str = getattr(event, "workflow", "") or getattr(event, "name", "")
     run_id = getattr(event, "execution_id", "")
     return read_beginning([RawValue(one) for one in given], workflow, run_id, None)
 
