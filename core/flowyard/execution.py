@@ -109,7 +109,8 @@ class Execution:
                     self._apply(event)
                 self._expect_nothing("ends")
                 self._version = None
-            schedule.replaying = False
+            schedule.replaying = turn.replaying
+            schedule.patched = turn.patched
             for event in turn.new:
                 self._apply(event)
             return self._decide(turn)

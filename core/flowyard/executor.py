@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -22,6 +23,9 @@ class Turn(msgspec.Struct):
 
     `past` is the host's own growing list, lent for the call; an executor only reads it. Where
     `runs_code` is false (paused, terminated, not started) the events are recorded and that is all.
+
+    A host whose engine repeats turns instead of keeping them says that it is `replaying` one, and
+    answers by `patched` whether a patch that the code asks for is in what the engine has recorded.
     """
 
     instance_id: str
@@ -29,6 +33,8 @@ class Turn(msgspec.Struct):
     past: Sequence[HistoryEvent]
     new: Sequence[HistoryEvent]
     runs_code: bool = True
+    replaying: bool = False
+    patched: Callable[[str], bool] | None = None
 
 
 class TurnResult(msgspec.Struct):
@@ -64,11 +70,21 @@ class ActivityResult(msgspec.Struct, frozen=True, gc=False):
     failure: FailureDetails | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LocalCode:
+    """Code of this process that runs a workflow, and the version that a new execution gets."""
+
+    version: str | None
+
+
 class Executor(Protocol):
     """Runs workflow code for any host. Each call is made from the host's event loop."""
 
     def check_workflow(self, name: str) -> None:
         """Raise `WorkflowNotRegistered` if no workflow of this name can ever run here."""
+
+    def local_code(self, workflow: str) -> LocalCode | None:
+        """Return the code whose turns `run_turn` runs at once; None where a worker runs them."""
 
     def run_turn(self, turn: Turn) -> TurnResult | Awaitable[TurnResult]:
         """Run one turn: the result at once where the code is local, else something to await."""

@@ -14,7 +14,7 @@ from flowyard.app import App
 from flowyard.context import ActivityContext
 from flowyard.errors import ActivityNotRegistered, WorkflowNotRegistered
 from flowyard.execution import Execution
-from flowyard.executor import ActivityResult, ActivityTask, Turn, TurnResult
+from flowyard.executor import ActivityResult, ActivityTask, LocalCode, Turn, TurnResult
 from flowyard.models import FailureDetails
 from flowyard.registry import Function
 from flowyard.task import FAILURES
@@ -50,6 +50,10 @@ class LocalExecutor:
     def check_workflow(self, name: str) -> None:
         if name not in self.registry.workflows:
             raise WorkflowNotRegistered(name, self.registry.workflows)
+
+    def local_code(self, workflow: str) -> LocalCode | None:
+        definition = self.registry.workflow(workflow, None)
+        return LocalCode(definition.version if definition is not None else None)
 
     def run_turn(self, turn: Turn) -> TurnResult:
         instance_id = turn.instance_id

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from flowyard.executor import ActivityResult, ActivityTask, Turn, TurnResult
+from flowyard.executor import ActivityResult, ActivityTask, LocalCode, Turn, TurnResult
 from flowyard.history import ExecutionCompleted, ExecutionStarted
 from flowyard.local import LocalExecutor
 from flowyard.models import FailureDetails, WorkflowStatus
@@ -240,6 +240,12 @@ class RemoteExecutor:
 
     def check_workflow(self, name: str) -> None:
         """A worker that knows the name may connect at any time."""
+
+    def local_code(self, workflow: str) -> LocalCode | None:
+        local = self._local
+        if local is None or workflow not in local.registry.workflows:
+            return None
+        return local.local_code(workflow)
 
     def run_turn(self, turn: Turn) -> TurnResult | asyncio.Future[TurnResult]:
         local = self._local

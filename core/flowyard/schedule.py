@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -191,6 +192,7 @@ class Schedule:
         "instance_id",
         "now",
         "open",
+        "patched",
         "patches",
         "refusal",
         "replaying",
@@ -215,6 +217,8 @@ class Schedule:
         self.continuation: ContinuedAsNew | None = None
         self.custom_status: str | None = None
         self.patches: dict[str, bool] = {}
+        self.patched: Callable[[str], bool] | None = None
+        """Asks the host, where the history does not say it."""
         self.turn_patches: list[str] = []
         self.uuids = 0
         self._last_id = 0
@@ -339,7 +343,8 @@ class Schedule:
     def is_patched(self, patch: str) -> bool:
         """True if code behind the patch runs: in histories that know it and in new ground."""
         if patch not in self.patches:
-            self.patches[patch] = not self.replaying
-            if not self.replaying:
+            is_new = not self.replaying if self.patched is None else self.patched(patch)
+            self.patches[patch] = is_new
+            if is_new:
                 self.turn_patches.append(patch)
         return self.patches[patch]

@@ -1,0 +1,76 @@
+"""The worker of Temporal's through which this process runs hosted instances."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.client import Client
+from temporalio.worker import (
+    ExecuteWorkflowInput,
+    Interceptor,
+    UnsandboxedWorkflowRunner,
+    Worker,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
+
+from flowyard.component import ComponentContext
+from flowyard.executor import Executor, watch
+from flowyard_temporal.hosting.environment import Environment
+from flowyard_temporal.hosting.workflow import HostedWorkflow
+from flowyard_temporal.settings import TemporalSettings
+
+
+@asynccontextmanager
+async def host(
+    client: Client, settings: TemporalSettings, context: ComponentContext, executor: Executor
+) -> AsyncIterator[Environment]:
+    """Run what is on the component's task queue until the end of the block."""
+    heartbeat_timeout = timedelta(seconds=settings.heartbeat_timeout)
+    environment = Environment(client, executor, heartbeat_timeout, context.logger)
+    # One thread: an executor is asked for one turn at a time.
+    with ThreadPoolExecutor(1, thread_name_prefix="flowyard-temporal") as thread:
+        worker = Worker(
+            client,
+            task_queue=settings.task_queue,
+            workflows=[HostedWorkflow],
+            activities=[environment.run_turn, environment.run_activity],
+            workflow_task_executor=thread,
+            workflow_runner=UnsandboxedWorkflowRunner(),
+            interceptors=[_Introduction(environment)],
+            max_cached_workflows=settings.max_cached_workflows,
+            max_concurrent_activities=settings.max_concurrent_activities,
+            max_concurrent_local_activities=settings.max_concurrent_activities,
+        )
+        unwatch = watch(executor, environment.wake)
+        try:
+            async with worker:
+                yield environment
+        finally:
+            unwatch()
+
+
+class _Introduction(Interceptor):
+    """Makes the environment known to the workflows: Temporal creates them itself."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    def workflow_interceptor_class(
+        self, _input: WorkflowInterceptorClassInput
+    ) -> type[WorkflowInboundInterceptor]:
+        environment = self._environment
+
+        class Introduction(WorkflowInboundInterceptor):
+            async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
+                hosted = workflow.instance()
+                assert isinstance(hosted, HostedWorkflow)  # noqa: S101
+                hosted.environment = environment
+                return await super().execute_workflow(input)
+
+        return Introduction
