@@ -7,10 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from temporalio.api.common.v1 import Payloads
-from temporalio.api.workflowservice.v1 import (
-    SignalWorkflowExecutionRequest,
-    TerminateWorkflowExecutionRequest,
-)
+from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 
 from flowyard.component import ComponentContext, WorkflowComponent
 from flowyard.history import HistoryEvent
@@ -20,14 +17,19 @@ from flowyard_temporal.connection import Connection
 from flowyard_temporal.families import Families
 from flowyard_temporal.history import translated
 from flowyard_temporal.hosting.environment import WAITS, Environment
+from flowyard_temporal.hosting.history import hosted_history
 from flowyard_temporal.hosting.worker import host
 from flowyard_temporal.instances import Instances
 from flowyard_temporal.pausing import Pausing
 from flowyard_temporal.payloads import payloads_of
 from flowyard_temporal.purging import Purging
 from flowyard_temporal.queries import Queries
+from flowyard_temporal.recent import RecentChanges
 from flowyard_temporal.settings import TemporalSettings
 from flowyard_temporal.starting import TASK_QUEUE, Starts
+from flowyard_temporal.states import Snapshot
+from flowyard_temporal.terminating import Terminating
+from flowyard_temporal.visibility import Visibility
 
 
 class TemporalComponent(WorkflowComponent):
@@ -39,9 +41,12 @@ class TemporalComponent(WorkflowComponent):
         self._environment = environment
         self._instances = Instances(connection)
         self._starts = Starts(connection, self._instances)
+        self._terminating = Terminating(connection, self._instances)
         self._pausing = Pausing(connection, self._instances)
-        self._queries = Queries(connection, self._instances)
-        families = Families(self._instances, self._queries)
+        visibility = Visibility(connection)
+        self._recent = RecentChanges(self._instances, visibility)
+        self._queries = Queries(self._instances, visibility, self._recent)
+        families = Families(self._instances, visibility)
         self._purging = Purging(connection, self._instances, families)
 
     @staticmethod
@@ -60,13 +65,14 @@ class TemporalComponent(WorkflowComponent):
     async def start(self, request: StartRequest) -> None:
         if self._environment is None or TASK_QUEUE in request.options:
             await self._starts.start(request)
-            return
-        beginning = self._environment.beginning(request)
-        await self._starts.start(
-            request,
-            arguments=Payloads(payloads=[one.payload for one in beginning.arguments()]),
-            memo={key: one.payload for key, one in beginning.memo().items()},
-        )
+        else:
+            beginning = self._environment.beginning(request)
+            await self._starts.start(
+                request,
+                arguments=Payloads(payloads=[one.payload for one in beginning.arguments()]),
+                memo={key: one.payload for key, one in beginning.memo().items()},
+            )
+        self._recent.note(request.instance_id)
 
     async def get(self, instance_id: str, *, payloads: bool = True) -> WorkflowState:
         state = await self._instances.state(instance_id, payloads=payloads)
@@ -75,7 +81,9 @@ class TemporalComponent(WorkflowComponent):
         return state
 
     async def wait(self, instance_id: str) -> WorkflowState:
-        return await self._instances.wait(instance_id)
+        state = await self._instances.wait(instance_id)
+        self._recent.note(instance_id)
+        return state
 
     async def raise_event(self, instance_id: str, name: str, data: str | None = None) -> bool:
         request = SignalWorkflowExecutionRequest(
@@ -92,21 +100,15 @@ class TemporalComponent(WorkflowComponent):
     async def terminate(
         self, instance_id: str, *, output: str | None = None, recursive: bool = True
     ) -> bool:
-        request = TerminateWorkflowExecutionRequest(
-            namespace=self._connection.namespace,
-            workflow_execution=self._connection.execution(instance_id),
-            details=payloads_of(output),
-            identity=self._connection.identity,
-        )
-        service = self._connection.service
-        return await self._instances.change(
-            instance_id, service.terminate_workflow_execution, request
-        )
+        self._recent.note(instance_id)
+        return await self._terminating.terminate(instance_id, output, recursive=recursive)
 
     async def pause(self, instance_id: str, *, reason: str | None = None) -> bool:
+        self._recent.note(instance_id)
         return await self._pausing.pause(instance_id, reason)
 
     async def resume(self, instance_id: str, *, reason: str | None = None) -> bool:
+        self._recent.note(instance_id)
         return await self._pausing.resume(instance_id, reason)
 
     async def purge(self, instance_id: str, *, recursive: bool = True) -> int:
@@ -116,4 +118,7 @@ class TemporalComponent(WorkflowComponent):
         return await self._queries.page(query)
 
     async def history(self, instance_id: str) -> Sequence[HistoryEvent]:
-        return translated([event async for event in self._instances.events(instance_id)])
+        description = await self._instances.describe(instance_id)
+        recorded = [event async for event in self._instances.events(instance_id)]
+        is_hosted = Snapshot(description).is_hosted
+        return hosted_history(recorded) if is_hosted else translated(recorded)

@@ -9,8 +9,8 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from flowyard.errors import InstanceNotFound
 from flowyard_temporal.instances import Instances
-from flowyard_temporal.queries import Queries
 from flowyard_temporal.states import CLOSE_EVENTS
+from flowyard_temporal.visibility import Visibility, quoted
 
 # How many histories are read at once.
 _AT_ONCE = 8
@@ -41,9 +41,9 @@ class Run:
 class Families:
     """Reads histories, and not visibility: what has just happened is missing there."""
 
-    def __init__(self, instances: Instances, queries: Queries) -> None:
+    def __init__(self, instances: Instances, visibility: Visibility) -> None:
         self._instances = instances
-        self._queries = queries
+        self._visibility = visibility
         self._turnstile = asyncio.Semaphore(_AT_ONCE)
 
     async def runs(self, instance_id: str, *, recursive: bool) -> list[Run]:
@@ -53,7 +53,8 @@ class Families:
         """
         info = (await self._instances.describe(instance_id)).workflow_execution_info
         known = [info.first_run_id, info.execution.run_id]
-        known += await self._queries.runs_of(instance_id)
+        listed = await self._visibility.all(f"WorkflowId = {quoted(instance_id)}")
+        known += [one.execution.run_id for one in listed]
         seen: set[tuple[str, str]] = set()
         runs: list[Run] = []
         next_ones = {(instance_id, run_id) for run_id in known if run_id}

@@ -42,15 +42,17 @@ def translated(recorded: Iterable[Recorded]) -> list[HistoryEvent]:
     A workflow task is a turn: it begins with what happened since the one before, and ends with
     what its code decided. The ID of an action is that of the event which records it.
     """
-    translation = _Translation()
+    translation = Translation()
     for event in recorded:
         translation.add(event)
     return translation.finished()
 
 
-class _Translation:
+class Translation:
+    """Puts one event after the other into our words."""
+
     def __init__(self) -> None:
-        self._events: list[HistoryEvent] = []
+        self.events: list[HistoryEvent] = []
         self._since: list[HistoryEvent] = []
         self._since_when = 0
         self._turn_at = 0
@@ -64,29 +66,37 @@ class _Translation:
         elif kind == "workflow_task_completed_event_attributes":
             self._turn(self._turn_at)
         elif (outer := _HAPPENS.get(kind)) is not None:
-            self._since_when = _microseconds(event.event_time)
-            self._since.append(outer(event))
+            self.happened(event, outer(event))
         elif (action := _DECIDED.get(kind)) is not None:
-            self._events.append(action(event))
+            self.decided(event, action(event))
         elif kind == "timer_started_event_attributes":
-            self._timers[event.timer_started_event_attributes.timer_id] = timer = _timer(event)
-            self._events.append(timer)
+            self.decided(event, _timer(event))
         elif kind == "timer_fired_event_attributes":
             timer = self._timers[event.timer_fired_event_attributes.timer_id]
-            self._since_when = _microseconds(event.event_time)
-            self._since.append(TimerFired(timer.id, timer.fire_at))
+            self.happened(event, TimerFired(timer.id, timer.fire_at))
         elif (end := _ENDED.get(kind)) is not None:
             self._since_when = _microseconds(event.event_time)
             self._since += end(event)
+
+    def happened(self, event: Recorded, outer: HistoryEvent) -> None:
+        """Note what the next workflow task sees."""
+        self._since_when = _microseconds(event.event_time)
+        self._since.append(outer)
+
+    def decided(self, event: Recorded, action: HistoryEvent) -> None:
+        """Note what a workflow task has decided."""
+        if isinstance(action, TimerCreated):
+            self._timers[event.timer_started_event_attributes.timer_id] = action
+        self.events.append(action)
 
     def finished(self) -> list[HistoryEvent]:
         """Return everything, also what no workflow task has taken up."""
         if self._since:
             self._turn(self._since_when)
-        return self._events
+        return self.events
 
     def _turn(self, at: int) -> None:
-        self._events += [TurnStarted(at), *self._since]
+        self.events += [TurnStarted(at), *self._since]
         self._since = []
 
 

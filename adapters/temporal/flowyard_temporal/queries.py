@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 
-from flowyard.errors import InstanceNotFound, InvalidRequest
+from flowyard.errors import InstanceNotFound
 from flowyard.models import InstancePage, InstanceQuery, WorkflowState, WorkflowStatus
-from flowyard_temporal.connection import Connection
+from flowyard_temporal.cursors import Cursor
 from flowyard_temporal.instances import Instances
+from flowyard_temporal.recent import RecentChanges
+from flowyard_temporal.states import STATUSES
+from flowyard_temporal.visibility import Visibility, one_of, quoted
 
 # How many descriptions are asked for at once.
 _AT_ONCE = 32
@@ -33,11 +34,12 @@ _NAMES = {
 
 
 class Queries:
-    """Answers queries from what visibility has, which may lag a moment behind."""
+    """Lists what visibility finds, without the runs that were replaced or are gone."""
 
-    def __init__(self, connection: Connection, instances: Instances) -> None:
-        self._connection = connection
+    def __init__(self, instances: Instances, visibility: Visibility, recent: RecentChanges) -> None:
         self._instances = instances
+        self._visibility = visibility
+        self._recent = recent
         self._turnstile = asyncio.Semaphore(_AT_ONCE)
 
     async def page(self, query: InstanceQuery) -> InstancePage:
@@ -45,39 +47,19 @@ class Queries:
         condition = _condition(query)
         if condition is None:
             return InstancePage(())
-        token = _decoded(query.continuation_token)
+        cursor = Cursor.decoded(query.continuation_token)
+        await self._recent.are_shown()
         while True:
-            found, token = await self._find(condition, query.page_size, token)
-            states = [state for state in await self._states(found) if _fits(state, query)]
+            found, token = await self._visibility.page(condition, query.page_size, cursor.token)
+            fresh = [one for one in found if not cursor.has_shown(one.execution.run_id)]
+            cursor = cursor.moved(token, _open_runs(found))
+            states = [state for state in await self._states(fresh) if _fits(state, query)]
             if states or not token:
                 states.sort(key=lambda state: state.created_at, reverse=True)
-                return InstancePage(tuple(states), _encoded(token))
+                return InstancePage(tuple(states), cursor.encoded())
 
-    async def runs_of(self, instance_id: str) -> list[str]:
-        """Return the IDs of the runs that visibility has of an instance."""
-        runs: list[str] = []
-        token = b""
-        while True:
-            found, token = await self._find(f"WorkflowId = {_quoted(instance_id)}", 1000, token)
-            runs += [one.run_id for one in found]
-            if not token:
-                return runs
-
-    async def _find(
-        self, condition: str, count: int, token: bytes
-    ) -> tuple[Sequence[WorkflowExecution], bytes]:
-        connection = self._connection
-        request = ListWorkflowExecutionsRequest(
-            namespace=connection.namespace,
-            query=condition,
-            page_size=count,
-            next_page_token=token,
-        )
-        answer = await connection.call(connection.service.list_workflow_executions, request)
-        return [one.execution for one in answer.executions], answer.next_page_token
-
-    async def _states(self, found: Sequence[WorkflowExecution]) -> list[WorkflowState]:
-        states = await asyncio.gather(*(self._state(one) for one in found))
+    async def _states(self, found: Sequence[WorkflowExecutionInfo]) -> list[WorkflowState]:
+        states = await asyncio.gather(*(self._state(one.execution) for one in found))
         return [state for state in states if state is not None]
 
     async def _state(self, found: WorkflowExecution) -> WorkflowState | None:
@@ -92,6 +74,10 @@ class Queries:
         return snapshot.state(datetime.now(UTC))
 
 
+def _open_runs(found: Iterable[WorkflowExecutionInfo]) -> list[str]:
+    return [one.execution.run_id for one in found if not STATUSES[one.status].is_closed]
+
+
 def _condition(query: InstanceQuery) -> str | None:
     """Return the query in visibility's language, None if nothing can fit it."""
     conditions = ["ExecutionStatus != 'ContinuedAsNew'"]
@@ -99,11 +85,11 @@ def _condition(query: InstanceQuery) -> str | None:
         names = sorted({name for status in query.status for name in _NAMES[status]})
         if not names:
             return None
-        conditions = [f"ExecutionStatus IN ({', '.join(map(_quoted, names))})"]
+        conditions = [f"ExecutionStatus IN {one_of(names)}"]
     if query.workflow is not None:
-        conditions.append(f"WorkflowType = {_quoted(query.workflow)}")
+        conditions.append(f"WorkflowType = {quoted(query.workflow)}")
     if query.instance_id_prefix:
-        conditions.append(f"WorkflowId STARTS_WITH {_quoted(query.instance_id_prefix)}")
+        conditions.append(f"WorkflowId STARTS_WITH {quoted(query.instance_id_prefix)}")
     if query.created_from is not None:
         conditions.append(f"StartTime >= {_stamp(query.created_from)}")
     if query.created_to is not None:
@@ -112,16 +98,14 @@ def _condition(query: InstanceQuery) -> str | None:
 
 
 def _fits(state: WorkflowState, query: InstanceQuery) -> bool:
-    """Look again: visibility is coarser than the query, and may be late."""
+    """Look again: visibility is coarser than the query, may be late, and may ignore case."""
     return (
-        (not query.status or state.status in query.status)
+        state.instance_id.startswith(query.instance_id_prefix or "")
+        and query.workflow in {None, state.workflow}
+        and (not query.status or state.status in query.status)
         and (query.created_from is None or state.created_at >= _aware(query.created_from))
         and (query.created_to is None or state.created_at <= _aware(query.created_to))
     )
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _aware(time: datetime) -> datetime:
@@ -130,16 +114,3 @@ def _aware(time: datetime) -> datetime:
 
 def _stamp(time: datetime) -> str:
     return f"'{_aware(time).isoformat()}'"
-
-
-def _encoded(token: bytes) -> str | None:
-    return base64.urlsafe_b64encode(token).decode() if token else None
-
-
-def _decoded(token: str | None) -> bytes:
-    try:
-        return base64.b64decode(token or "", altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidRequest(
-            f"the continuation token {token!r} is none that this component gave"
-        ) from error

@@ -110,7 +110,7 @@ class Environment:
 
     @activity.defn(dynamic=True)
     async def run_activity(self, args: Sequence[RawValue]) -> RawValue:
-        """Run an activity. Its failure is final for Temporal: the interpreter decides on retries."""
+        """Run an activity. Its failure is final for Temporal: retries are the interpreter's."""
         info = activity.info()
         task = read_call(
             args,
@@ -129,7 +129,7 @@ class Environment:
         return raw(result.output)
 
 
-async def _beat(timeout: timedelta | None) -> None:
-    while timeout:
+async def _beat(limit: timedelta | None) -> None:
+    while limit:
         activity.heartbeat()
-        await asyncio.sleep(timeout.total_seconds() / 3)
+        await asyncio.sleep(limit.total_seconds() / 3)
