@@ -80,7 +80,11 @@ class Connection:
             return await self._client.call_api(
                 path,
                 method,
-                query_params=[(key, _text(value)) for key, value in (query or {}).items()],
+                query_params=[
+                    (key, _text(one))
+                    for key, value in (query or {}).items()
+                    for one in (value if isinstance(value, tuple) else (value,))
+                ],
                 header_params=dict(_JSON),
                 body=body,
                 response_type="object",

@@ -134,11 +134,11 @@ class Natives:
                 raise
             return True
 
-    async def pause(self, found: Found) -> bool:
+    async def pause(self, found: Found, reason: str | None = None) -> bool:
         """Let Conductor schedule nothing more."""
         return await self._switch(found, "RUNNING", "pause", "PAUSED")
 
-    async def resume(self, found: Found) -> bool:
+    async def resume(self, found: Found, reason: str | None = None) -> bool:
         """Let Conductor go on."""
         return await self._switch(found, "PAUSED", "resume", "RUNNING")
 

@@ -11,9 +11,7 @@ CONDUCTOR = ComponentType(
     name="workflow.conductor",
     settings=ConductorSettings,
     open=ConductorComponent.open,
-    capabilities=frozenset(
-        {Capability.PAUSE, Capability.PURGE, Capability.LIST, Capability.HISTORY, Capability.SHARED}
-    ),
+    capabilities=frozenset(Capability) - {Capability.RERUN},
 )
 
 
