@@ -10,7 +10,7 @@ from typing import Any
 
 from flowyard.component import ComponentContext, ComponentType, WorkflowComponent
 from flowyard.executor import ActivityTask, Executor
-from flowyard.remote import RemoteExecutor, Work
+from flowyard.remote import RemoteExecutor, Work, WorkQueue
 
 
 class _Elsewhere(RemoteExecutor):
@@ -26,21 +26,23 @@ class _Elsewhere(RemoteExecutor):
     def forget(self, instance_id: str) -> None:
         self._worker.forget(instance_id)
 
-    async def work(self) -> None:
-        """Be the worker."""
-        async with asyncio.TaskGroup() as tasks:
-            with self.queue.stream() as stream:
-                while True:
-                    tasks.create_task(self._perform(await stream.take()))
 
-    async def _perform(self, work: Work) -> None:
-        request = work.request
-        if isinstance(request, ActivityTask):
-            work.conclude(await self._worker.run_activity(request))
-        elif not work.answer.done():
-            result = self._worker.run_turn(request)
-            assert not asyncio.isfuture(result)
-            work.conclude(result)  # type: ignore[arg-type]
+async def work(queue: WorkQueue, executor: Executor) -> None:
+    """Be a connected worker that runs everything by this executor, until cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        with queue.stream() as stream:
+            while True:
+                tasks.create_task(_perform(await stream.take(), executor))
+
+
+async def _perform(work: Work, executor: Executor) -> None:
+    request = work.request
+    if isinstance(request, ActivityTask):
+        work.conclude(await executor.run_activity(request))
+    elif not work.answer.done():
+        result = executor.run_turn(request)
+        assert not asyncio.isfuture(result)
+        work.conclude(result)  # type: ignore[arg-type]
 
 
 def with_workers(inner: ComponentType[Any]) -> ComponentType[Any]:
@@ -52,7 +54,7 @@ def with_workers(inner: ComponentType[Any]) -> ComponentType[Any]:
     ) -> AsyncIterator[WorkflowComponent]:
         assert context.executor is not None
         executor = _Elsewhere(context.name, context.executor)
-        working = asyncio.create_task(executor.work())
+        working = asyncio.create_task(work(executor.queue, context.executor))
         try:
             async with inner.open(settings, replace(context, executor=executor)) as component:
                 yield component
