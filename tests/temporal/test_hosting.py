@@ -52,6 +52,44 @@ async def everything(ctx: WorkflowContext, value: int) -> list[int]:
     return [doubled, napped, added]
 
 
+@app.activity
+async def make(_context: ActivityContext, size: int) -> str:
+    return "x" * size
+
+
+@app.activity
+async def measure(_context: ActivityContext, text: str) -> int:
+    return len(text)
+
+
+@app.workflow
+async def receiving(ctx: WorkflowContext, size: int) -> int:
+    return len(await ctx.call_activity(make, input=size))
+
+
+@app.workflow
+async def passing(ctx: WorkflowContext, size: int) -> int:
+    return await ctx.call_activity(measure, input="x" * size)
+
+
+@app.workflow
+async def returning(_context: WorkflowContext, size: int) -> str:
+    return "x" * size
+
+
+@app.workflow
+async def confiding(ctx: WorkflowContext, size: int) -> int:
+    ctx.set_custom_status("x" * size)
+    return await ctx.call_activity(double, input=1)
+
+
+@app.workflow
+async def renewing(ctx: WorkflowContext, given: int | str) -> int:
+    if isinstance(given, int):
+        ctx.continue_as_new("x" * given)
+    return 0
+
+
 @workflow.defn
 class CallsDouble:
     """Somebody else's workflow that calls an activity of the app."""
@@ -153,6 +191,18 @@ async def test_the_name_by_which_hosts_are_woken_is_no_event(runtime: Runtime) -
     with pytest.raises(InvalidRequest, match=r"flowyard\.wake"):
         await runtime.raise_event(instance_id, "flowyard.wake")
     await runtime.terminate(instance_id)
+
+
+@pytest.mark.parametrize("code", [receiving, passing, returning, confiding, renewing])
+async def test_a_value_that_is_too_large_for_temporal_fails_and_is_not_tried_for_ever(
+    runtime: Runtime, code: Callable[..., object]
+) -> None:
+    small = await runtime.start(code, input=1_000_000)
+    assert (await runtime.wait(small, timeout=PATIENCE)).status is WorkflowStatus.COMPLETED
+    large = await runtime.start(code, input=3_000_000)
+    state = await runtime.wait(large, timeout=PATIENCE)
+    assert state.failure is not None
+    assert "Keep it elsewhere" in state.failure.message
 
 
 @asynccontextmanager

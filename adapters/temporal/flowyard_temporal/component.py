@@ -60,7 +60,7 @@ class TemporalComponent(WorkflowComponent):
         if context.executor is None:
             yield TemporalComponent(connection)
             return
-        async with host(connection.client, settings, context, context.executor) as environment:
+        async with host(connection, context, context.executor) as environment:
             yield TemporalComponent(connection, environment)
 
     async def start(self, request: StartRequest) -> None:

@@ -50,6 +50,7 @@ class Connection:
         self.client = client
         self.where = _where(name, settings)
         self.capabilities = NamespaceInfo.Capabilities()
+        self.limits = NamespaceInfo.Limits()
 
     @staticmethod
     async def open(name: str, settings: TemporalSettings) -> Connection:
@@ -124,6 +125,7 @@ async def _connect(name: str, settings: TemporalSettings) -> Connection:
         DescribeNamespaceRequest(namespace=settings.namespace),
     )
     connection.capabilities = description.namespace_info.capabilities
+    connection.limits = description.namespace_info.limits
     return connection
 
 

@@ -20,6 +20,7 @@ from flowyard.identifier import new_uuid
 from flowyard.models import FailureDetails, StartRequest
 from flowyard_temporal.hosting.beginning import Beginning, read_call
 from flowyard_temporal.hosting.failures import error_of
+from flowyard_temporal.hosting.limits import Limits
 from flowyard_temporal.hosting.raw import raw
 
 TURN = "flowyard.turn"
@@ -40,11 +41,13 @@ class Environment:
         self,
         client: Client,
         executor: Executor,
+        limits: Limits,
         heartbeat_timeout: timedelta,
         logger: logging.Logger,
     ) -> None:
         self._client = client
         self.executor = executor
+        self.limits = limits
         self.heartbeat_timeout = heartbeat_timeout
         self._logger = logger
         self._turns: dict[str, Turn] = {}
@@ -97,7 +100,9 @@ class Environment:
             result = await self._answer(asyncio.ensure_future(result))
         if result.stalled is not None:
             self._waiting.add(turn.instance_id)
-        return raw(msgspec.json.encode(result))
+        data = msgspec.json.encode(result)
+        fitting = self.limits.recorded(result, data)
+        return raw(data if fitting is result else msgspec.json.encode(fitting))
 
     async def _answer(self, answer: asyncio.Future[TurnResult]) -> TurnResult:
         """Return what the worker says that has taken a turn, or that none has taken it."""
@@ -125,6 +130,7 @@ class Environment:
             result = await self.executor.run_activity(task)
         finally:
             beat.cancel()
+        result = self.limits.activity_result(task.name, result)
         if result.failure is not None:
             raise error_of(result.failure)
         return raw(result.output)

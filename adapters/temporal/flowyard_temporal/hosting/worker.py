@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.client import Client
 from temporalio.worker import (
     ExecuteWorkflowInput,
     Interceptor,
@@ -21,22 +20,27 @@ from temporalio.worker import (
 
 from flowyard.component import ComponentContext
 from flowyard.executor import Executor, watch
+from flowyard_temporal.connection import Connection
 from flowyard_temporal.hosting.environment import Environment
+from flowyard_temporal.hosting.limits import Limits
 from flowyard_temporal.hosting.workflow import HostedWorkflow
-from flowyard_temporal.settings import TemporalSettings
 
 
 @asynccontextmanager
 async def host(
-    client: Client, settings: TemporalSettings, context: ComponentContext, executor: Executor
+    connection: Connection, context: ComponentContext, executor: Executor
 ) -> AsyncIterator[Environment]:
     """Run what is on the component's task queue until the end of the block."""
+    settings = connection.settings
+    limits = Limits.of(connection.limits.blob_size_limit_error)
     heartbeat_timeout = timedelta(seconds=settings.heartbeat_timeout)
-    environment = Environment(client, executor, heartbeat_timeout, context.logger)
+    environment = Environment(
+        connection.client, executor, limits, heartbeat_timeout, context.logger
+    )
     # One thread: an executor is asked for one turn at a time.
     with ThreadPoolExecutor(1, thread_name_prefix="flowyard-temporal") as thread:
         worker = Worker(
-            client,
+            connection.client,
             task_queue=settings.task_queue,
             workflows=[HostedWorkflow],
             activities=[environment.run_turn, environment.run_activity],

@@ -80,7 +80,8 @@ class HostedWorkflow:
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> RawValue:
         """Run the instance to the end of its execution."""
-        executor = self.environment.executor
+        environment = self.environment
+        executor = environment.executor
         info = workflow.info()
         code = executor.local_code(info.workflow_type)
         beginning = read_beginning(args, info.workflow_type, info.run_id, code)
@@ -89,9 +90,7 @@ class HostedWorkflow:
         self._is_paused = any(isinstance(event, ExecutionSuspended) for event in beginning.events)
         self._loop = asyncio.get_running_loop()
         started = next(one for one in beginning.events if isinstance(one, ExecutionStarted))
-        commands = Commands(
-            started, executor, self.environment.heartbeat_timeout, self._inbox.append
-        )
+        commands = Commands(started, environment, self._inbox.append)
         try:
             while not self._is_ended:
                 await workflow.wait_condition(lambda: bool(self._inbox))
@@ -102,7 +101,10 @@ class HostedWorkflow:
             executor.forget(info.workflow_id)
             raise
         completion = self._journal.completion
-        return self._end(completion) if completion is not None else self._continue_as_new()
+        if completion is None:
+            return self._continue_as_new()
+        executor.forget(info.workflow_id)
+        return self._end(completion)
 
     @property
     def _is_ended(self) -> bool:
@@ -120,6 +122,7 @@ class HostedWorkflow:
             first = msgspec.structs.replace(turn.new[0], version=self._beginning.version)
             turn.new = [first, *turn.new[1:]]
         result = await self._run(turn) if turn.runs_code else TurnResult()
+        result = self.environment.limits.turn_result(result)
         journal.commit(turn, result)
         self._backlog = []
         if result.custom_status is not None:
