@@ -21,8 +21,6 @@ from flowyard.clock import Clock
 from flowyard.config import ComponentSpec
 
 TESTS = Path(__file__).parents[1]
-# The tests and the programs that they start share `engine.programs`.
-sys.path.insert(0, str(TESTS))
 
 
 class OpenRuntime(Protocol):
