@@ -15,7 +15,7 @@ from flowyard.component import ComponentContext, ComponentType, WorkflowComponen
 from flowyard.config import ComponentSpec
 from flowyard.executor import ActivityTask, Executor
 from flowyard.plugins import component_type
-from flowyard.remote import RemoteExecutor, Work
+from flowyard.remote import Delivery, RemoteExecutor
 from flowyard.testing.conformance import ComponentConformance
 
 ENGINE = component_type("workflow.engine")
@@ -41,14 +41,14 @@ class _Elsewhere(RemoteExecutor):
                 while True:
                     tasks.create_task(self._perform(await stream.take()))
 
-    async def _perform(self, work: Work) -> None:
-        request = work.request
+    async def _perform(self, delivery: Delivery) -> None:
+        request = delivery.work.request
         if isinstance(request, ActivityTask):
-            work.conclude(await self._worker.run_activity(request))
-        elif not work.answer.done():
+            delivery.conclude(await self._worker.run_activity(request))
+        elif not delivery.work.answer.done():
             result = self._worker.run_turn(request)
             assert not asyncio.isfuture(result)
-            work.conclude(result)  # type: ignore[arg-type]
+            delivery.conclude(result)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
