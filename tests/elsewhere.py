@@ -10,7 +10,7 @@ from typing import Any
 
 from flowyard.component import ComponentContext, ComponentType, WorkflowComponent
 from flowyard.executor import ActivityTask, Executor
-from flowyard.remote import RemoteExecutor, Work, WorkQueue
+from flowyard.remote import Delivery, RemoteExecutor, WorkQueue
 
 
 class _Elsewhere(RemoteExecutor):
@@ -35,14 +35,14 @@ async def work(queue: WorkQueue, executor: Executor) -> None:
                 tasks.create_task(_perform(await stream.take(), executor))
 
 
-async def _perform(work: Work, executor: Executor) -> None:
-    request = work.request
+async def _perform(delivery: Delivery, executor: Executor) -> None:
+    request = delivery.work.request
     if isinstance(request, ActivityTask):
-        work.conclude(await executor.run_activity(request))
-    elif not work.answer.done():
+        delivery.conclude(await executor.run_activity(request))
+    elif not delivery.work.answer.done():
         result = executor.run_turn(request)
         assert not asyncio.isfuture(result)
-        work.conclude(result)  # type: ignore[arg-type]
+        delivery.conclude(result)  # type: ignore[arg-type]
 
 
 def with_workers(inner: ComponentType[Any]) -> ComponentType[Any]:

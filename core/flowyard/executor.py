@@ -101,10 +101,8 @@ class Executor(Protocol):
 class QueuedTurn(Protocol):
     """What the answer of `run_turn` is besides, where a worker has to take the turn first."""
 
-    @property
-    def is_taken(self) -> bool:
-        """Whether a worker has the turn now. One that none has can be withdrawn by `cancel`."""
-        ...
+    is_taken: bool
+    """Whether a worker has the turn now. One that none has can be withdrawn by `cancel`."""
 
 
 @runtime_checkable

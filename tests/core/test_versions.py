@@ -14,6 +14,7 @@ from flowyard.history import (
     ExecutionResumed,
     ExecutionStarted,
     ExecutionSuspended,
+    HistoryEvent,
     TaskScheduled,
     TurnStarted,
 )
@@ -204,7 +205,7 @@ def test_a_host_that_repeats_turns_says_whether_a_patch_is_recorded(is_recorded:
         return is_recorded
 
     execution = Execution("order-7", patched().registry)
-    started = [TurnStarted(0), ExecutionStarted("order", None, "e")]
+    started: list[HistoryEvent] = [TurnStarted(0), ExecutionStarted("order", None, "e")]
     turn = Turn("order-7", "e", (), started, replaying=True, patched=patched_then)
     result = execution.run(turn)
     (called,) = result.actions
@@ -221,7 +222,7 @@ def test_code_sees_that_its_host_repeats_a_turn() -> None:
         return ctx.is_replaying
 
     for replaying in (True, False):
-        started = [TurnStarted(0), ExecutionStarted("order", None, "e")]
+        started: list[HistoryEvent] = [TurnStarted(0), ExecutionStarted("order", None, "e")]
         turn = Turn("order-7", "e", (), started, replaying=replaying)
         (completed,) = Execution("order-7", app.registry).run(turn).actions
         assert isinstance(completed, ExecutionCompleted)
@@ -246,7 +247,7 @@ def test_an_executor_tells_which_code_of_its_own_runs_a_workflow() -> None:
 
 async def test_a_queued_turn_tells_whether_a_worker_has_taken_it() -> None:
     executor = RemoteExecutor("orders")
-    started = [TurnStarted(0), ExecutionStarted("order", None, "e")]
+    started: list[HistoryEvent] = [TurnStarted(0), ExecutionStarted("order", None, "e")]
     answer = executor.run_turn(Turn("order-7", "e", (), started))
     assert isinstance(answer, QueuedTurn)
     assert not answer.is_taken
