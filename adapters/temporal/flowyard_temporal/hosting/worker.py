@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -22,6 +21,7 @@ from temporalio.worker import (
 from flowyard.component import ComponentContext
 from flowyard.executor import Executor, watch
 from flowyard_temporal.hosting.environment import Environment
+from flowyard_temporal.hosting.inline import InlineExecutor
 from flowyard_temporal.hosting.workflow import HostedWorkflow
 from flowyard_temporal.settings import TemporalSettings
 
@@ -33,14 +33,13 @@ async def host(
     """Run what is on the component's task queue until the end of the block."""
     heartbeat_timeout = timedelta(seconds=settings.heartbeat_timeout)
     environment = Environment(client, executor, heartbeat_timeout, context.logger)
-    # One thread: an executor is asked for one turn at a time.
-    with ThreadPoolExecutor(1, thread_name_prefix="flowyard-temporal") as thread:
+    with InlineExecutor() as inline:
         worker = Worker(
             client,
             task_queue=settings.task_queue,
             workflows=[HostedWorkflow],
             activities=[environment.run_turn, environment.run_activity],
-            workflow_task_executor=thread,
+            workflow_task_executor=inline,
             workflow_runner=UnsandboxedWorkflowRunner(),
             interceptors=[_Introduction(environment)],
             max_cached_workflows=settings.max_cached_workflows,
