@@ -27,13 +27,24 @@ Key: TypeAlias = tuple[str, int | None]
 """Whose work: an instance, and the ID of its activity (None: its turn)."""
 
 
+class Answer(asyncio.Future[Any]):
+    """Where the answer to a work comes. Cancel it to withdraw the work."""
+
+    work: Work
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a worker has the work now."""
+        return self.work.stream is not None
+
+
 @dataclass(eq=False, slots=True)
 class Work:
     """A turn or an activity that a worker is to run. Its token stays when it is sent again."""
 
     request: Turn | ActivityTask
     token: str
-    answer: asyncio.Future[Any]
+    answer: Answer
     queue: WorkQueue
     stream: WorkerStream | None = None
     refused_by: set[WorkerStream] = field(default_factory=set)
@@ -101,10 +112,10 @@ class WorkQueue:
         """How many workers are connected."""
         return len(self._streams)
 
-    def put(self, request: Turn | ActivityTask) -> asyncio.Future[Any]:
-        """Queue work and return where its answer comes. Cancel it to withdraw the work."""
-        answer = asyncio.get_running_loop().create_future()
-        work = Work(request, next(self._tokens), answer, self)
+    def put(self, request: Turn | ActivityTask) -> Answer:
+        """Queue work and return where its answer comes."""
+        answer = Answer(loop=asyncio.get_running_loop())
+        work = answer.work = Work(request, next(self._tokens), answer, self)
         self._by_token[work.token] = self._by_key[work.key] = work
         work.answer.add_done_callback(lambda _: self._forget(work))
         if not self._streams and not any(not one.answer.done() for one in self._queued):
@@ -247,7 +258,7 @@ class RemoteExecutor:
             return None
         return local.local_code(workflow)
 
-    def run_turn(self, turn: Turn) -> TurnResult | asyncio.Future[TurnResult]:
+    def run_turn(self, turn: Turn) -> TurnResult | Answer:
         local = self._local
         if local is not None and started_of(turn).workflow in local.registry.workflows:
             return local.run_turn(turn)

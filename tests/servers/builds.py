@@ -49,7 +49,8 @@ def conductor_server(say: Say = silently) -> list[str]:
     # Before it is fetched: without Java it would be of no use.
     java = _java()
     folder = kept(f"servers/conductor-{_CONDUCTOR}", make, say)
-    return [java, "-jar", str(folder / f"conductor-server-{_CONDUCTOR}-boot.jar")]
+    memory = ("-Xmx1g", "-XX:+UseSerialGC")
+    return [java, *memory, "-jar", str(folder / f"conductor-server-{_CONDUCTOR}-boot.jar")]
 
 
 def _java() -> str:

@@ -1,4 +1,4 @@
-"""Fixtures with real servers: one for the test session, and further ones for a test."""
+"""Real servers: one of each kind for the test session, and further ones for a test."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from typing import Protocol, TypeVar
 
 import pytest
 
-from servers.builds import temporal_server as build_temporal
+from servers import builds
 from servers.cache import Unavailable
+from servers.conductor_server import ConductorServer, conductor_running
 from servers.temporal_server import QUICK, TemporalServer, temporal_running
 
 T = TypeVar("T")
+TEMPORAL_ADDRESS = "FLOWYARD_TEMPORAL_ADDRESS"
+CONDUCTOR_URL = "FLOWYARD_CONDUCTOR_URL"
 
 
 class StartTemporal(Protocol):
-    """Start a further Temporal server."""
+    """Start a further Temporal server, in memory unless a database file is given."""
 
     def __call__(
         self,
@@ -29,8 +32,17 @@ class StartTemporal(Protocol):
         """Start it with these flags of `temporal/main.go`."""
 
 
+class StartConductor(Protocol):
+    """Start a further Conductor server, which takes some 20 seconds and often more."""
+
+    def __call__(
+        self, *flags: str, database: Path | None = None
+    ) -> AbstractContextManager[ConductorServer]:
+        """Start it with these properties, written `--name=value`."""
+
+
 def required(make: Callable[[], T]) -> T:
-    """Make what a live test needs. It is skipped, or fails, where that cannot be had."""
+    """Make what a live test needs. The test is skipped, or fails, where that cannot be had."""
     try:
         return make()
     except Unavailable as reason:
@@ -42,7 +54,7 @@ def required(make: Callable[[], T]) -> T:
 @pytest.fixture(scope="session")
 def start_temporal(tmp_path_factory: pytest.TempPathFactory) -> StartTemporal:
     """Starts further Temporal servers: to be killed, with a file, with TLS."""
-    program = required(build_temporal)
+    program = required(builds.temporal_server)
     folder = tmp_path_factory.mktemp("temporal")
 
     def start(
@@ -60,9 +72,32 @@ def start_temporal(tmp_path_factory: pytest.TempPathFactory) -> StartTemporal:
 @pytest.fixture(scope="session")
 def temporal_server(request: pytest.FixtureRequest) -> Iterator[str]:
     """Return the address of the Temporal server of this test session."""
-    if address := os.environ.get("FLOWYARD_TEMPORAL_ADDRESS"):
+    if address := os.environ.get(TEMPORAL_ADDRESS):
         yield address
         return
     start: StartTemporal = request.getfixturevalue("start_temporal")
     with start() as server:
         yield server.address
+
+
+@pytest.fixture(scope="session")
+def start_conductor(tmp_path_factory: pytest.TempPathFactory) -> StartConductor:
+    """Starts further Conductor servers, to be killed."""
+    command = required(builds.conductor_server)
+    folder = tmp_path_factory.mktemp("conductor")
+
+    def start(*flags: str, database: Path | None = None) -> AbstractContextManager[ConductorServer]:
+        return conductor_running(command, folder, *flags, database=database)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def conductor_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return the URL of the Conductor server of this test session, without `/api`."""
+    if url := os.environ.get(CONDUCTOR_URL):
+        yield url
+        return
+    start: StartConductor = request.getfixturevalue("start_conductor")
+    with start() as server:
+        yield server.url

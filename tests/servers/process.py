@@ -45,6 +45,7 @@ class ServerProcess:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
+                cwd=self._log.parent,
                 start_new_session=True,  # an interrupted test run ends before its servers
             )
         deadline = time.monotonic() + self._patience
@@ -54,7 +55,7 @@ class ServerProcess:
                 self.kill()
                 how = "ended" if ended else f"was not ready after {self._patience:.0f} s"
                 raise RuntimeError(f"{self._command[0]} {how}; it said:\n{said[-_TAIL:]}")
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def _said(self, since: int) -> str:
         with self._log.open("rb") as log:

@@ -20,7 +20,7 @@ from temporalio.service import (
 )
 
 from flowyard.errors import BackendUnavailable, ConfigurationError
-from flowyard_temporal.faults import error_of
+from flowyard_temporal.faults import error_of, opening_error_of
 from flowyard_temporal.settings import TemporalSettings
 
 Q = TypeVar("Q", contravariant=True)
@@ -117,8 +117,7 @@ async def _connect(name: str, settings: TemporalSettings) -> Connection:
             ),
         )
     except RuntimeError as error:
-        # All that the SDK tells is a text.
-        raise BackendUnavailable(f"{_where(name, settings)} cannot be reached: {error}") from error
+        raise opening_error_of(error, _where(name, settings)) from error
     connection = Connection(name, settings, client)
     description = await connection.call(
         connection.service.describe_namespace,

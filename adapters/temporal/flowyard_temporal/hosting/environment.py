@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.service import RPCError
 
-from flowyard.executor import Executor, Turn, TurnResult
+from flowyard.executor import Executor, QueuedTurn, Turn, TurnResult
 from flowyard.history import ExecutionStarted, to_microseconds
 from flowyard.identifier import new_uuid
 from flowyard.models import FailureDetails, StartRequest
@@ -94,19 +94,20 @@ class Environment:
         self._waiting.discard(turn.instance_id)
         result = self.executor.run_turn(turn)
         if not isinstance(result, TurnResult):
-            answer = asyncio.ensure_future(result)
-            try:
-                await asyncio.wait({answer}, timeout=_PATIENCE)
-                if not answer.done() and not getattr(answer, "is_taken", True):
-                    answer.cancel()
-                    result = TurnResult(stalled=FailureDetails(UNSERVED, "no worker has taken it"))
-                else:
-                    result = await answer
-            finally:
-                answer.cancel()
+            result = await self._answer(asyncio.ensure_future(result))
         if result.stalled is not None:
             self._waiting.add(turn.instance_id)
         return raw(msgspec.json.encode(result))
+
+    async def _answer(self, answer: asyncio.Future[TurnResult]) -> TurnResult:
+        """Return what the worker says that has taken a turn, or that none has taken it."""
+        try:
+            await asyncio.wait({answer}, timeout=_PATIENCE)
+            if not answer.done() and isinstance(answer, QueuedTurn) and not answer.is_taken:
+                return TurnResult(stalled=FailureDetails(UNSERVED, WAITS))
+            return await answer
+        finally:
+            answer.cancel()
 
     @activity.defn(dynamic=True)
     async def run_activity(self, args: Sequence[RawValue]) -> RawValue:

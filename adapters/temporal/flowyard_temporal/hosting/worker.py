@@ -43,6 +43,8 @@ async def host(
             workflow_runner=UnsandboxedWorkflowRunner(),
             interceptors=[_Introduction(environment)],
             max_cached_workflows=settings.max_cached_workflows,
+            # Without a cache, a second one would evict the first, whose worker has the turn.
+            max_concurrent_workflow_tasks=None if settings.max_cached_workflows else 1,
             max_concurrent_activities=settings.max_concurrent_activities,
             max_concurrent_local_activities=settings.max_concurrent_activities,
         )
