@@ -166,4 +166,4 @@ def _result_of(event: Recorded) -> str | None:
 def _beginning_of(given: Iterable[Payload], event: object) -> Beginning:
     workflow: str = getattr(event, "workflow", "") or getattr(event, "name", "")
     run_id = getattr(event, "execution_id", "")
-    return read_beginning([RawValue(one) for one in given], workflow, run_id, None)
+    return read_beginning([RawValue(one) for one in given], workflow, run_id)

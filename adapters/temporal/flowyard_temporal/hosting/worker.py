@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -22,6 +21,7 @@ from flowyard.component import ComponentContext
 from flowyard.executor import Executor, watch
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.hosting.environment import Environment
+from flowyard_temporal.hosting.inline import InlineExecutor
 from flowyard_temporal.hosting.limits import Limits
 from flowyard_temporal.hosting.workflow import HostedWorkflow
 
@@ -37,14 +37,13 @@ async def host(
     environment = Environment(
         connection.client, executor, limits, heartbeat_timeout, context.logger
     )
-    # One thread: an executor is asked for one turn at a time.
-    with ThreadPoolExecutor(1, thread_name_prefix="flowyard-temporal") as thread:
+    with InlineExecutor() as inline:
         worker = Worker(
             connection.client,
             task_queue=settings.task_queue,
             workflows=[HostedWorkflow],
             activities=[environment.run_turn, environment.run_activity],
-            workflow_task_executor=thread,
+            workflow_task_executor=inline,
             workflow_runner=UnsandboxedWorkflowRunner(),
             interceptors=[_Introduction(environment)],
             max_cached_workflows=settings.max_cached_workflows,

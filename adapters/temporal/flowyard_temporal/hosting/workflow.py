@@ -51,11 +51,13 @@ class HostedWorkflow:
 
     @workflow.init
     def __init__(self, args: Sequence[RawValue]) -> None:
-        # Signals may come before `run` does.
-        self._journal = Journal(workflow.info().workflow_id)
-        self._inbox: list[HistoryEvent] = []
+        # Signals and updates may come before `run` does.
+        info = workflow.info()
+        self._journal = Journal(info.workflow_id)
+        self._beginning = read_beginning(args, info.workflow_type, info.run_id)
+        self._inbox: list[HistoryEvent] = list(self._beginning.events)
         self._backlog: list[HistoryEvent] = []
-        self._is_paused = False
+        self._is_paused = any(isinstance(event, ExecutionSuspended) for event in self._inbox)
         self._wakes = 0
         self._turns = 0
 
@@ -83,13 +85,13 @@ class HostedWorkflow:
         environment = self.environment
         executor = environment.executor
         info = workflow.info()
-        code = executor.local_code(info.workflow_type)
-        beginning = read_beginning(args, info.workflow_type, info.run_id, code)
-        self._beginning = beginning
-        self._inbox[:0] = beginning.events
-        self._is_paused = any(isinstance(event, ExecutionSuspended) for event in beginning.events)
+        if len(args) <= 1:
+            # Begun by Temporal's own means, which do not know where its code is.
+            code = executor.local_code(info.workflow_type)
+            self._beginning = Beginning.of(self._beginning.events, code)
+        events = self._beginning.events
+        started = next(one for one in events if isinstance(one, ExecutionStarted))
         self._loop = asyncio.get_running_loop()
-        started = next(one for one in beginning.events if isinstance(one, ExecutionStarted))
         commands = Commands(started, environment, self._inbox.append)
         try:
             while not self._is_ended:

@@ -96,7 +96,9 @@ class Subject:
     async def becomes(self, instance_id: str, status: WorkflowStatus) -> WorkflowState:
         """Return the state of an instance once it has this status."""
         async with asyncio.timeout(self.probe.patience.total_seconds()):
-            while (state := await self.runtime.get(instance_id)).status is not status:
+            while (  # noqa: ASYNC110 - it becomes so elsewhere
+                state := await self.runtime.get(instance_id)
+            ).status is not status:
                 await asyncio.sleep(_SHORT_WHILE)
         return state
 
