@@ -51,7 +51,7 @@ _decoder = msgspec.json.Decoder(Beginning)
 
 
 def read_beginning(arguments: Sequence[RawValue], workflow: str, run_id: str) -> Beginning:
-    """Read the arguments of a hosted workflow; Temporal's own means begin one with an input alone."""
+    """Read the arguments of a hosted workflow; an input alone is what Temporal's CLI gives."""
     given = text_of(arguments)
     text = text_of(arguments, 1)
     if text is None:
