@@ -56,12 +56,12 @@ class TemporalComponent(WorkflowComponent):
         settings: TemporalSettings, context: ComponentContext
     ) -> AsyncIterator[TemporalComponent]:
         """Connect to the cluster; work for it if there is an app to run."""
-        connection = await Connection.open(context.name, settings)
-        if context.executor is None:
-            yield TemporalComponent(connection)
-            return
-        async with host(connection, context, context.executor) as environment:
-            yield TemporalComponent(connection, environment)
+        async with Connection.open(context.name, settings) as connection:
+            if context.executor is None:
+                yield TemporalComponent(connection)
+                return
+            async with host(connection, context, context.executor) as environment:
+                yield TemporalComponent(connection, environment)
 
     async def start(self, request: StartRequest) -> None:
         if self._environment is None or TASK_QUEUE in request.options:

@@ -86,18 +86,32 @@ class Collector:
 
 @workflow.defn(name="Steps")
 class Steps:
-    """An activity, a timer, a child, a signal to another workflow, and a broken activity."""
+    """An activity, a timer, a child, and a signal to another workflow."""
 
     @workflow.run
     async def run(self, number: int, other: str) -> Any:
-        options: Any = {"start_to_close_timeout": timedelta(seconds=30)}
-        doubled = await workflow.execute_activity("double", number, **options)
+        doubled = await workflow.execute_activity(
+            "double", number, start_to_close_timeout=timedelta(seconds=30)
+        )
         await asyncio.sleep(0.01)
         child = f"{workflow.info().workflow_id}-child"
         echoed = await workflow.execute_child_workflow("Echo", doubled, id=child)
         await workflow.get_external_workflow_handle(other).signal("go", echoed)
-        once = RetryPolicy(maximum_attempts=1)
-        await workflow.execute_activity("break", "no stock", retry_policy=once, **options)
+        return echoed
+
+
+@workflow.defn(name="Breaking")
+class Breaking:
+    """Calls an activity that fails."""
+
+    @workflow.run
+    async def run(self, message: str) -> None:
+        await workflow.execute_activity(
+            "break",
+            message,
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
 
 
 @workflow.defn(name="Family")
@@ -157,20 +171,11 @@ class Broken:
         raise RuntimeError("this code is wrong")
 
 
-@workflow.defn(name="Canceled")
-class Canceled:
-    """Cancels itself."""
-
-    @workflow.run
-    async def run(self) -> None:
-        raise asyncio.CancelledError
-
-
 async def main(address: str, namespace: str, task_queue: str) -> None:
     client = await Client.connect(address, namespace=namespace)
     workflows = [
-        *(Echo, Waiter, Failing, Collector, Steps),
-        *(Family, Renewed, Longing, Broken, Canceled),
+        *(Echo, Waiter, Failing, Collector, Steps, Breaking),
+        *(Family, Renewed, Longing, Broken),
     ]
     worker = Worker(
         client, task_queue=task_queue, workflows=workflows, activities=[double, break_down]
