@@ -293,6 +293,10 @@ class RemoteExecutor:
         if self._local is not None:
             self._local.forget(instance_id)
 
+    def awaited(self, instance_id: str) -> list[int]:
+        """Return what the app's own code waits for; workers do not tell."""
+        return self._local.awaited(instance_id) if self._local is not None else []
+
     def watch(self, on_more: Callable[[], None]) -> Callable[[], None]:
         """Have it called whenever a worker has connected; returns what ends that."""
         return self.queue.watch(on_more)
