@@ -125,6 +125,14 @@ class Execution:
         """True once the code has returned, failed or continued as new."""
         return self._result is not None
 
+    def awaited(self) -> list[int]:
+        """Return the IDs of the actions that all have to end before the code can go on.
+
+        Empty where it waits for something else too: an event, the first of several, or in several
+        coroutines.
+        """
+        return self._schedule.ids_of(self._strands.awaited())
+
     def close(self) -> None:
         """Abandon the code."""
         self._schedule.refusal = (

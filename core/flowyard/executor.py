@@ -98,6 +98,14 @@ class Executor(Protocol):
 
 
 @runtime_checkable
+class QueuedTurn(Protocol):
+    """What the answer of `run_turn` is besides, where a worker has to take the turn first."""
+
+    is_taken: bool
+    """Whether a worker has the turn now. One that none has can be withdrawn by `cancel`."""
+
+
+@runtime_checkable
 class ChangingExecutor(Protocol):
     """What an executor is besides, if code may come to it while the host is open."""
 
@@ -114,6 +122,26 @@ def watch(executor: Executor, on_more: Callable[[], None]) -> Callable[[], None]
     if isinstance(executor, ChangingExecutor):
         return executor.watch(on_more)
     return lambda: None
+
+
+@runtime_checkable
+class TellingExecutor(Protocol):
+    """What an executor is besides, if it can tell what the code of an instance waits for."""
+
+    def awaited(self, instance_id: str) -> Sequence[int]:
+        """Return the IDs of the actions that all have to end, or one to fail, for it to go on.
+
+        Empty where the code waits for something else too, or nobody knows.
+        """
+        ...
+
+
+def awaited(executor: Executor, instance_id: str) -> Sequence[int]:
+    """Return what the code that has just run a turn waits for, if that can be told.
+
+    A host may then leave the code alone until these have ended.
+    """
+    return executor.awaited(instance_id) if isinstance(executor, TellingExecutor) else ()
 
 
 async def run_scheduled(

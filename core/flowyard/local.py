@@ -83,6 +83,10 @@ class LocalExecutor:
         if kept is not None:
             kept[1].close()
 
+    def awaited(self, instance_id: str) -> list[int]:
+        kept = self._executions.get(instance_id)
+        return kept[1].awaited() if kept is not None else []
+
     async def _call(self, task: ActivityTask) -> str:
         definition = self.registry.activities.get(task.name)
         if definition is None:

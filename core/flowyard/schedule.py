@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -176,6 +176,9 @@ class _EventWait(Task[Any]):
             self.schedule.time_out(self)
 
 
+_SETTLED_BY_RESULT = (_Call, _Timer)
+
+
 class Schedule:
     """Asked by the context, answered by the interpreter."""
 
@@ -284,6 +287,12 @@ class Schedule:
     def send_event(self, instance_id: str, name: str, input_text: str | None) -> None:
         action_id = self.next_id()
         self.actions[action_id] = EventSent(action_id, instance_id, name, input_text)
+
+    def ids_of(self, tasks: Collection[Task[Any]]) -> list[int]:
+        """Return the IDs of calls and timers that are open; empty if one is something else."""
+        wanted = {id(one) for one in tasks if type(one) in _SETTLED_BY_RESULT}
+        found = [id_ for id_, entry in self.open.items() if id(entry) in wanted]
+        return found if len(found) == len(tasks) else []
 
     def raise_event(self, event: EventRaised) -> None:
         """Hand an event to who waits for it, or to a wait not yet awaited; else keep it."""

@@ -30,7 +30,8 @@ from flowyard.history import (
 )
 
 if TYPE_CHECKING:
-    from engine.conftest import OpenRuntime, Program, StartProgram
+    from engine.conftest import OpenRuntime
+    from program import Program, StartProgram
 
 SEEDS = range(int(os.environ.get("FLOWYARD_KILL_ROUNDS", "3")))
 _LONG_WITHOUT_A_LINE = 100

@@ -10,13 +10,14 @@ from temporalio.api.common.v1 import Payloads
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 
 from flowyard.component import ComponentContext, WorkflowComponent
+from flowyard.errors import InvalidRequest
 from flowyard.history import HistoryEvent
 from flowyard.identifier import new_uuid
 from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.families import Families
 from flowyard_temporal.history import translated
-from flowyard_temporal.hosting.environment import WAITS, Environment
+from flowyard_temporal.hosting.environment import WAITS, WAKE, Environment
 from flowyard_temporal.hosting.history import hosted_history
 from flowyard_temporal.hosting.worker import host
 from flowyard_temporal.instances import Instances
@@ -55,12 +56,12 @@ class TemporalComponent(WorkflowComponent):
         settings: TemporalSettings, context: ComponentContext
     ) -> AsyncIterator[TemporalComponent]:
         """Connect to the cluster; work for it if there is an app to run."""
-        connection = await Connection.open(context.name, settings)
-        if context.executor is None:
-            yield TemporalComponent(connection)
-            return
-        async with host(connection.client, settings, context, context.executor) as environment:
-            yield TemporalComponent(connection, environment)
+        async with Connection.open(context.name, settings) as connection:
+            if context.executor is None:
+                yield TemporalComponent(connection)
+                return
+            async with host(connection, context, context.executor) as environment:
+                yield TemporalComponent(connection, environment)
 
     async def start(self, request: StartRequest) -> None:
         if self._environment is None or TASK_QUEUE in request.options:
@@ -86,6 +87,10 @@ class TemporalComponent(WorkflowComponent):
         return state
 
     async def raise_event(self, instance_id: str, name: str, data: str | None = None) -> bool:
+        if name == WAKE:
+            raise InvalidRequest(
+                f"'{WAKE}' is no name for an event: hosted instances are woken by it"
+            )
         request = SignalWorkflowExecutionRequest(
             namespace=self._connection.namespace,
             workflow_execution=self._connection.execution(instance_id),

@@ -24,7 +24,7 @@ _NAMES = {
     WorkflowStatus.RUNNING: ("Running",),
     WorkflowStatus.PENDING: ("Running",),
     WorkflowStatus.STALLED: ("Running",),
-    WorkflowStatus.SUSPENDED: ("Paused",),
+    WorkflowStatus.SUSPENDED: ("Paused", "Running"),  # the latter where the host does it
     WorkflowStatus.COMPLETED: ("Completed",),
     WorkflowStatus.FAILED: ("Failed", "TimedOut"),
     WorkflowStatus.CANCELED: ("Canceled",),

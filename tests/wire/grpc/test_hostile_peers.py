@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc.aio
 import pytest
+from google.protobuf.message import DecodeError
 
 from flowyard import Runtime
 from flowyard.api.grpc_server import serve_grpc
@@ -24,6 +25,8 @@ METHODS = (
     "CompleteActivityTask",
     "StartInstance",
     "GetInstance",
+    "WaitForInstanceStart",
+    "WaitForInstanceCompletion",
     "RaiseEvent",
     "TerminateInstance",
     "SuspendInstance",
@@ -31,6 +34,7 @@ METHODS = (
     "PurgeInstances",
     "ListInstanceIDs",
     "GetInstanceHistory",
+    "RerunWorkflowFromEvent",
 )
 
 
@@ -50,6 +54,25 @@ async def test_random_bytes_do_not_harm_the_server(
     assert codes <= {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
     assert not caplog.records
     await Peer(channel).ask("Hello", taskhub.Nothing(), taskhub.Nothing)
+
+
+async def test_random_bytes_open_no_stream(
+    channel: grpc.aio.Channel, caplog: pytest.LogCaptureFixture
+) -> None:
+    chance = random.Random("GetWorkItems")  # noqa: S311 - to be the same every time
+    call: Any = channel.unary_stream("/TaskHubSidecarService/GetWorkItems")
+    refused = 0
+    for _ in range(100):
+        data = chance.randbytes(chance.randrange(1, 60))
+        try:
+            taskhub.GetWorkItemsRequest.FromString(data)
+        except DecodeError:
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await call(data, timeout=30).read()
+            assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+            refused += 1
+    assert refused > 50
+    assert not caplog.records
 
 
 async def test_answers_to_what_was_never_asked_are_dropped(channel: grpc.aio.Channel) -> None:

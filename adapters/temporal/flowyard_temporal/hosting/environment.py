@@ -14,12 +14,13 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.service import RPCError
 
-from flowyard.executor import Executor, Turn, TurnResult
+from flowyard.executor import Executor, QueuedTurn, Turn, TurnResult
 from flowyard.history import ExecutionStarted, to_microseconds
 from flowyard.identifier import new_uuid
 from flowyard.models import FailureDetails, StartRequest
 from flowyard_temporal.hosting.beginning import Beginning, read_call
 from flowyard_temporal.hosting.failures import error_of
+from flowyard_temporal.hosting.limits import Limits
 from flowyard_temporal.hosting.raw import raw
 
 TURN = "flowyard.turn"
@@ -40,11 +41,13 @@ class Environment:
         self,
         client: Client,
         executor: Executor,
+        limits: Limits,
         heartbeat_timeout: timedelta,
         logger: logging.Logger,
     ) -> None:
         self._client = client
         self.executor = executor
+        self.limits = limits
         self.heartbeat_timeout = heartbeat_timeout
         self._logger = logger
         self._turns: dict[str, Turn] = {}
@@ -94,19 +97,22 @@ class Environment:
         self._waiting.discard(turn.instance_id)
         result = self.executor.run_turn(turn)
         if not isinstance(result, TurnResult):
-            answer = asyncio.ensure_future(result)
-            try:
-                await asyncio.wait({answer}, timeout=_PATIENCE)
-                if not answer.done() and not getattr(answer, "is_taken", True):
-                    answer.cancel()
-                    result = TurnResult(stalled=FailureDetails(UNSERVED, "no worker has taken it"))
-                else:
-                    result = await answer
-            finally:
-                answer.cancel()
+            result = await self._answer(asyncio.ensure_future(result))
         if result.stalled is not None:
             self._waiting.add(turn.instance_id)
-        return raw(msgspec.json.encode(result))
+        data = msgspec.json.encode(result)
+        fitting = self.limits.recorded(result, data)
+        return raw(data if fitting is result else msgspec.json.encode(fitting))
+
+    async def _answer(self, answer: asyncio.Future[TurnResult]) -> TurnResult:
+        """Return what the worker says that has taken a turn, or that none has taken it."""
+        try:
+            await asyncio.wait({answer}, timeout=_PATIENCE)
+            if not answer.done() and isinstance(answer, QueuedTurn) and not answer.is_taken:
+                return TurnResult(stalled=FailureDetails(UNSERVED, WAITS))
+            return await answer
+        finally:
+            answer.cancel()
 
     @activity.defn(dynamic=True)
     async def run_activity(self, args: Sequence[RawValue]) -> RawValue:
@@ -124,6 +130,7 @@ class Environment:
             result = await self.executor.run_activity(task)
         finally:
             beat.cancel()
+        result = self.limits.activity_result(task.name, result)
         if result.failure is not None:
             raise error_of(result.failure)
         return raw(result.output)

@@ -16,6 +16,7 @@ from flowyard.history import (
     ContinuedAsNew,
     EventRaised,
     EventSent,
+    ExecutionCompleted,
     ExecutionResumed,
     ExecutionStarted,
     ExecutionSuspended,
@@ -30,6 +31,7 @@ from flowyard_temporal.history import Translation
 from flowyard_temporal.hosting.beginning import Beginning, Call, read_beginning
 from flowyard_temporal.hosting.environment import WAKE
 from flowyard_temporal.hosting.workflow import PAUSE, RESUME
+from flowyard_temporal.payloads import hosted_text_of
 
 _PATCH = "core_patch"
 _UNKNOWN = -1
@@ -82,9 +84,13 @@ class _HostedTranslation(Translation):
             self._version = beginning.version
             for first in beginning.events:
                 super().happened(event, first)
-        elif isinstance(outer, (TaskCompleted, TaskFailed, ChildCompleted, ChildFailed)):
-            known = msgspec.structs.replace(outer, task_id=self._ids[outer.task_id])
-            super().happened(event, known)
+        elif isinstance(outer, (TaskCompleted, ChildCompleted)):
+            output = _result_of(event)
+            done = msgspec.structs.replace(outer, task_id=self._ids[outer.task_id], output=output)
+            super().happened(event, done)
+        elif isinstance(outer, (TaskFailed, ChildFailed)):
+            failed = msgspec.structs.replace(outer, task_id=self._ids[outer.task_id])
+            super().happened(event, failed)
         elif not (isinstance(outer, EventRaised) and outer.name == WAKE):
             super().happened(event, outer)
 
@@ -114,7 +120,9 @@ class _HostedTranslation(Translation):
             given = scheduled.input.payloads
             call = _call_decoder.decode(given[1].data)
             task_id = int(scheduled.activity_id)
-            return TaskScheduled(task_id, action.name, _text(given[0]), call.first_id, call.call_id)
+            return TaskScheduled(
+                task_id, action.name, hosted_text_of(given), call.first_id, call.call_id
+            )
         if isinstance(action, TimerCreated):
             summary = event.user_metadata.summary.data
             return _timer_decoder.decode(msgspec.json.decode(summary, type=str))
@@ -126,13 +134,15 @@ class _HostedTranslation(Translation):
             return ChildCreated(
                 started.parent.task_id, action.name, action.instance_id, started.input
             )
+        if isinstance(action, ExecutionCompleted) and action.failure is None:
+            return msgspec.structs.replace(action, output=_result_of(event))
         if isinstance(action, EventSent):
             return msgspec.structs.replace(action, id=_UNKNOWN)
         if isinstance(action, ContinuedAsNew):
             continued = event.workflow_execution_continued_as_new_event_attributes
             following = _beginning_of(continued.input.payloads, action)
             carried = [one for one in following.events if isinstance(one, EventRaised)]
-            return ContinuedAsNew(_text(continued.input.payloads[0]), tuple(carried))
+            return ContinuedAsNew(hosted_text_of(continued.input.payloads), tuple(carried))
         return action
 
     def _mark(self, event: Recorded) -> None:
@@ -148,11 +158,12 @@ class _HostedTranslation(Translation):
                 return
 
 
+def _result_of(event: Recorded) -> str | None:
+    attributes = getattr(event, event.WhichOneof("attributes") or "")
+    return hosted_text_of(attributes.result.payloads)
+
+
 def _beginning_of(given: Iterable[Payload], event: object) -> Beginning:
     workflow: str = getattr(event, "workflow", "") or getattr(event, "name", "")
     run_id = getattr(event, "execution_id", "")
-    return read_beginning([RawValue(one) for one in given], workflow, run_id, None)
-
-
-def _text(payload: Payload) -> str | None:
-    return payload.data.decode() if payload.data else None
+    return read_beginning([RawValue(one) for one in given], workflow, run_id)

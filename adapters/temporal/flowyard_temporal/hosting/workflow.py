@@ -51,11 +51,13 @@ class HostedWorkflow:
 
     @workflow.init
     def __init__(self, args: Sequence[RawValue]) -> None:
-        # Signals may come before `run` does.
-        self._journal = Journal(workflow.info().workflow_id)
-        self._inbox: list[HistoryEvent] = []
+        # Signals and updates may come before `run` does.
+        info = workflow.info()
+        self._journal = Journal(info.workflow_id)
+        self._beginning = read_beginning(args, info.workflow_type, info.run_id)
+        self._inbox: list[HistoryEvent] = list(self._beginning.events)
         self._backlog: list[HistoryEvent] = []
-        self._is_paused = False
+        self._is_paused = any(isinstance(event, ExecutionSuspended) for event in self._inbox)
         self._wakes = 0
         self._turns = 0
 
@@ -80,18 +82,17 @@ class HostedWorkflow:
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> RawValue:
         """Run the instance to the end of its execution."""
-        executor = self.environment.executor
+        environment = self.environment
+        executor = environment.executor
         info = workflow.info()
-        code = executor.local_code(info.workflow_type)
-        beginning = read_beginning(args, info.workflow_type, info.run_id, code)
-        self._beginning = beginning
-        self._inbox[:0] = beginning.events
-        self._is_paused = any(isinstance(event, ExecutionSuspended) for event in beginning.events)
+        if len(args) <= 1:
+            # Begun by Temporal's own means, which do not know where its code is.
+            code = executor.local_code(info.workflow_type)
+            self._beginning = Beginning.of(self._beginning.events, code)
+        events = self._beginning.events
+        started = next(one for one in events if isinstance(one, ExecutionStarted))
         self._loop = asyncio.get_running_loop()
-        started = next(one for one in beginning.events if isinstance(one, ExecutionStarted))
-        commands = Commands(
-            started, executor, self.environment.heartbeat_timeout, self._inbox.append
-        )
+        commands = Commands(started, environment, self._inbox.append)
         try:
             while not self._is_ended:
                 await workflow.wait_condition(lambda: bool(self._inbox))
@@ -102,7 +103,10 @@ class HostedWorkflow:
             executor.forget(info.workflow_id)
             raise
         completion = self._journal.completion
-        return self._end(completion) if completion is not None else self._continue_as_new()
+        if completion is None:
+            return self._continue_as_new()
+        executor.forget(info.workflow_id)
+        return self._end(completion)
 
     @property
     def _is_ended(self) -> bool:
@@ -120,6 +124,7 @@ class HostedWorkflow:
             first = msgspec.structs.replace(turn.new[0], version=self._beginning.version)
             turn.new = [first, *turn.new[1:]]
         result = await self._run(turn) if turn.runs_code else TurnResult()
+        result = self.environment.limits.turn_result(result)
         journal.commit(turn, result)
         self._backlog = []
         if result.custom_status is not None:
