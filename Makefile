@@ -35,8 +35,8 @@ fix: $(VENV)/.development ## Format, and mend what lint can mend
 bench: $(VENV)/.demo $(VENV)/dbos/.made ## Measure the figures of the README; ARGS='chain' for some
 	$(BIN)/python -m bench --dbos $(VENV)/dbos/bin/python $(ARGS)
 
-servers: ## Build the servers that live tests need (none yet)
-	@echo 'Nothing to build yet: Temporal and Conductor servers come with their adapters.'
+servers: $(VENV)/.made ## Build the servers of the live tests, once, and say where they are
+	@PYTHONPATH=tests $(BIN)/python -m servers
 
 proto: $(VENV)/proto/.made ## Generate the code of core/flowyard/wire from its .proto files
 	$(VENV)/proto/bin/python -m grpc_tools.protoc --proto_path=core --python_out=core \

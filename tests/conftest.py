@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from servers.fixtures import conductor_server, start_conductor, start_temporal, temporal_server
+from servers.preparation import pytest_collection_finish
+
+__all__ = [
+    "anyio_backend",
+    "conductor_server",
+    "pytest_collection_finish",
+    "start_conductor",
+    "start_temporal",
+    "temporal_server",
+]
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:

@@ -109,7 +109,8 @@ class Execution:
                     self._apply(event)
                 self._expect_nothing("ends")
                 self._version = None
-            schedule.replaying = False
+            schedule.replaying = turn.replaying
+            schedule.patched = turn.patched
             for event in turn.new:
                 self._apply(event)
             return self._decide(turn)
@@ -123,6 +124,14 @@ class Execution:
     def is_ended(self) -> bool:
         """True once the code has returned, failed or continued as new."""
         return self._result is not None
+
+    def awaited(self) -> list[int]:
+        """Return the IDs of the actions that all have to end before the code can go on.
+
+        Empty where it waits for something else too: an event, the first of several, or in several
+        coroutines.
+        """
+        return self._schedule.ids_of(self._strands.awaited())
 
     def close(self) -> None:
         """Abandon the code."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -22,6 +23,9 @@ class Turn(msgspec.Struct):
 
     `past` is the host's own growing list, lent for the call; an executor only reads it. Where
     `runs_code` is false (paused, terminated, not started) the events are recorded and that is all.
+
+    A host whose engine repeats turns instead of keeping them says that it is `replaying` one, and
+    answers by `patched` whether a patch that the code asks for is in what the engine has recorded.
     """
 
     instance_id: str
@@ -29,6 +33,8 @@ class Turn(msgspec.Struct):
     past: Sequence[HistoryEvent]
     new: Sequence[HistoryEvent]
     runs_code: bool = True
+    replaying: bool = False
+    patched: Callable[[str], bool] | None = None
 
 
 class TurnResult(msgspec.Struct):
@@ -64,11 +70,21 @@ class ActivityResult(msgspec.Struct, frozen=True, gc=False):
     failure: FailureDetails | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LocalCode:
+    """Code of this process that runs a workflow, and the version that a new execution gets."""
+
+    version: str | None
+
+
 class Executor(Protocol):
     """Runs workflow code for any host. Each call is made from the host's event loop."""
 
     def check_workflow(self, name: str) -> None:
         """Raise `WorkflowNotRegistered` if no workflow of this name can ever run here."""
+
+    def local_code(self, workflow: str) -> LocalCode | None:
+        """Return the code whose turns `run_turn` runs at once; None where a worker runs them."""
 
     def run_turn(self, turn: Turn) -> TurnResult | Awaitable[TurnResult]:
         """Run one turn: the result at once where the code is local, else something to await."""
@@ -79,6 +95,14 @@ class Executor(Protocol):
 
     def forget(self, instance_id: str) -> None:
         """Drop what is cached of an instance; the next turn rebuilds it from history."""
+
+
+@runtime_checkable
+class QueuedTurn(Protocol):
+    """What the answer of `run_turn` is besides, where a worker has to take the turn first."""
+
+    is_taken: bool
+    """Whether a worker has the turn now. One that none has can be withdrawn by `cancel`."""
 
 
 @runtime_checkable
@@ -98,6 +122,26 @@ def watch(executor: Executor, on_more: Callable[[], None]) -> Callable[[], None]
     if isinstance(executor, ChangingExecutor):
         return executor.watch(on_more)
     return lambda: None
+
+
+@runtime_checkable
+class TellingExecutor(Protocol):
+    """What an executor is besides, if it can tell what the code of an instance waits for."""
+
+    def awaited(self, instance_id: str) -> Sequence[int]:
+        """Return the IDs of the actions that all have to end, or one to fail, for it to go on.
+
+        Empty where the code waits for something else too, or nobody knows.
+        """
+        ...
+
+
+def awaited(executor: Executor, instance_id: str) -> Sequence[int]:
+    """Return what the code that has just run a turn waits for, if that can be told.
+
+    A host may then leave the code alone until these have ended.
+    """
+    return executor.awaited(instance_id) if isinstance(executor, TellingExecutor) else ()
 
 
 async def run_scheduled(

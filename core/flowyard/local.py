@@ -14,7 +14,7 @@ from flowyard.app import App
 from flowyard.context import ActivityContext
 from flowyard.errors import ActivityNotRegistered, WorkflowNotRegistered
 from flowyard.execution import Execution
-from flowyard.executor import ActivityResult, ActivityTask, Turn, TurnResult
+from flowyard.executor import ActivityResult, ActivityTask, LocalCode, Turn, TurnResult
 from flowyard.models import FailureDetails
 from flowyard.registry import Function
 from flowyard.task import FAILURES
@@ -51,6 +51,10 @@ class LocalExecutor:
         if name not in self.registry.workflows:
             raise WorkflowNotRegistered(name, self.registry.workflows)
 
+    def local_code(self, workflow: str) -> LocalCode | None:
+        definition = self.registry.workflow(workflow, None)
+        return LocalCode(definition.version if definition is not None else None)
+
     def run_turn(self, turn: Turn) -> TurnResult:
         instance_id = turn.instance_id
         kept = self._executions.get(instance_id)
@@ -78,6 +82,10 @@ class LocalExecutor:
         kept = self._executions.pop(instance_id, None)
         if kept is not None:
             kept[1].close()
+
+    def awaited(self, instance_id: str) -> list[int]:
+        kept = self._executions.get(instance_id)
+        return kept[1].awaited() if kept is not None else []
 
     async def _call(self, task: ActivityTask) -> str:
         definition = self.registry.activities.get(task.name)

@@ -130,6 +130,8 @@ class StartRequest:
     start_at: datetime | None = None
     reuse: ReusePolicy = ReusePolicy.REPLACE_CLOSED
     options: Mapping[str, str] = field(default_factory=dict)
+    is_new_id: bool = False
+    """Whether the ID was made for this start, so that nobody else can have it."""
 
 
 @dataclass(frozen=True, slots=True)

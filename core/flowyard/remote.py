@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from flowyard.executor import ActivityResult, ActivityTask, Turn, TurnResult
+from flowyard.executor import ActivityResult, ActivityTask, LocalCode, Turn, TurnResult
 from flowyard.history import ExecutionCompleted, ExecutionStarted
 from flowyard.local import LocalExecutor
 from flowyard.models import FailureDetails, WorkflowStatus
@@ -27,13 +27,20 @@ Key: TypeAlias = tuple[str, int | None]
 """Whose work: an instance, and the ID of its activity (None: its turn)."""
 
 
+class Answer(asyncio.Future[Any]):
+    """Where the answer to a work comes. Cancel it to withdraw the work."""
+
+    is_taken = False
+    """Whether a worker has the work now."""
+
+
 @dataclass(eq=False, slots=True)
 class Work:
     """A turn or an activity that a worker is to run."""
 
     request: Turn | ActivityTask
     name: str
-    answer: asyncio.Future[Any]
+    answer: Answer
     stream: WorkerStream | None = None
     """Whose it is at present."""
     lost_at: str = ""
@@ -95,6 +102,7 @@ class WorkerStream:
         """Return the next work for this worker, once there is some."""
         work = await self.queue.take(self)
         work.stream = self
+        work.answer.is_taken = True
         self.outstanding[work.name] = work
         return Delivery(self.queue, work, self.name)
 
@@ -121,9 +129,9 @@ class WorkQueue:
         """How many workers are connected."""
         return len(self._streams)
 
-    def put(self, request: Turn | ActivityTask) -> asyncio.Future[Any]:
-        """Queue work and return where its answer comes. Cancel it to withdraw the work."""
-        answer = asyncio.get_running_loop().create_future()
+    def put(self, request: Turn | ActivityTask) -> Answer:
+        """Queue work and return where its answer comes."""
+        answer = Answer(loop=asyncio.get_running_loop())
         work = Work(request, next(self._names), answer)
         self._by_name[work.name] = self._by_key[work.key] = work
         work.answer.add_done_callback(lambda _: self._forget(work))
@@ -209,6 +217,7 @@ class WorkQueue:
         if work.answer.done():
             return
         work.stream = None
+        work.answer.is_taken = False
         if not self._is_draining and (idle := self._idle_for(work)) is not None:
             idle.set_result(work)
             return
@@ -261,7 +270,13 @@ class RemoteExecutor:
     def check_workflow(self, name: str) -> None:
         """A worker that knows the name may connect at any time."""
 
-    def run_turn(self, turn: Turn) -> TurnResult | asyncio.Future[TurnResult]:
+    def local_code(self, workflow: str) -> LocalCode | None:
+        local = self._local
+        if local is None or workflow not in local.registry.workflows:
+            return None
+        return local.local_code(workflow)
+
+    def run_turn(self, turn: Turn) -> TurnResult | Answer:
         local = self._local
         if local is not None and started_of(turn).workflow in local.registry.workflows:
             return local.run_turn(turn)
@@ -277,6 +292,10 @@ class RemoteExecutor:
     def forget(self, instance_id: str) -> None:
         if self._local is not None:
             self._local.forget(instance_id)
+
+    def awaited(self, instance_id: str) -> list[int]:
+        """Return what the app's own code waits for; workers do not tell."""
+        return self._local.awaited(instance_id) if self._local is not None else []
 
     def watch(self, on_more: Callable[[], None]) -> Callable[[], None]:
         """Have it called whenever a worker has connected; returns what ends that."""

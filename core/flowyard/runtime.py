@@ -127,6 +127,7 @@ class Runtime:
             start_at=start_at,
             reuse=reuse,
             options=options or {},
+            is_new_id=instance_id is None,
         )
         await self.component(component).start(request)
         return request.instance_id

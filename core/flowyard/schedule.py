@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -175,6 +176,9 @@ class _EventWait(Task[Any]):
             self.schedule.time_out(self)
 
 
+_SETTLED_BY_RESULT = (_Call, _Timer)
+
+
 class Schedule:
     """Asked by the context, answered by the interpreter."""
 
@@ -188,6 +192,7 @@ class Schedule:
         "instance_id",
         "now",
         "open",
+        "patched",
         "patches",
         "refusal",
         "replaying",
@@ -212,6 +217,8 @@ class Schedule:
         self.continuation: ContinuedAsNew | None = None
         self.custom_status: str | None = None
         self.patches: dict[str, bool] = {}
+        self.patched: Callable[[str], bool] | None = None
+        """Asks the host, where the history does not say it."""
         self.turn_patches: list[str] = []
         self.uuids = 0
         self._last_id = 0
@@ -281,6 +288,12 @@ class Schedule:
         action_id = self.next_id()
         self.actions[action_id] = EventSent(action_id, instance_id, name, input_text)
 
+    def ids_of(self, tasks: Collection[Task[Any]]) -> list[int]:
+        """Return the IDs of calls and timers that are open; empty if one is something else."""
+        wanted = {id(one) for one in tasks if type(one) in _SETTLED_BY_RESULT}
+        found = [id_ for id_, entry in self.open.items() if id(entry) in wanted]
+        return found if len(found) == len(tasks) else []
+
     def raise_event(self, event: EventRaised) -> None:
         """Hand an event to who waits for it, or to a wait not yet awaited; else keep it."""
         key = event.name.casefold()
@@ -330,7 +343,8 @@ class Schedule:
     def is_patched(self, patch: str) -> bool:
         """True if code behind the patch runs: in histories that know it and in new ground."""
         if patch not in self.patches:
-            self.patches[patch] = not self.replaying
-            if not self.replaying:
+            is_new = not self.replaying if self.patched is None else self.patched(patch)
+            self.patches[patch] = is_new
+            if is_new:
                 self.turn_patches.append(patch)
         return self.patches[patch]

@@ -120,6 +120,14 @@ class Strands:
         while ready:
             ready.popleft().step()
 
+    def awaited(self) -> list[Task[Any]]:
+        """Return the open tasks that the only strand waits for, all of them; none for several."""
+        awaited = next(iter(self.live))._awaited if len(self.live) == 1 else None
+        if awaited is None:
+            return []
+        tasks = awaited.get_tasks() if isinstance(awaited, WhenAllTask) else [awaited]
+        return [one for one in dict.fromkeys(tasks) if not one._is_settled]
+
     def close(self) -> None:
         """Abandon them all, the oldest first."""
         for strand in list(self.live):

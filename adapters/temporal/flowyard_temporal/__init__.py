@@ -1,1 +1,1 @@
-"""Flowyard workflows on Temporal. Not finished: nothing is registered yet."""
+"""Temporal as a workflow component of Flowyard."""

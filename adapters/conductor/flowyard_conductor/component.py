@@ -1,0 +1,127 @@
+"""Conductor as a component: what is asked for goes to whatever knows how to do it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from flowyard.component import ComponentContext, WorkflowComponent
+from flowyard.errors import WorkflowNotRegistered
+from flowyard.executor import ChangingExecutor
+from flowyard.history import HistoryEvent
+from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState
+from flowyard_conductor.claims import Claims
+from flowyard_conductor.connection import Connection
+from flowyard_conductor.hosted import Hosted
+from flowyard_conductor.instances import Found, Instances
+from flowyard_conductor.names import Names
+from flowyard_conductor.natives import VERSION, Natives
+from flowyard_conductor.purging import Purging
+from flowyard_conductor.queries import Queries
+from flowyard_conductor.settings import ConductorSettings
+from flowyard_conductor.starting import Starts
+
+_SHORTEST_WAIT = 0.02
+_LONGEST_WAIT = 1.0
+
+
+class ConductorComponent(WorkflowComponent):
+    """One Conductor server: native workflows, and those of the app that it hosts."""
+
+    def __init__(self, connection: Connection, context: ComponentContext) -> None:
+        super().__init__(connection.name)
+        names = Names(connection.settings.task_queue)
+        claims = Claims(connection, names)
+        self._executor = context.executor
+        self._instances = Instances(connection, names)
+        self._natives = Natives(self._instances, claims)
+        self._purging = Purging(self._instances, self._children, self._belongings)
+        self._starts = Starts(self._instances, claims, self._purging.remove)
+        self._hosted = Hosted(self._instances, claims, self._starts, self._natives, context)
+        self._queries = Queries(self._instances, self._state)
+
+    @staticmethod
+    @asynccontextmanager
+    async def open(
+        settings: ConductorSettings, context: ComponentContext
+    ) -> AsyncIterator[ConductorComponent]:
+        """Connect to the server; run the app's workflows there if there is an app."""
+        async with Connection.open(context.name, settings) as connection:
+            component = ConductorComponent(connection, context)
+            async with component._hosted.running():
+                yield component
+
+    async def start(self, request: StartRequest) -> None:
+        is_hosted = await self._is_hosted(request)
+        await self._starts.start(request, (self._hosted if is_hosted else self._natives).start)
+
+    async def get(self, instance_id: str, *, payloads: bool = True) -> WorkflowState:
+        return await self._state(await self._instances.find(instance_id), payloads=payloads)
+
+    async def wait(self, instance_id: str) -> WorkflowState:
+        delay = _SHORTEST_WAIT
+        while True:
+            found = await self._instances.find(instance_id)
+            if not found.is_active:
+                return await self._state(found, payloads=True)
+            await self._hosted.wait(found)
+            await asyncio.sleep(delay)
+            delay = min(delay * 1.5, _LONGEST_WAIT)
+
+    async def raise_event(self, instance_id: str, name: str, data: str | None = None) -> bool:
+        found = await self._instances.find(instance_id)
+        return await self._keeper(found).raise_event(found, name, data)
+
+    async def terminate(
+        self, instance_id: str, *, output: str | None = None, recursive: bool = True
+    ) -> bool:
+        found = await self._instances.find(instance_id)
+        return await self._keeper(found).terminate(found, output=output, recursive=recursive)
+
+    async def pause(self, instance_id: str, *, reason: str | None = None) -> bool:
+        found = await self._instances.find(instance_id)
+        return await self._keeper(found).pause(found, reason)
+
+    async def resume(self, instance_id: str, *, reason: str | None = None) -> bool:
+        found = await self._instances.find(instance_id)
+        return await self._keeper(found).resume(found, reason)
+
+    async def purge(self, instance_id: str, *, recursive: bool = True) -> int:
+        return await self._purging.purge(instance_id, recursive=recursive)
+
+    async def list(self, query: InstanceQuery) -> InstancePage:
+        return await self._queries.page(query)
+
+    async def history(self, instance_id: str) -> Sequence[HistoryEvent]:
+        found = await self._instances.find(instance_id)
+        return await self._keeper(found).history(found)
+
+    def _keeper(self, found: Found) -> Hosted | Natives:
+        return self._natives if found.workflow is None else self._hosted
+
+    async def _state(self, found: Found, *, payloads: bool = False) -> WorkflowState:
+        return await self._keeper(found).state(found, payloads=payloads)
+
+    async def _children(self, found: Found) -> Sequence[Found]:
+        return await self._keeper(found).children(found)
+
+    async def _belongings(self, found: Found) -> Sequence[Found]:
+        return () if found.workflow is None else await self._hosted.belongings(found)
+
+    async def _is_hosted(self, request: StartRequest) -> bool:
+        """Whether a workflow is the app's; one that it has goes before a definition."""
+        if VERSION in request.options:
+            return False
+        if self._executor is None:
+            return not await self._natives.has(request.workflow)
+        try:
+            self._executor.check_workflow(request.workflow)
+        except WorkflowNotRegistered:
+            if await self._natives.has(request.workflow):
+                return False
+            raise
+        if isinstance(self._executor, ChangingExecutor):
+            # Workers may know anything, so what is defined on the server is meant.
+            return not await self._natives.has(request.workflow)
+        return True

@@ -1,0 +1,153 @@
+"""The connection to one Conductor server."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from flowyard.errors import BackendUnavailable, ConfigurationError
+from flowyard_conductor.faults import Rejected, error_of
+from flowyard_conductor.sdk import (
+    ApiException,
+    AsyncApiClient,
+    AsyncRESTClientObject,
+    AuthenticationSettings,
+    Configuration,
+)
+from flowyard_conductor.settings import ConductorSettings
+
+# More connections make SQLite and the server slower, not faster.
+_CONNECTIONS = 12
+_JSON = {"Accept": "application/json, text/plain", "Content-Type": "application/json"}
+
+
+class Connection:
+    """Calls the server's API, and turns what goes wrong into our errors.
+
+    The SDK's clients block; its asynchronous `AsyncApiClient` keeps the token of an application,
+    and everything goes through that.
+    """
+
+    def __init__(self, name: str, settings: ConductorSettings, client: AsyncApiClient) -> None:
+        self.name = name
+        self.settings = settings
+        self.where = _where(name, settings)
+        self._client = client
+
+    @staticmethod
+    @asynccontextmanager
+    async def open(name: str, settings: ConductorSettings) -> AsyncIterator[Connection]:
+        """Connect; raises `ConfigurationError`, `BackendUnavailable`."""
+        async with httpx.AsyncClient(
+            verify=_verification(name, settings),
+            timeout=httpx.Timeout(settings.request_timeout, connect=settings.connect_timeout),
+            limits=httpx.Limits(
+                max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS
+            ),
+        ) as http:
+            client = AsyncApiClient(_configuration(name, settings))
+            await client.close()
+            client.async_rest_client = AsyncRESTClientObject(connection=http)
+            connection = Connection(name, settings, client)
+            await connection._greet()
+            yield connection
+
+    async def get(self, path: str, **query: object) -> Any:
+        """Ask for something; once more if the server has closed an idle connection."""
+        try:
+            return await self.call("GET", path, query=query)
+        except BackendUnavailable:
+            return await self.call("GET", path, query=query)
+
+    async def post(self, path: str, body: object = None, **query: object) -> Any:
+        """Send something that must not be sent twice."""
+        return await self.call("POST", path, query=query, body=body)
+
+    async def call(
+        self, method: str, path: str, *, query: Mapping[str, object] | None = None, body: Any = None
+    ) -> Any:
+        """Make a call and return the JSON (or text) of its answer.
+
+        Raises `BackendUnavailable`, `ConfigurationError`, and `Rejected` where the caller has to
+        know what an answer means.
+        """
+        try:
+            return await self._client.call_api(
+                path,
+                method,
+                query_params=[
+                    (key, _text(one))
+                    for key, value in (query or {}).items()
+                    for one in (value if isinstance(value, tuple) else (value,))
+                ],
+                header_params=dict(_JSON),
+                body=body,
+                response_type="object",
+                _return_http_data_only=True,
+            )
+        except ApiException as error:
+            raise error_of(error, self.where) from error
+
+    async def _greet(self) -> None:
+        """Find out whether there is a server that lets us in."""
+        try:
+            async with asyncio.timeout(self.settings.connect_timeout):
+                await self.get("/metadata/taskdefs/flowyard")
+        except TimeoutError as error:
+            raise BackendUnavailable(
+                f"{self.where} did not answer within {self.settings.connect_timeout:g} s "
+                "(connectTimeout)"
+            ) from error
+        except Rejected as refusal:
+            # There is no such task, which is what a Conductor server says in its own words.
+            if not refusal.is_not_found or "No such taskType" not in str(refusal):
+                raise ConfigurationError(
+                    f"{self.where} is not the API of a Conductor server: {refusal}. "
+                    "Correct the key 'url'; it usually ends with /api."
+                ) from refusal
+
+
+def _where(name: str, settings: ConductorSettings) -> str:
+    return f"component '{name}': Conductor at {httpx.URL(settings.url).copy_with(userinfo=b'')}"
+
+
+def _configuration(name: str, settings: ConductorSettings) -> Configuration:
+    key, secret = settings.key_id, settings.key_secret
+    if (key is None) is not (secret is None):
+        raise ConfigurationError(
+            f"component '{name}': keys 'keyId' and 'keySecret' belong together. "
+            "Add the missing one to spec.metadata."
+        )
+    configuration = Configuration(server_api_url=settings.url)
+    # Not from the environment: components.yaml says what there is.
+    configuration.authentication_settings = (
+        AuthenticationSettings(key_id=key, key_secret=secret.get_secret_value())
+        if key is not None and secret is not None
+        else None
+    )
+    return configuration
+
+
+def _verification(name: str, settings: ConductorSettings) -> ssl.SSLContext | bool:
+    authority = settings.tls_server_ca
+    if authority is None or not settings.tls_verify:
+        return settings.tls_verify
+    try:
+        if "-----BEGIN " in authority:
+            return ssl.create_default_context(cadata=authority)
+        return ssl.create_default_context(cafile=authority)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise ConfigurationError(
+            f"component '{name}': key 'tlsServerCa' is neither PEM text nor the path of a readable "
+            f"file: {reason or 'it is no certificate'}"
+        ) from None
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,181 @@
+"""The host: it runs the app's workflows on the server, together with other processes of the app."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+
+from flowyard.clock import Clock
+from flowyard.errors import FlowyardError
+from flowyard.executor import Executor, run_scheduled, watch
+from flowyard.history import TaskFailed, encode_events
+from flowyard_conductor.instances import Instances, Json
+from flowyard_conductor.live import STEP
+from flowyard_conductor.mailbox import Mailbox
+from flowyard_conductor.outbox import BeginChild, Outbox, Send, Tell
+from flowyard_conductor.pollers import Poller
+from flowyard_conductor.records import packed
+from flowyard_conductor.roster import Roster
+from flowyard_conductor.sides import Sides, scheduled_of
+from flowyard_conductor.stalls import Stalls
+from flowyard_conductor.steps import Steps
+from flowyard_conductor.sweeper import Sweeper
+from flowyard_conductor.tasks import Tasks
+from flowyard_conductor.turns import Turns
+from flowyard_conductor.waking import Waking
+from flowyard_conductor.watches import Watches
+
+# Turns and watches wait for the server, mostly.
+_STEPS_AT_ONCE = 1000
+
+
+class Host:
+    """Polls for the tasks of the app's instances, and does them."""
+
+    def __init__(
+        self,
+        instances: Instances,
+        tasks: Tasks,
+        mailbox: Mailbox,
+        sides: Sides,
+        executor: Executor,
+        clock: Clock,
+        logger: logging.Logger,
+        begin_child: BeginChild,
+        send: Send,
+        tell: Tell,
+    ) -> None:
+        connection, names = instances.connection, instances.names
+        settings = connection.settings
+        self._names = names
+        self._tasks = tasks
+        self._executor = executor
+        self._logger = logger
+        self._errands: set[asyncio.Task[object]] = set()
+        self.roster = Roster(connection, executor)
+        self.waking = Waking(tasks, names, self._nudge)
+        outbox = Outbox(sides, executor, clock, begin_child, send, tell)
+        self.turns = Turns(executor, clock, mailbox, sides, outbox)
+        self._stalls = Stalls(sides, logger, self._wake)
+        self._steps = Steps(
+            self.roster,
+            tasks,
+            self.turns,
+            outbox,
+            mailbox,
+            self.waking,
+            self._stalls,
+            names.activity,
+            lambda: self._pollers[names.activity].free <= 0,
+            executor,
+            clock,
+            self._spawn,
+        )
+        self._watches = Watches(
+            instances,
+            names,
+            tasks,
+            self.roster,
+            self.turns,
+            sides,
+            mailbox,
+            self.waking,
+            self._stalls,
+            clock,
+        )
+        slots = {
+            names.step: _STEPS_AT_ONCE,
+            names.activity: settings.worker_concurrency,
+            names.watch: _STEPS_AT_ONCE,
+        }
+        self._pollers = {
+            kind: Poller(tasks, kind, self._do, count, settings.poll_interval, logger)
+            for kind, count in slots.items()
+        }
+        self._sweeper = Sweeper(
+            tasks,
+            (names.step, names.activity),
+            settings.lease_seconds,
+            lambda kind: self._pollers[kind].free > 0,
+            logger,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run until the block is left; what is under way then goes to other processes."""
+        unwatch = watch(self._executor, lambda: self._spawn(self._stalls.try_again()))
+        loops = [asyncio.create_task(one.run()) for one in self._pollers.values()]
+        loops.append(asyncio.create_task(self._sweeper.run()))
+        try:
+            yield
+        finally:
+            unwatch()
+            for one in loops:
+                one.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            await self._tasks.give_back()
+            for poller in self._pollers.values():
+                await poller.close()
+            while self._errands:
+                await asyncio.gather(*self._errands, return_exceptions=True)
+
+    def nudge(self) -> None:
+        """There may be a step to do."""
+        self._nudge(self._names.step)
+
+    async def _do(self, task: Json) -> Json | None:
+        """Do a task; return another one of the same poller."""
+        if task["taskType"] == self._names.watch:
+            await self._watches.run(task)
+            return None
+        if task["referenceTaskName"].startswith(STEP):
+            following = await self._steps.run(task)
+        else:
+            following = await self._run_side(task)
+        self._nudge(self._names.step)
+        self._nudge(self._names.activity)
+        return following
+
+    async def _run_side(self, task: Json) -> Json | None:
+        """Run an activity beside its instance, and wake that."""
+        call = task["inputData"]["call"]
+        scheduled = scheduled_of(call)
+        async with self._tasks.hold(task):
+            event = await run_scheduled(
+                self._executor, call["instance"], call["execution"], scheduled
+            )
+        failure = event.failure.message if isinstance(event, TaskFailed) else None
+        output = {"event": packed(encode_events([event]).decode())}
+        following = await self._tasks.complete(task, output, failure)
+        live = self.roster.find(call["workflow"])
+        started = live.journal.started if live is not None else None
+        is_current = started is not None and started.execution_id == call["execution"]
+        if live is not None and is_current:
+            live.results[scheduled.id] = round(time.time() * 1000), event
+        needed = call["needed"] if failure is None else ()
+        if needed and (live is None or not is_current or not live.has_results_of(needed)):
+            # The last one wakes the instance; if it runs elsewhere, the watch of all does.
+            return following
+        await self._wake(call["workflow"])
+        return following
+
+    async def _wake(self, workflow_id: str) -> None:
+        await self.waking.wake(workflow_id, self.roster.find(workflow_id))
+
+    def _nudge(self, kind: str) -> None:
+        self._pollers[kind].nudge()
+
+    def _spawn(self, work: Coroutine[object, object, object]) -> None:
+        errand = asyncio.create_task(self._logged(work))
+        self._errands.add(errand)
+        errand.add_done_callback(self._errands.discard)
+
+    async def _logged(self, work: Coroutine[object, object, object]) -> None:
+        try:
+            await work
+        except FlowyardError as error:
+            # All that is done like this is done again by a watch, or merely tidies up.
+            self._logger.warning("something is done later: %s", error)

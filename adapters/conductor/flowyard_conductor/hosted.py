@@ -1,0 +1,321 @@
+"""Hosted instances: the app's workflows, kept and delivered by the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from flowyard.component import ComponentContext
+from flowyard.errors import FlowyardError, InstanceAlreadyExists, InstanceNotFound
+from flowyard.executor import TurnResult
+from flowyard.history import (
+    ChildCreated,
+    EventRaised,
+    ExecutionResumed,
+    ExecutionStarted,
+    ExecutionSuspended,
+    ExecutionTerminated,
+    HistoryEvent,
+    Parent,
+    encode_events,
+    to_microseconds,
+)
+from flowyard.identifier import new_uuid
+from flowyard.local import LocalExecutor
+from flowyard.models import StartRequest, WorkflowState
+from flowyard_conductor.claims import Claims
+from flowyard_conductor.definitions import Definitions
+from flowyard_conductor.host import Host
+from flowyard_conductor.instances import ACTIVE, Found, Instances, Json
+from flowyard_conductor.live import Live, state_of
+from flowyard_conductor.mailbox import Mailbox, is_suspended_by, is_terminated_by
+from flowyard_conductor.natives import Natives
+from flowyard_conductor.records import Record, packed
+from flowyard_conductor.sides import Sides
+from flowyard_conductor.starting import Starts
+from flowyard_conductor.tasks import Tasks
+from flowyard_conductor.waking import Waking
+
+
+class Hosted:
+    """Starts and steers hosted instances, and runs them where there is an app."""
+
+    def __init__(
+        self,
+        instances: Instances,
+        claims: Claims,
+        starts: Starts,
+        natives: Natives,
+        context: ComponentContext,
+    ) -> None:
+        connection, names = instances.connection, instances.names
+        self._instances = instances
+        self._claims = claims
+        self._starts = starts
+        self._natives = natives
+        self._executor = context.executor
+        self._clock = context.clock
+        self._definitions = Definitions(names, connection.settings.lease_seconds)
+        self._mailbox = Mailbox(connection, names, self._definitions)
+        self._sides = Sides(connection, names, self._definitions)
+        tasks = Tasks(connection)
+        self._host: Host | None = None
+        self._waking = Waking(tasks, names, lambda _: None)
+        if context.executor is not None:
+            self._host = Host(
+                instances,
+                tasks,
+                self._mailbox,
+                self._sides,
+                context.executor,
+                context.clock,
+                context.logger,
+                self._begin_child,
+                self._send,
+                self._tell,
+            )
+            self._waking = self._host.waking
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run instances until the block is left, if there is an app."""
+        if self._host is None:
+            yield
+            return
+        async with self._host.running():
+            yield
+
+    async def start(self, request: StartRequest) -> str:
+        """Start an instance under a claimed ID, and return the ID of its workflow."""
+        start_at = to_microseconds(request.start_at) if request.start_at is not None else None
+        started = ExecutionStarted(
+            request.workflow, request.input, new_uuid().hex, start_at=start_at
+        )
+        return await self._begin(request.instance_id, started, None)
+
+    async def state(self, found: Found, *, payloads: bool) -> WorkflowState:
+        """Return the state as it is now, with mail that no turn has taken."""
+        now = self._clock.now()
+        if not found.is_active:
+            workflow = await self._instances.read(found, tasks=False)
+            if workflow["status"] not in ACTIVE:
+                return state_of(workflow, None, None, now, payloads=payloads)
+        workflow, mail = await asyncio.gather(
+            self._instances.read(found, tasks=True), self._mailbox.letters(found.workflow_id)
+        )
+        if workflow["status"] not in ACTIVE:
+            return state_of(workflow, None, None, now, payloads=payloads)
+        live = Live.of(workflow)
+        unread = [one for one in mail if one.key not in live.mail]
+        suspended = is_suspended_by(unread, live.journal.suspended)
+        return state_of(workflow, live, suspended, now, payloads=payloads)
+
+    async def wait(self, found: Found) -> None:
+        """Return once the workflow has closed, or may have."""
+        live = self._host.roster.find(found.workflow_id) if self._host is not None else None
+        if live is not None:
+            try:
+                async with asyncio.timeout(1.0):
+                    await live.closed.wait()
+            except TimeoutError:
+                return
+
+    async def raise_event(self, found: Found, name: str, data: str | None) -> bool:
+        """Make an event durable, and have a turn look."""
+        if not found.is_active:
+            return False
+        await self._post(found, EventRaised(name, data))
+        return True
+
+    async def terminate(self, found: Found, *, output: str | None, recursive: bool) -> bool:
+        """Have the next turn end the instance, and let it come at once."""
+        async with self._claims.hold(found.instance_id):
+            active, _, ends = await self._progress(found)
+            if not active or ends:
+                return False
+            await self._post(found, ExecutionTerminated(output, recursive), ends=True)
+            return True
+
+    async def pause(self, found: Found, reason: str | None) -> bool:
+        """Let no further turn run code."""
+        async with self._claims.hold(found.instance_id):
+            active, suspended, ends = await self._progress(found)
+            if not active or suspended or ends:
+                return False
+            await self._post(found, ExecutionSuspended(reason), pauses=True)
+            return True
+
+    async def resume(self, found: Found, reason: str | None) -> bool:
+        """Let turns run code again; also where somebody has paused the workflow in Conductor."""
+        if found.status == "PAUSED":
+            return await self._natives.resume(found)
+        async with self._claims.hold(found.instance_id):
+            active, suspended, ends = await self._progress(found)
+            if not active or not suspended or ends:
+                return False
+            await self._post(found, ExecutionResumed(reason))
+            return True
+
+    async def history(self, found: Found) -> Sequence[HistoryEvent]:
+        """Return the history of the current execution."""
+        return Live.of(await self._instances.read(found, tasks=True)).journal.history
+
+    async def children(self, found: Found) -> list[Found]:
+        """Return the instances that this one has started, as far as they are still its own."""
+        live = Live.of(await self._instances.read(found, tasks=True))
+        children: list[Found] = []
+        for child_id in dict.fromkeys(live.children):
+            for child in await self._instances.runs(child_id):
+                if child.workflow is not None:
+                    workflow = await self._instances.read(child, tasks=False)
+                    if workflow["input"].get("parentWorkflow") == found.workflow_id:
+                        children.append(child)
+        return children
+
+    async def belongings(self, found: Found) -> list[Found]:
+        """Return the workflows that carry its mail, and that ran beside it."""
+        mail = await self._mailbox.workflows(found.workflow_id)
+        sides = await self._sides.workflows(found.workflow_id)
+        return [
+            Found(found.instance_id, one["workflowId"], one["workflowName"], one["status"], None)
+            for one in (*mail, *sides)
+        ]
+
+    async def _progress(self, found: Found) -> tuple[bool, bool, bool]:
+        """Return whether an instance is active, paused, and about to be terminated."""
+        workflow, mail = await asyncio.gather(
+            self._instances.read(found, tasks=True), self._mailbox.letters(found.workflow_id)
+        )
+        if workflow["status"] not in ACTIVE:
+            return False, False, False
+        live = Live.of(workflow)
+        unread = [one for one in mail if one.key not in live.mail]
+        ends = is_terminated_by(unread) or live.journal.completion is not None
+        return True, is_suspended_by(unread, live.journal.suspended), ends
+
+    async def _post(
+        self,
+        found: Found,
+        event: HistoryEvent,
+        *,
+        key: str | None = None,
+        ends: bool = False,
+        pauses: bool = False,
+    ) -> None:
+        await self._mailbox.post(found.workflow_id, event, key=key)
+        await self._waking.wake(
+            found.workflow_id, self._find(found.workflow_id), ends=ends, pauses=pauses
+        )
+
+    def _find(self, workflow_id: str) -> Live | None:
+        return self._host.roster.find(workflow_id) if self._host is not None else None
+
+    async def _begin(
+        self, instance_id: str, started: ExecutionStarted, parent_workflow_id: str | None
+    ) -> str:
+        """Start the workflow of an instance, with its first turn if the code is here."""
+        given: Json = {"started": packed(encode_events([started]).decode())}
+        if parent_workflow_id is not None:
+            given["parentWorkflow"] = parent_workflow_id
+        live = Live("", instance_id, given, self._clock.now() // 1000)
+        first = self._first(live, started)
+        if first is not None:
+            given["first"] = first.to_output()
+        names = self._instances.names
+        body: Json = {
+            "name": names.definition(started.workflow),
+            "version": 1,
+            "workflowDef": self._definitions.instance(started.workflow),
+            "correlationId": instance_id,
+            "input": given,
+        }
+        try:
+            workflow_id = str(await self._instances.connection.post("/workflow", body))
+        except BaseException:
+            if first is not None and self._executor is not None:
+                self._executor.forget(instance_id)
+            raise
+        if first is not None and self._host is not None:
+            live.workflow_id = workflow_id
+            execution_id = started.execution_id
+            live.note(first, 0)
+            if first.backlog is not None:
+                live.pending_execution = execution_id
+                live.begin((), first.backlog)
+            self._host.roster.add(live)
+        if self._host is not None:
+            self._host.nudge()
+        return workflow_id
+
+    def _first(self, live: Live, started: ExecutionStarted) -> Record | None:
+        """Take the first turn before there is anything: it is committed with the start."""
+        if (
+            self._host is None
+            or started.start_at is not None
+            or not isinstance(self._executor, LocalExecutor)
+            or started.workflow not in self._executor.registry.workflows
+        ):
+            return None
+        live.journal.admit(started)
+        turn = live.journal.turn(self._clock.now(), [started])
+        result: TurnResult = self._executor.run_turn(turn)
+        if result.stalled is not None:
+            return None
+        return self._host.turns.record(live, turn, result, 0)
+
+    async def _begin_child(self, live: Live, link: Parent, child: ChildCreated) -> None:
+        """Start a child, unless the turn that wanted it was done before."""
+        started = ExecutionStarted(child.name, child.input, new_uuid().hex, link)
+
+        async def begin(request: StartRequest) -> str:
+            return await self._begin(request.instance_id, started, live.workflow_id)
+
+        try:
+            if live.is_redone and await self._is_begun(live, link, child):
+                return
+            await self._starts.start(
+                StartRequest(child.name, child.instance_id, child.input), begin
+            )
+        except InstanceAlreadyExists:
+            if not await self._is_begun(live, link, child):
+                raise
+
+    async def _is_begun(self, live: Live, link: Parent, child: ChildCreated) -> bool:
+        for run in await self._instances.runs(child.instance_id):
+            if run.workflow is not None:
+                workflow = await self._instances.read(run, tasks=False)
+                given = workflow["input"]
+                if given.get("parentWorkflow") == live.workflow_id:
+                    its = Live(run.workflow_id, run.instance_id, given, 0).started.parent
+                    if its == link:
+                        return True
+        return False
+
+    async def _send(self, instance_id: str, event: HistoryEvent, key: str) -> None:
+        """Send an event of one instance to another, if there is one that can take it."""
+        try:
+            found = await self._instances.find(instance_id)
+        except InstanceNotFound:
+            return
+        if not found.is_active:
+            return
+        ends = isinstance(event, ExecutionTerminated)
+        if found.workflow is not None:
+            await self._post(found, event, key=key, ends=ends)
+            return
+        try:
+            if isinstance(event, EventRaised):
+                await self._natives.raise_event(found, event.name, event.input)
+            elif ends:
+                await self._natives.terminate(found, output=None, recursive=True)
+        except FlowyardError:
+            # Nobody waits for it there, and a sender is told of nothing.
+            return
+
+    async def _tell(
+        self, workflow_id: str, event: HistoryEvent, key: str, execution_id: str
+    ) -> None:
+        """Tell an execution of a parent how its child has ended."""
+        await self._mailbox.post(workflow_id, event, key=key, execution_id=execution_id)
+        await self._waking.wake(workflow_id, self._find(workflow_id))

@@ -1,0 +1,21 @@
+"""Conductor as a plugin."""
+
+from __future__ import annotations
+
+from flowyard.component import Capability, ComponentType
+from flowyard.hookspecs import hookimpl
+from flowyard_conductor.component import ConductorComponent
+from flowyard_conductor.settings import ConductorSettings
+
+CONDUCTOR = ComponentType(
+    name="workflow.conductor",
+    settings=ConductorSettings,
+    open=ConductorComponent.open,
+    capabilities=frozenset(Capability) - {Capability.RERUN},
+)
+
+
+@hookimpl
+def flowyard_component_type() -> ComponentType[ConductorSettings]:
+    """Offer `workflow.conductor`."""
+    return CONDUCTOR

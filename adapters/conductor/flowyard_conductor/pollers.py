@@ -1,0 +1,112 @@
+"""Pollers: they ask the server for tasks of one type, and are told when there may be some."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from flowyard.errors import FlowyardError
+from flowyard_conductor.instances import Json
+from flowyard_conductor.tasks import Tasks
+
+_BATCH = 20
+_SHORTEST_WAIT = 0.02
+_AFTER_A_FAILURE = 0.5
+
+Do: TypeAlias = Callable[[Json], Awaitable[Json | None]]
+
+
+class Poller:
+    """Polls one type of tasks, and does as many at a time as it may."""
+
+    def __init__(
+        self, tasks: Tasks, kind: str, do: Do, slots: int, longest_wait: float, log: logging.Logger
+    ) -> None:
+        self._tasks = tasks
+        self._kind = kind
+        self._do = do
+        self._slots = slots
+        self._longest_wait = longest_wait
+        self._logger = log
+        self._nudge = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+        self._is_closing = False
+
+    @property
+    def free(self) -> int:
+        """How many more tasks it may do now."""
+        return self._slots - len(self._running)
+
+    def nudge(self) -> None:
+        """There may be a task."""
+        self._nudge.set()
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        wait = _SHORTEST_WAIT
+        while True:
+            self._nudge.clear()
+            count = min(self.free, _BATCH)
+            polled: list[Json] = []
+            if count > 0:
+                try:
+                    polled = await self._tasks.poll(self._kind, count)
+                except FlowyardError as error:
+                    self._logger.warning("no tasks can be had: %s", error)
+                    await asyncio.sleep(_AFTER_A_FAILURE)
+            for task in polled:
+                self._start(task)
+            if polled and len(polled) == count:
+                continue
+            wait = _SHORTEST_WAIT if polled else min(wait * 1.5, self._longest_wait)
+            try:
+                async with asyncio.timeout(wait):
+                    await self._nudge.wait()
+                wait = _SHORTEST_WAIT
+            except TimeoutError:
+                continue
+
+    def start(self, task: Json) -> None:
+        """Do a task that was handed out with the answer to another."""
+        self._start(task)
+
+    async def close(self) -> None:
+        """Cut off what runs."""
+        self._is_closing = True
+        for one in self._running:
+            one.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _start(self, task: Json) -> None:
+        running = asyncio.create_task(self._run(task))
+        self._running.add(running)
+        running.add_done_callback(self._ended)
+
+    def _ended(self, running: asyncio.Task[None]) -> None:
+        self._running.discard(running)
+        if self.free == 1:
+            self._nudge.set()
+
+    async def _run(self, task: Json) -> None:
+        following: Json | None = task
+        while following is not None:
+            task = following
+            try:
+                following = await self._do(task)
+            except FlowyardError as error:
+                self._logger.warning("task %s is done again: %s", task["taskId"], error)
+                await self._again(task)
+                return
+            except Exception:
+                self._logger.exception("task %s is done again", task["taskId"])
+                await self._again(task)
+                return
+
+    async def _again(self, task: Json) -> None:
+        try:
+            await self._tasks.put_off(task, 1)
+        except FlowyardError:
+            # The lease runs out instead.
+            return

@@ -1,0 +1,74 @@
+"""Purges: closed instances, with their children and all that Conductor keeps of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+from flowyard.errors import BackendUnavailable, InstanceNotClosed, InstanceNotFound
+from flowyard_conductor.faults import Rejected
+from flowyard_conductor.instances import Found, Instances
+from flowyard_conductor.states import STATUSES
+
+Relatives: TypeAlias = Callable[[Found], Awaitable[Sequence[Found]]]
+
+_SETTLES_SECONDS = 10.0
+
+
+class Purging:
+    """Removes instances. `children` are instances, `belongings` what else there is of one."""
+
+    def __init__(self, instances: Instances, children: Relatives, belongings: Relatives) -> None:
+        self._instances = instances
+        self._children = children
+        self._belongings = belongings
+
+    async def purge(self, instance_id: str, *, recursive: bool) -> int:
+        """Remove the instance, and return how many instances were; see `WorkflowComponent`."""
+        family = [await self._instances.find(instance_id)]
+        known = {family[0].workflow_id}
+        # The list grows while it is gone through.
+        for member in family:
+            if member.is_active:
+                raise InstanceNotClosed(member.instance_id, STATUSES[member.status])
+            for child in await self._children(member) if recursive else ():
+                if child.workflow_id not in known:
+                    known.add(child.workflow_id)
+                    family.append(child)
+        for member in reversed(family):
+            await self.remove(member)
+        return len(family)
+
+    async def remove(self, member: Found) -> None:
+        """Remove one closed instance with its belongings."""
+        for belonging in await self._belongings(member):
+            await self._remove(belonging)
+        await self._remove(member)
+
+    async def _remove(self, found: Found) -> None:
+        path = f"/workflow/{found.workflow_id}"
+        try:
+            await self._instances.connection.call(
+                "DELETE", f"{path}/remove", query={"archiveWorkflow": False}
+            )
+        except Rejected as refusal:
+            if not refusal.is_not_found:
+                raise
+        await self._until_gone(found)
+
+    async def _until_gone(self, found: Found) -> None:
+        deadline = time.monotonic() + _SETTLES_SECONDS
+        while True:
+            try:
+                await self._instances.read(found, tasks=False)
+            except InstanceNotFound:
+                return
+            if time.monotonic() > deadline:
+                raise BackendUnavailable(
+                    f"{self._instances.connection.where}: workflow {found.workflow_id} of instance "
+                    f"'{found.instance_id}' is still there though the server has removed it. "
+                    "Purge it again."
+                )
+            await asyncio.sleep(0.05)

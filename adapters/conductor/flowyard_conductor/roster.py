@@ -1,0 +1,70 @@
+"""The hosted instances that this process has in memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from flowyard.executor import Executor
+from flowyard_conductor.connection import Connection
+from flowyard_conductor.faults import Rejected
+from flowyard_conductor.instances import ACTIVE, Json
+from flowyard_conductor.live import Live
+
+_MOST = 2000
+
+
+class Roster:
+    """Keeps instances, so that a turn costs its news only."""
+
+    def __init__(self, connection: Connection, executor: Executor) -> None:
+        self._connection = connection
+        self._executor = executor
+        self._lives: OrderedDict[str, Live] = OrderedDict()
+
+    def find(self, workflow_id: str) -> Live | None:
+        """Return an instance if it is here."""
+        return self._lives.get(workflow_id)
+
+    def add(self, live: Live) -> None:
+        """Keep an instance; the one that was used least makes room."""
+        self._lives[live.workflow_id] = live
+        self._lives.move_to_end(live.workflow_id)
+        while len(self._lives) > _MOST:
+            self.drop(next(iter(self._lives.values())))
+
+    def drop(self, live: Live) -> None:
+        """Forget what is known of an instance: it may be wrong, or over."""
+        if self._lives.get(live.workflow_id) is live:
+            del self._lives[live.workflow_id]
+            self._executor.forget(live.instance_id)
+        if live.alarm is not None:
+            live.alarm.cancel()
+            live.alarm = None
+        live.closed.set()
+
+    async def at(self, task: Json) -> Live | None:
+        """Return the instance whose step this is; None if it is over."""
+        live = self._lives.get(task["workflowInstanceId"])
+        if live is not None:
+            if live.is_at(task):
+                self.add(live)
+                return live
+            self.drop(live)
+        read = await self.read(task["workflowInstanceId"])
+        if read is not None:
+            # What the executor has of it is of another past.
+            self._executor.forget(read.instance_id)
+            self.add(read)
+        return read
+
+    async def read(self, workflow_id: str) -> Live | None:
+        """Return an instance as the server has it; None if it is over."""
+        try:
+            workflow: Json = await self._connection.get(
+                f"/workflow/{workflow_id}", includeTasks=True
+            )
+        except Rejected as refusal:
+            if refusal.is_not_found:
+                return None
+            raise
+        return Live.of(workflow) if workflow["status"] in ACTIVE else None

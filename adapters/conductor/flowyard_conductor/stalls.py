@@ -1,0 +1,42 @@
+"""Instances whose code does not fit their history: they wait until code has come that may."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from flowyard.models import FailureDetails
+from flowyard_conductor.live import Live
+from flowyard_conductor.sides import STALL, Sides
+
+_WATCH_DELAY = 2
+
+
+class Stalls:
+    """Sees to it that each process tries each of them once, and again when more code has come."""
+
+    def __init__(
+        self, sides: Sides, logger: logging.Logger, wake: Callable[[str], Awaitable[None]]
+    ) -> None:
+        self._sides = sides
+        self._logger = logger
+        self._wake = wake
+        self._tried: set[str] = set()
+
+    async def note(self, live: Live, failure: FailureDetails) -> None:
+        """Take note that the code of this process does not fit."""
+        self._tried.add(live.workflow_id)
+        if live.stalled is None:
+            self._logger.warning("'%s' is STALLED: %s", live.instance_id, failure.message)
+            # Its watch finds a process with other code.
+            await self._sides.start(live, "", [], [STALL], _WATCH_DELAY, [])
+
+    def is_worth_a_try(self, workflow_id: str) -> bool:
+        """Whether the code of this process may fit."""
+        return workflow_id not in self._tried
+
+    async def try_again(self) -> None:
+        """Try all of them: more code has come."""
+        tried, self._tried = self._tried, set()
+        for workflow_id in tried:
+            await self._wake(workflow_id)

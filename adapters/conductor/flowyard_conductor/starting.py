@@ -1,0 +1,41 @@
+"""Starts: an instance ID is claimed, looked up and then given to a new workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from flowyard.errors import InstanceAlreadyExists
+from flowyard.models import ReusePolicy, StartRequest
+from flowyard_conductor.claims import Claims
+from flowyard_conductor.instances import Found, Instances
+from flowyard_conductor.states import STATUSES
+
+Remove: TypeAlias = Callable[[Found], Awaitable[None]]
+
+
+class Starts:
+    """Gives an ID to one workflow at a time."""
+
+    def __init__(self, instances: Instances, claims: Claims, remove: Remove) -> None:
+        self._instances = instances
+        self._claims = claims
+        self._remove = remove
+
+    async def start(
+        self, request: StartRequest, begin: Callable[[StartRequest], Awaitable[str]]
+    ) -> str:
+        """Begin a workflow under the request's ID if that is free, and return its own ID."""
+        if request.is_new_id:
+            return await begin(request)
+        async with self._claims.hold(request.instance_id):
+            runs = await self._instances.runs(request.instance_id)
+            for run in runs:
+                if run.is_active or request.reuse is ReusePolicy.REJECT:
+                    raise InstanceAlreadyExists(request.instance_id, STATUSES[run.status])
+            workflow_id = await begin(request)
+            for run in runs:
+                # Of others' workflows, Conductor shows all runs of an ID, and so do we.
+                if run.workflow is not None:
+                    await self._remove(run)
+            return workflow_id

@@ -1,0 +1,212 @@
+"""Steps: one after the other they move an instance on. A step is a turn, or an activity with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from flowyard.clock import Clock
+from flowyard.executor import Executor, run_scheduled
+from flowyard.history import NEVER, HistoryEvent
+from flowyard_conductor.definitions import KEPT_STEPS
+from flowyard_conductor.instances import Json
+from flowyard_conductor.live import Live
+from flowyard_conductor.mailbox import Mailbox
+from flowyard_conductor.outbox import HOLD_MICROSECONDS, Outbox
+from flowyard_conductor.records import Record
+from flowyard_conductor.roster import Roster
+from flowyard_conductor.stalls import Stalls
+from flowyard_conductor.tasks import Hold, Tasks
+from flowyard_conductor.turns import News, Turns, outcome_of
+from flowyard_conductor.waking import LOOKS_AFTER_SECONDS, Waking
+
+# Where as many steps were lost one after the other, what the server may forget is told again.
+_MOST_LOST = KEPT_STEPS // 6
+
+Spawn: TypeAlias = Callable[[Coroutine[object, object, object]], None]
+
+
+class Steps:
+    """Does the steps that this process polls."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        tasks: Tasks,
+        turns: Turns,
+        outbox: Outbox,
+        mailbox: Mailbox,
+        waking: Waking,
+        stalls: Stalls,
+        activity: str,
+        is_full: Callable[[], bool],
+        executor: Executor,
+        clock: Clock,
+        spawn: Spawn,
+    ) -> None:
+        self._roster = roster
+        self._tasks = tasks
+        self._turns = turns
+        self._outbox = outbox
+        self._mailbox = mailbox
+        self._waking = waking
+        self._stalls = stalls
+        self._activity = activity
+        self._is_full = is_full
+        self._executor = executor
+        self._clock = clock
+        self._spawn = spawn
+
+    async def run(self, task: Json) -> Json | None:
+        """Do a step, and return the next task that the server hands out."""
+        live: Live | None = None
+        try:
+            async with self._tasks.hold(task) as hold:
+                live = await self._roster.at(task)
+                if live is None:
+                    return None
+                async with live.lock:
+                    record = await self._record(live, task)
+            if record is None:
+                self._roster.drop(live)
+                return await self._tasks.complete(task, {})
+            return await self._commit(live, task, record, hold)
+        except BaseException:
+            # The journal may be ahead of what is committed.
+            if live is not None:
+                self._roster.drop(live)
+            raise
+
+    async def _record(self, live: Live, task: Json) -> Record | None:
+        """Return what the step puts out."""
+        if live.outcome is not None:
+            return Record(cid=live.cid, custom_status=live.custom_status, outcome=live.outcome)
+        iteration = int(task["iteration"])
+        is_lossy = iteration - live.iteration > _MOST_LOST
+        if live.fused is not None and live.fused in live.journal.tasks:
+            if is_lossy or (task["taskType"] != self._activity and self._is_full()):
+                return self._told_again(live)
+            return await self._act(live, iteration)
+        await self._outbox.await_start(live)
+        came = await self._outbox.perform(live)
+        if is_lossy:
+            return self._told_again(live, came)
+        if live.journal.completion is not None:
+            await self._outbox.tell_parent(live)
+            return Record(cid=live.cid, custom_status=live.custom_status, outcome=outcome_of(live))
+        news = await self._turns.gather(live, came)
+        while not news.events and not news.mail and not live.backlog and await self._hold(live):
+            news = await self._turns.gather(live)
+        record = await self._turns.take(live, news, iteration)
+        if record is not None and record.stalled is not None:
+            await self._stalls.note(live, record.stalled)
+        return record
+
+    async def _act(self, live: Live, iteration: int) -> Record | None:
+        """Run the activity that is all the code waits for, and the turn that follows."""
+        assert live.fused is not None  # noqa: S101
+        started = live.journal.started
+        execution_id = started.execution_id if started is not None else ""
+        scheduled = live.journal.tasks[live.fused]
+        begun = time.monotonic()
+        event = await run_scheduled(self._executor, live.instance_id, execution_id, scheduled)
+        if live.has_mail or time.monotonic() - begun > LOOKS_AFTER_SECONDS:
+            news = await self._turns.gather(live, [event])
+        else:
+            news = News([event])
+        record = await self._turns.take(live, news, iteration)
+        if record is not None and record.stalled is not None:
+            await self._stalls.note(live, record.stalled)
+        return record
+
+    def _told_again(self, live: Live, came: Sequence[HistoryEvent] = ()) -> Record:
+        """Return all that was as one record, of which nothing is new."""
+        again = Record(
+            cid=live.cid,
+            events=live.journal.history,
+            is_base=True,
+            mail=live.mail,
+            custom_status=live.custom_status,
+            backlog=live.backlog or None,
+            children=live.children,
+            sides=live.sides,
+            stalled=live.stalled,
+            kept=[*live.kept, *came],
+        )
+        if live.fused is None:
+            return again
+        scheduled = live.journal.tasks[live.fused]
+        return replace(
+            again,
+            next="activity",
+            fused=live.fused,
+            activity=scheduled.name,
+            input=scheduled.input,
+        )
+
+    async def _hold(self, live: Live) -> bool:
+        """Wait for a timer that is due soon, or for something to come; False if nothing will."""
+        due = live.next_due()
+        if live.signal.is_set():
+            return True
+        left = (due if due is not None else NEVER) - self._clock.now()
+        if left > HOLD_MICROSECONDS:
+            return False
+        alarm = self._clock.call_at(due or 0, live.signal.set)
+        try:
+            await live.signal.wait()
+        finally:
+            alarm.cancel()
+        return True
+
+    async def _commit(self, live: Live, task: Json, record: Record, hold: Hold) -> Json | None:
+        came = {one.key: one.workflow_id for one in live.letters}
+        execution_id = live.journal.started.execution_id if live.journal.started else ""
+        following = await self._tasks.complete(task, record.to_output())
+        if not hold.is_sure:
+            # Too late, the server drops an update and says that all is well.
+            self._roster.drop(live)
+            return following
+        live.note(record, int(task["iteration"]))
+        if record.backlog is not None:
+            live.pending_execution = execution_id
+            live.results.clear()
+            live.begin((), record.backlog)
+        if record.mail:
+            taken = [came[key] for key in record.mail if key in came]
+            self._spawn(self._mailbox.remove(taken))
+        if record.outcome is not None or record.stalled is not None or record.is_base:
+            # What was rebuilt is right; what is done twice is found out only by looking.
+            self._over(live, record)
+        elif live.is_parked:
+            await self._settle(live)
+        return following
+
+    def _over(self, live: Live, record: Record) -> None:
+        if record.outcome is not None or record.stalled is not None:
+            for side in live.sides if record.outcome is not None else ():
+                self._spawn(self._end_side(side))
+            self._roster.drop(live)
+
+    async def _end_side(self, side: str) -> None:
+        await self._outbox.end_side(side)
+
+    async def _settle(self, live: Live) -> None:
+        """See to it that an instance at its gate is woken in time."""
+        if live.signal.is_set():
+            await self._waking.open_gate(live)
+            return
+        due = live.next_due()
+        if live.alarm is not None:
+            live.alarm.cancel()
+            live.alarm = None
+        if due is not None:
+            iteration = live.iteration
+
+            def ring() -> None:
+                if live.is_parked and live.iteration == iteration:
+                    self._spawn(self._waking.open_gate(live))
+
+            live.alarm = self._clock.call_at(due, ring)

@@ -1,0 +1,171 @@
+"""Tasks of Conductor's: polled, held, put off, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from flowyard.errors import BackendUnavailable
+from flowyard_conductor.connection import Connection
+from flowyard_conductor.faults import Rejected
+from flowyard_conductor.instances import Json
+
+# An outage must not lose a result; whoever waits for it would rather wait.
+_PATIENCE_SECONDS = 600.0
+_OPEN = ("SCHEDULED", "IN_PROGRESS")
+
+
+class Hold:
+    """A task that this process has polled, and until when it surely holds it."""
+
+    def __init__(self, task: Json, lease_seconds: float) -> None:
+        self.task = task
+        self._lease_seconds = lease_seconds
+        self._renewed = time.monotonic()
+
+    def renew(self) -> None:
+        """Note that the server knows that somebody works on it."""
+        self._renewed = time.monotonic()
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether what the server has acknowledged was not too late: it says nothing if it was."""
+        return time.monotonic() - self._renewed < 0.8 * self._lease_seconds
+
+
+class Tasks:
+    """What a worker says to the server."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lease_seconds = connection.settings.lease_seconds
+        self.worker_id = f"{socket.gethostname()}-{os.getpid()}"
+        self.held: dict[str, Json] = {}
+        """All that this process has polled and not answered."""
+
+    async def poll(self, kind: str, count: int) -> list[Json]:
+        """Return tasks that are due; never waits for one."""
+        tasks = await self._connection.call(
+            "GET",
+            f"/tasks/poll/batch/{kind}",
+            # With a timeout the server would wait until the batch is full.
+            query={"count": count, "timeout": 0, "workerid": self.worker_id},
+        )
+        return list(tasks or ())
+
+    @asynccontextmanager
+    async def hold(self, task: Json) -> AsyncIterator[Hold]:
+        """Keep a task for as long as it takes, by extending its lease."""
+        hold = Hold(task, self._lease_seconds)
+        self.held[task["taskId"]] = task
+        extending = asyncio.create_task(self._extend(hold))
+        try:
+            yield hold
+        finally:
+            # An extension that overtakes the answer would write what the task was before.
+            extending.cancel()
+            await asyncio.gather(extending, return_exceptions=True)
+            self.held.pop(task["taskId"], None)
+
+    async def complete(self, task: Json, output: Json, failure: str | None = None) -> Json | None:
+        """End a task, however long the server is away; return the next one that it hands out."""
+        status = "COMPLETED" if failure is None else "FAILED_WITH_TERMINAL_ERROR"
+        answer = await self._insistently(
+            "/tasks/update-v2", self._update(task, status, output, failure)
+        )
+        return answer if isinstance(answer, dict) and answer.get("taskId") else None
+
+    async def put_off(self, task: Json, seconds: float) -> None:
+        """Have a task handed out again later."""
+        body = {
+            **self._update(task, "IN_PROGRESS", {}, None),
+            "callbackAfterSeconds": round(seconds),
+        }
+        await self._insistently("/tasks", body)
+
+    async def give_back(self) -> None:
+        """Have all that is held handed out to others, for this process ends."""
+        for task in list(self.held.values()):
+            body = {**self._update(task, "IN_PROGRESS", {}, None), "callbackAfterSeconds": 0}
+            try:
+                await self._connection.post("/tasks", body)
+            except (Rejected, BackendUnavailable):
+                # The server gives it to somebody else once the lease is out.
+                continue
+
+    async def open(self, workflow_id: str) -> list[Json]:
+        """Return the tasks of a workflow that have not ended; none of an unknown one."""
+        try:
+            answer = await self._connection.get(
+                f"/workflow/{workflow_id}/tasks", count=100, status=_OPEN
+            )
+        except Rejected as refusal:
+            if refusal.is_not_found:
+                return []
+            raise
+        results: list[Json] = answer["results"]
+        return results
+
+    async def complete_by_reference(self, workflow_id: str, reference: str) -> bool:
+        """End a task of no output, whoever holds it; False if it is not open (any more)."""
+        answer = await self._connection.post(f"/tasks/{workflow_id}/{reference}/COMPLETED", {})
+        return bool(answer)
+
+    async def pending(self, kind: str) -> list[Json]:
+        """Return all tasks of a type that wait or are worked on."""
+        found: list[Json] = await self._connection.get(f"/admin/task/{kind}", count=1000)
+        return found
+
+    async def requeue(self, task: Json) -> None:
+        """Put a task into its queue again, whose message somebody has taken and lost."""
+        body = {**self._update(task, "IN_PROGRESS", task.get("outputData") or {}, None)}
+        await self._connection.post("/tasks", {**body, "callbackAfterSeconds": 0})
+
+    async def decide(self, workflow_id: str) -> None:
+        """Have the server look for tasks of a workflow whose leases are out."""
+        await self._connection.call("PUT", f"/workflow/decide/{workflow_id}")
+
+    def _update(self, task: Json, status: str, output: Json, failure: str | None) -> Json:
+        update: Json = {
+            "workflowInstanceId": task["workflowInstanceId"],
+            "taskId": task["taskId"],
+            "status": status,
+            "outputData": output,
+            "workerId": self.worker_id,
+        }
+        if failure is not None:
+            update["reasonForIncompletion"] = failure[:500]
+        return update
+
+    async def _insistently(self, path: str, body: Json) -> object:
+        delay, deadline = 0.1, time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return await self._connection.post(path, body)
+            except Rejected as refusal:
+                if refusal.is_not_found:
+                    # The workflow was removed, and there is nothing to tell.
+                    return None
+                if refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR or time.monotonic() > deadline:
+                    raise
+            except BackendUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(delay)
+            delay = min(delay * 1.7, 1.0)
+
+    async def _extend(self, hold: Hold) -> None:
+        task = hold.task
+        while True:
+            await asyncio.sleep(0.3 * self._lease_seconds)
+            update = {**self._update(task, "IN_PROGRESS", {}, None), "extendLease": True}
+            try:
+                await self._connection.post("/tasks", update)
+            except (Rejected, BackendUnavailable):
+                continue
+            hold.renew()

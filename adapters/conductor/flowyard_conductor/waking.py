@@ -1,0 +1,85 @@
+"""Waking: news for an instance is durable; now a turn has to look at it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from flowyard_conductor.instances import Json
+from flowyard_conductor.live import STEP, Live
+from flowyard_conductor.names import Names
+from flowyard_conductor.tasks import Tasks
+
+# How long a turn of another process is waited for; then the watch of the news does it.
+_PATIENCE_SECONDS = 3.0
+# The turn that follows an activity looks for mail if the activity took longer than that.
+LOOKS_AFTER_SECONDS = 0.25
+
+
+class Waking:
+    """Opens the gate that an instance stands at."""
+
+    def __init__(self, tasks: Tasks, names: Names, nudge: Callable[[str], None]) -> None:
+        self._tasks = tasks
+        self._names = names
+        self._nudge = nudge
+
+    async def open_gate(self, live: Live) -> bool:
+        """Open the gate at which this process has left an instance; False if it is not there."""
+        if not live.is_parked:
+            return False
+        gate = f"{STEP}{live.iteration + 1}"
+        if await self._tasks.complete_by_reference(live.workflow_id, gate):
+            self.nudged()
+            return True
+        return False
+
+    def nudged(self) -> None:
+        """Have this process look for the step that follows a gate."""
+        self._nudge(self._names.step)
+
+    async def wake(
+        self,
+        workflow_id: str,
+        live: Live | None = None,
+        *,
+        ends: bool = False,
+        pauses: bool = False,
+    ) -> None:
+        """Make sure that a turn will see what is durable now.
+
+        An instance that is to end does not wait for the activity that it runs. One that is paused
+        does, but the turn after that must know.
+        """
+        if live is not None:
+            live.arrived(mail=True)
+            if await self.open_gate(live):
+                return
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        delay, seen = 0.02, ""
+        while time.monotonic() < deadline:
+            step = self._step(await self._tasks.open(workflow_id))
+            if step is None:
+                return
+            kind, reference = step["taskType"], step["referenceTaskName"]
+            if kind == self._names.gate or (ends and kind == self._names.activity):
+                if await self._tasks.complete_by_reference(workflow_id, reference):
+                    self.nudged()
+                    return
+            elif kind == self._names.activity:
+                if not pauses or live is not None or seen == step["taskId"]:
+                    return
+                seen, delay = step["taskId"], LOOKS_AFTER_SECONDS + 0.1
+            elif step["status"] == "SCHEDULED" or self._is_here(step, live):
+                # A turn that is still to be taken looks, and so does one of this process.
+                return
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 0.3)
+
+    def _is_here(self, step: Json, live: Live | None) -> bool:
+        return live is not None and step["taskId"] in self._tasks.held
+
+    def _step(self, tasks: list[Json]) -> Json | None:
+        steps = [task for task in tasks if task["referenceTaskName"].startswith(STEP)]
+        return max(steps, key=lambda task: int(task["iteration"]), default=None)

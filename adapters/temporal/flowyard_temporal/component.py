@@ -1,0 +1,129 @@
+"""Temporal as a component: what is asked for goes to whatever knows how to do it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from temporalio.api.common.v1 import Payloads
+from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
+
+from flowyard.component import ComponentContext, WorkflowComponent
+from flowyard.errors import InvalidRequest
+from flowyard.history import HistoryEvent
+from flowyard.identifier import new_uuid
+from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState
+from flowyard_temporal.connection import Connection
+from flowyard_temporal.families import Families
+from flowyard_temporal.history import translated
+from flowyard_temporal.hosting.environment import WAITS, WAKE, Environment
+from flowyard_temporal.hosting.history import hosted_history
+from flowyard_temporal.hosting.worker import host
+from flowyard_temporal.instances import Instances
+from flowyard_temporal.pausing import Pausing
+from flowyard_temporal.payloads import payloads_of
+from flowyard_temporal.purging import Purging
+from flowyard_temporal.queries import Queries
+from flowyard_temporal.recent import RecentChanges
+from flowyard_temporal.settings import TemporalSettings
+from flowyard_temporal.starting import TASK_QUEUE, Starts
+from flowyard_temporal.states import Snapshot
+from flowyard_temporal.terminating import Terminating
+from flowyard_temporal.visibility import Visibility
+
+
+class TemporalComponent(WorkflowComponent):
+    """One namespace of a Temporal cluster."""
+
+    def __init__(self, connection: Connection, environment: Environment | None = None) -> None:
+        super().__init__(connection.name)
+        self._connection = connection
+        self._environment = environment
+        self._instances = Instances(connection)
+        self._starts = Starts(connection, self._instances)
+        self._terminating = Terminating(connection, self._instances)
+        self._pausing = Pausing(connection, self._instances)
+        visibility = Visibility(connection)
+        self._recent = RecentChanges(self._instances, visibility)
+        self._queries = Queries(self._instances, visibility, self._recent)
+        families = Families(self._instances, visibility)
+        self._purging = Purging(connection, self._instances, families)
+
+    @staticmethod
+    @asynccontextmanager
+    async def open(
+        settings: TemporalSettings, context: ComponentContext
+    ) -> AsyncIterator[TemporalComponent]:
+        """Connect to the cluster; work for it if there is an app to run."""
+        async with Connection.open(context.name, settings) as connection:
+            if context.executor is None:
+                yield TemporalComponent(connection)
+                return
+            async with host(connection, context, context.executor) as environment:
+                yield TemporalComponent(connection, environment)
+
+    async def start(self, request: StartRequest) -> None:
+        if self._environment is None or TASK_QUEUE in request.options:
+            await self._starts.start(request)
+        else:
+            beginning = self._environment.beginning(request)
+            await self._starts.start(
+                request,
+                arguments=Payloads(payloads=[one.payload for one in beginning.arguments()]),
+                memo={key: one.payload for key, one in beginning.memo().items()},
+            )
+        self._recent.note(request.instance_id)
+
+    async def get(self, instance_id: str, *, payloads: bool = True) -> WorkflowState:
+        state = await self._instances.state(instance_id, payloads=payloads)
+        if self._environment is not None and self._environment.is_waiting(instance_id):
+            state = replace(state, detail=state.detail or WAITS)
+        return state
+
+    async def wait(self, instance_id: str) -> WorkflowState:
+        state = await self._instances.wait(instance_id)
+        self._recent.note(instance_id)
+        return state
+
+    async def raise_event(self, instance_id: str, name: str, data: str | None = None) -> bool:
+        if name == WAKE:
+            raise InvalidRequest(
+                f"'{WAKE}' is no name for an event: hosted instances are woken by it"
+            )
+        request = SignalWorkflowExecutionRequest(
+            namespace=self._connection.namespace,
+            workflow_execution=self._connection.execution(instance_id),
+            signal_name=name,
+            input=payloads_of(data),
+            identity=self._connection.identity,
+            request_id=str(new_uuid()),
+        )
+        service = self._connection.service
+        return await self._instances.change(instance_id, service.signal_workflow_execution, request)
+
+    async def terminate(
+        self, instance_id: str, *, output: str | None = None, recursive: bool = True
+    ) -> bool:
+        self._recent.note(instance_id)
+        return await self._terminating.terminate(instance_id, output, recursive=recursive)
+
+    async def pause(self, instance_id: str, *, reason: str | None = None) -> bool:
+        self._recent.note(instance_id)
+        return await self._pausing.pause(instance_id, reason)
+
+    async def resume(self, instance_id: str, *, reason: str | None = None) -> bool:
+        self._recent.note(instance_id)
+        return await self._pausing.resume(instance_id, reason)
+
+    async def purge(self, instance_id: str, *, recursive: bool = True) -> int:
+        return await self._purging.purge(instance_id, recursive=recursive)
+
+    async def list(self, query: InstanceQuery) -> InstancePage:
+        return await self._queries.page(query)
+
+    async def history(self, instance_id: str) -> Sequence[HistoryEvent]:
+        description = await self._instances.describe(instance_id)
+        recorded = [event async for event in self._instances.events(instance_id)]
+        is_hosted = Snapshot(description).is_hosted
+        return hosted_history(recorded) if is_hosted else translated(recorded)

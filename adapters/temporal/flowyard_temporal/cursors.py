@@ -1,0 +1,65 @@
+"""Where the next page of a listing begins, as the token that callers keep."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flowyard.errors import InvalidRequest
+
+# How many runs are remembered, and in how many bytes each: the token has to fit into a URL.
+_MOST = 300
+_SIZE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Temporal's own token, and the open runs that were shown last.
+
+    Temporal lists what is open before what is closed. A run that closes between two pages comes
+    once more; by this it is known.
+    """
+
+    token: bytes = b""
+    shown: tuple[bytes, ...] = ()
+
+    def has_shown(self, run_id: str) -> bool:
+        """True if the run was on a page before, and open."""
+        return _digest(run_id) in self.shown
+
+    def moved(self, token: bytes, open_runs: Iterable[str]) -> Cursor:
+        """Return the cursor after a page that had these open runs on it."""
+        return Cursor(token, (*self.shown, *map(_digest, open_runs))[-_MOST:])
+
+    def encoded(self) -> str | None:
+        """Return the token for the caller, None where nothing follows."""
+        if not self.token:
+            return None
+        parts = (len(self.shown).to_bytes(2), *self.shown, self.token)
+        return base64.urlsafe_b64encode(b"".join(parts)).decode()
+
+    @staticmethod
+    def decoded(text: str | None) -> Cursor:
+        """Read a caller's token; raises `InvalidRequest`."""
+        if not text:
+            return Cursor()
+        try:
+            data = base64.b64decode(text, altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise _unknown(text) from error
+        end = 2 + int.from_bytes(data[:2]) * _SIZE
+        if end >= len(data):
+            raise _unknown(text)
+        shown = tuple(data[start : start + _SIZE] for start in range(2, end, _SIZE))
+        return Cursor(data[end:], shown)
+
+
+def _digest(run_id: str) -> bytes:
+    return hashlib.blake2b(run_id.encode(), digest_size=_SIZE).digest()
+
+
+def _unknown(text: str) -> InvalidRequest:
+    return InvalidRequest(f"the continuation token {text!r} is none that this component gave")

@@ -1,0 +1,1 @@
+"""Runs the app's workflows, and those of SDK workers, on Temporal."""

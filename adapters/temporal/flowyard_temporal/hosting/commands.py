@@ -1,0 +1,156 @@
+"""What a turn decides, as commands of the Temporal workflow that hosts the instance."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import msgspec
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
+
+from flowyard.errors import InstanceAlreadyExists
+from flowyard.history import (
+    NEVER,
+    Action,
+    ChildCompleted,
+    ChildCreated,
+    ChildFailed,
+    EventSent,
+    ExecutionStarted,
+    HistoryEvent,
+    Parent,
+    TaskCompleted,
+    TaskFailed,
+    TaskScheduled,
+    TimerCreated,
+    TimerFired,
+)
+from flowyard.models import FailureDetails
+from flowyard_temporal.hosting.beginning import Beginning, Call
+from flowyard_temporal.hosting.environment import Environment
+from flowyard_temporal.hosting.failures import failure_of
+from flowyard_temporal.hosting.raw import raw, text_of
+
+# What an activity ends with is its result; all else (a worker that died) is tried again for ever.
+AGAIN = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10))
+NO_LIMIT = timedelta(days=3650)
+# One of no duration would not be recorded.
+_SHORTEST_TIMER = timedelta(milliseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Commands:
+    """Carries out the actions of one execution, and delivers the events that answer them."""
+
+    def __init__(
+        self,
+        started: ExecutionStarted,
+        environment: Environment,
+        deliver: Callable[[HistoryEvent], None],
+    ) -> None:
+        self._started = started
+        self._environment = environment
+        self._deliver = deliver
+        self._running: set[asyncio.Task[None]] = set()
+        self._outgoing: set[asyncio.Task[None]] = set()
+
+    def give(self, action: Action) -> None:
+        """Begin what a turn has decided, unless it ends the execution."""
+        limits = self._environment.limits
+        if isinstance(action, TaskScheduled):
+            if (refusal := limits.call_refusal(action)) is not None:
+                self._deliver(TaskFailed(action.id, refusal))
+            else:
+                self._call(action)
+        elif isinstance(action, TimerCreated):
+            if action.fire_at < NEVER:
+                self._keep(self._running, self._wait(action))
+        elif isinstance(action, ChildCreated):
+            if (refusal := limits.call_refusal(action)) is not None:
+                self._deliver(ChildFailed(action.id, refusal))
+            else:
+                begun = asyncio.Event()
+                self._keep(self._running, self._start(action, begun))
+                self._keep(self._outgoing, begun.wait())
+        elif isinstance(action, EventSent):
+            self._keep(self._outgoing, self._send(action))
+
+    async def sent(self) -> None:
+        """Return once everything has left that the server drops when its sender ends."""
+        await asyncio.gather(*self._outgoing)
+
+    def _keep(self, kept: set[asyncio.Task[Any]], coroutine: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.ensure_future(coroutine)
+        kept.add(task)
+        task.add_done_callback(kept.discard)
+
+    def _call(self, scheduled: TaskScheduled) -> None:
+        handle = workflow.start_activity(
+            scheduled.name,
+            args=Call.arguments(scheduled, self._started.execution_id),
+            activity_id=str(scheduled.id),
+            result_type=RawValue,
+            start_to_close_timeout=NO_LIMIT,
+            heartbeat_timeout=self._environment.heartbeat_timeout,
+            retry_policy=AGAIN,
+        )
+        handle.add_done_callback(partial(self._called, scheduled.id))
+
+    def _called(self, task_id: int, handle: asyncio.Task[RawValue]) -> None:
+        if handle.cancelled():
+            return  # the execution is being evicted
+        error = handle.exception()
+        if error is None:
+            self._deliver(TaskCompleted(task_id, text_of([handle.result()])))
+        else:
+            self._deliver(TaskFailed(task_id, failure_of(error)))
+
+    async def _wait(self, timer: TimerCreated) -> None:
+        due = timedelta(microseconds=timer.fire_at - workflow.time_ns() // 1000)
+        summary = msgspec.json.encode(timer).decode()
+        while due > NO_LIMIT:
+            await workflow.sleep(NO_LIMIT)
+            due -= NO_LIMIT
+        await workflow.sleep(max(due, _SHORTEST_TIMER), summary=summary)
+        self._deliver(TimerFired(timer.id, timer.fire_at))
+
+    async def _start(self, created: ChildCreated, begun: asyncio.Event) -> None:
+        started = self._started
+        link = Parent(
+            workflow.info().workflow_id, started.execution_id, started.workflow, created.id
+        )
+        child = ExecutionStarted(created.name, created.input, workflow.uuid4().hex, link)
+        beginning = Beginning.of([child], self._environment.executor.local_code(created.name))
+        try:
+            handle = await workflow.start_child_workflow(
+                created.name,
+                args=beginning.arguments(),
+                id=created.instance_id,
+                result_type=RawValue,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                memo=beginning.memo(),
+            )
+            begun.set()
+            output = text_of([await handle])
+        except WorkflowAlreadyStartedError:
+            failure = FailureDetails.of(InstanceAlreadyExists(created.instance_id, "active"))
+            self._deliver(ChildFailed(created.id, failure))
+        except FailureError as error:
+            self._deliver(ChildFailed(created.id, failure_of(error, created.instance_id)))
+        else:
+            self._deliver(ChildCompleted(created.id, output))
+        finally:
+            begun.set()
+
+    async def _send(self, sent: EventSent) -> None:
+        target = workflow.get_external_workflow_handle(sent.instance_id)
+        try:
+            await target.signal(sent.name, raw(sent.input))
+        except FailureError:
+            # An instance that does not exist or is closed drops it, as everywhere.
+            workflow.logger.info("event '%s' found no instance '%s'", sent.name, sent.instance_id)

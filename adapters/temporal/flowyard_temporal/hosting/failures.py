@@ -1,0 +1,44 @@
+"""Failures as Temporal's errors and back, with nothing lost on the way."""
+
+from __future__ import annotations
+
+import msgspec
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    FailureError,
+    TerminatedError,
+)
+
+from flowyard.models import FailureDetails
+from flowyard_temporal.failures import HostedFailure
+from flowyard_temporal.hosting.raw import raw
+
+
+def error_of(failure: FailureDetails) -> ApplicationError:
+    """Return the error that ends an activity or a workflow for good, in Temporal's eyes."""
+    return ApplicationError(
+        failure.message,
+        raw(msgspec.json.encode(HostedFailure(failure))),
+        type=failure.error_type,
+        non_retryable=True,
+    )
+
+
+def failure_of(error: BaseException, child_id: str | None = None) -> FailureDetails:
+    """Return why an activity failed, or the child of that ID."""
+    cause: BaseException = error
+    while isinstance(cause, (ActivityError, ChildWorkflowError)) and cause.cause is not None:
+        cause = cause.cause
+    if isinstance(cause, ApplicationError):
+        if cause.details:
+            try:
+                return msgspec.convert(cause.details[0], HostedFailure).flowyard_failure
+            except msgspec.ValidationError:
+                pass  # raised by an activity of somebody else's
+        inner = failure_of(cause.cause) if isinstance(cause.cause, FailureError) else None
+        return FailureDetails(cause.type or "ApplicationError", cause.message, cause=inner)
+    if isinstance(cause, TerminatedError) and child_id is not None:
+        return FailureDetails("WorkflowTerminated", f"child workflow '{child_id}' was terminated")
+    return FailureDetails(type(cause).__name__, str(cause))

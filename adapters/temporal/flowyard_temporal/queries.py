@@ -1,0 +1,116 @@
+"""Lists instances: Temporal's visibility finds them, a description of each tells how it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+
+from flowyard.errors import InstanceNotFound
+from flowyard.models import InstancePage, InstanceQuery, WorkflowState, WorkflowStatus
+from flowyard_temporal.cursors import Cursor
+from flowyard_temporal.instances import Instances
+from flowyard_temporal.recent import RecentChanges
+from flowyard_temporal.states import STATUSES
+from flowyard_temporal.visibility import Visibility, one_of, quoted
+
+# How many descriptions are asked for at once.
+_AT_ONCE = 32
+# What visibility calls it. It knows nothing of PENDING and STALLED: to it, both are running.
+_NAMES = {
+    WorkflowStatus.RUNNING: ("Running",),
+    WorkflowStatus.PENDING: ("Running",),
+    WorkflowStatus.STALLED: ("Running",),
+    WorkflowStatus.SUSPENDED: ("Paused", "Running"),  # the latter where the host does it
+    WorkflowStatus.COMPLETED: ("Completed",),
+    WorkflowStatus.FAILED: ("Failed", "TimedOut"),
+    WorkflowStatus.CANCELED: ("Canceled",),
+    WorkflowStatus.TERMINATED: ("Terminated",),
+    WorkflowStatus.CONTINUED_AS_NEW: (),
+}
+
+
+class Queries:
+    """Lists what visibility finds, without the runs that were replaced or are gone."""
+
+    def __init__(self, instances: Instances, visibility: Visibility, recent: RecentChanges) -> None:
+        self._instances = instances
+        self._visibility = visibility
+        self._recent = recent
+        self._turnstile = asyncio.Semaphore(_AT_ONCE)
+
+    async def page(self, query: InstanceQuery) -> InstancePage:
+        """Return the next page that has anything on it, or the last one."""
+        condition = _condition(query)
+        if condition is None:
+            return InstancePage(())
+        cursor = Cursor.decoded(query.continuation_token)
+        await self._recent.are_shown()
+        while True:
+            found, token = await self._visibility.page(condition, query.page_size, cursor.token)
+            fresh = [one for one in found if not cursor.has_shown(one.execution.run_id)]
+            cursor = cursor.moved(token, _open_runs(found))
+            states = [state for state in await self._states(fresh) if _fits(state, query)]
+            if states or not token:
+                states.sort(key=lambda state: state.created_at, reverse=True)
+                return InstancePage(tuple(states), cursor.encoded())
+
+    async def _states(self, found: Sequence[WorkflowExecutionInfo]) -> list[WorkflowState]:
+        states = await asyncio.gather(*(self._state(one.execution) for one in found))
+        return [state for state in states if state is not None]
+
+    async def _state(self, found: WorkflowExecution) -> WorkflowState | None:
+        """Return the state of an instance, None where the run is one that was replaced."""
+        async with self._turnstile:
+            try:
+                snapshot = await self._instances.snapshot(found.workflow_id, payloads=False)
+            except InstanceNotFound:
+                return None
+        if snapshot.run_id != found.run_id:
+            return None
+        return snapshot.state(datetime.now(UTC))
+
+
+def _open_runs(found: Iterable[WorkflowExecutionInfo]) -> list[str]:
+    return [one.execution.run_id for one in found if not STATUSES[one.status].is_closed]
+
+
+def _condition(query: InstanceQuery) -> str | None:
+    """Return the query in visibility's language, None if nothing can fit it."""
+    conditions = ["ExecutionStatus != 'ContinuedAsNew'"]
+    if query.status:
+        names = sorted({name for status in query.status for name in _NAMES[status]})
+        if not names:
+            return None
+        conditions = [f"ExecutionStatus IN {one_of(names)}"]
+    if query.workflow is not None:
+        conditions.append(f"WorkflowType = {quoted(query.workflow)}")
+    if query.instance_id_prefix:
+        conditions.append(f"WorkflowId STARTS_WITH {quoted(query.instance_id_prefix)}")
+    if query.created_from is not None:
+        conditions.append(f"StartTime >= {_stamp(query.created_from)}")
+    if query.created_to is not None:
+        conditions.append(f"StartTime <= {_stamp(query.created_to)}")
+    return " AND ".join(conditions)
+
+
+def _fits(state: WorkflowState, query: InstanceQuery) -> bool:
+    """Look again: visibility is coarser than the query, may be late, and may ignore case."""
+    return (
+        state.instance_id.startswith(query.instance_id_prefix or "")
+        and query.workflow in {None, state.workflow}
+        and (not query.status or state.status in query.status)
+        and (query.created_from is None or state.created_at >= _aware(query.created_from))
+        and (query.created_to is None or state.created_at <= _aware(query.created_to))
+    )
+
+
+def _aware(time: datetime) -> datetime:
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def _stamp(time: datetime) -> str:
+    return f"'{_aware(time).isoformat()}'"

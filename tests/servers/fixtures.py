@@ -1,0 +1,103 @@
+"""Real servers: one of each kind for the test session, and further ones for a test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import pytest
+
+from servers import builds
+from servers.cache import Unavailable
+from servers.conductor_server import ConductorServer, conductor_running
+from servers.temporal_server import QUICK, TemporalServer, temporal_running
+
+T = TypeVar("T")
+TEMPORAL_ADDRESS = "FLOWYARD_TEMPORAL_ADDRESS"
+CONDUCTOR_URL = "FLOWYARD_CONDUCTOR_URL"
+
+
+class StartTemporal(Protocol):
+    """Start a further Temporal server, in memory unless a database file is given."""
+
+    def __call__(
+        self,
+        *flags: str,
+        database: Path | None = None,
+        dynamic_config: Mapping[str, str] = QUICK,
+    ) -> AbstractContextManager[TemporalServer]:
+        """Start it with these flags of `temporal/main.go`."""
+
+
+class StartConductor(Protocol):
+    """Start a further Conductor server, which takes some 20 seconds and often more."""
+
+    def __call__(
+        self, *flags: str, database: Path | None = None
+    ) -> AbstractContextManager[ConductorServer]:
+        """Start it with these properties, written `--name=value`."""
+
+
+def required(make: Callable[[], T]) -> T:
+    """Make what a live test needs. The test is skipped, or fails, where that cannot be had."""
+    try:
+        return make()
+    except Unavailable as reason:
+        if os.environ.get("FLOWYARD_REQUIRE_LIVE"):
+            pytest.fail(str(reason), pytrace=False)
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def start_temporal(tmp_path_factory: pytest.TempPathFactory) -> StartTemporal:
+    """Starts further Temporal servers: to be killed, with a file, with TLS."""
+    program = required(builds.temporal_server)
+    folder = tmp_path_factory.mktemp("temporal")
+
+    def start(
+        *flags: str,
+        database: Path | None = None,
+        dynamic_config: Mapping[str, str] = QUICK,
+    ) -> AbstractContextManager[TemporalServer]:
+        return temporal_running(
+            program, folder, *flags, database=database, dynamic_config=dynamic_config
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def temporal_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return the address of the Temporal server of this test session."""
+    if address := os.environ.get(TEMPORAL_ADDRESS):
+        yield address
+        return
+    start: StartTemporal = request.getfixturevalue("start_temporal")
+    with start() as server:
+        yield server.address
+
+
+@pytest.fixture(scope="session")
+def start_conductor(tmp_path_factory: pytest.TempPathFactory) -> StartConductor:
+    """Starts further Conductor servers, to be killed."""
+    command = required(builds.conductor_server)
+    folder = tmp_path_factory.mktemp("conductor")
+
+    def start(*flags: str, database: Path | None = None) -> AbstractContextManager[ConductorServer]:
+        return conductor_running(command, folder, *flags, database=database)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def conductor_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return the URL of the Conductor server of this test session, without `/api`."""
+    if url := os.environ.get(CONDUCTOR_URL):
+        yield url
+        return
+    start: StartConductor = request.getfixturevalue("start_conductor")
+    with start() as server:
+        yield server.url

@@ -1,0 +1,47 @@
+"""A real Temporal server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from servers.process import ServerProcess, free_port
+
+# On its defaults a timer takes a second at least, continuing as new takes one, a purge ten or more.
+QUICK = {
+    "history.timerProcessorMaxTimeShift": "10ms",
+    "history.workflowIdReuseMinimalInterval": "0s",
+    "history.transferProcessorEnsureCloseBeforeDelete": "false",
+}
+_PATIENCE = 90
+
+
+class TemporalServer(ServerProcess):
+    """One at a fixed address."""
+
+    def __init__(self, program: Path, folder: Path, flags: list[str]) -> None:
+        port = free_port()
+        self.address = f"127.0.0.1:{port}"
+        command = [str(program), "-port", str(port), *flags]
+        log = folder / f"temporal-{port}.log"
+        super().__init__(command, log, ready=lambda said: "READY" in said, patience=_PATIENCE)
+
+
+@contextmanager
+def temporal_running(
+    program: Path,
+    folder: Path,
+    *flags: str,
+    database: Path | None = None,
+    dynamic_config: Mapping[str, str] = QUICK,
+) -> Iterator[TemporalServer]:
+    """Run one, in memory unless a file is given; `temporal/main.go` has the other flags."""
+    settings = [f"-dynamic-config={key}={value}" for key, value in dynamic_config.items()]
+    if database is not None:
+        settings.append(f"-db={database}")
+    server = TemporalServer(program, folder, [*settings, *flags])
+    try:
+        yield server
+    finally:
+        server.kill()

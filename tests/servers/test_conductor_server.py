@@ -1,0 +1,36 @@
+"""The Conductor server that tests start: it answers, and keeps its file when it is killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from servers.fixtures import StartConductor
+
+DEFINITION = {
+    "name": "order",
+    "version": 1,
+    "schemaVersion": 2,
+    "timeoutSeconds": 0,
+    "ownerEmail": "orders@example.com",
+    "tasks": [{"name": "wait", "taskReferenceName": "approval", "type": "WAIT"}],
+}
+
+
+def test_the_server_of_the_session_is_healthy(conductor_server: str) -> None:
+    assert httpx.get(f"{conductor_server}/health").json()["healthy"] is True
+
+
+@pytest.mark.timeout(900)
+def test_a_killed_server_comes_back_with_what_it_kept(
+    start_conductor: StartConductor, tmp_path: Path
+) -> None:
+    with start_conductor(database=tmp_path / "conductor.db") as server:
+        api = f"{server.url}/api"
+        httpx.post(f"{api}/metadata/workflow", json=DEFINITION).raise_for_status()
+        instance_id = httpx.post(f"{api}/workflow/order", json={}).raise_for_status().text
+        server.restart()
+        assert httpx.get(f"{api}/metadata/workflow/order").json()["name"] == "order"
+        assert httpx.get(f"{api}/workflow/{instance_id}").json()["status"] == "RUNNING"
