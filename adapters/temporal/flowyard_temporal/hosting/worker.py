@@ -23,6 +23,7 @@ from flowyard_temporal.connection import Connection
 from flowyard_temporal.hosting.environment import Environment
 from flowyard_temporal.hosting.inline import InlineExecutor
 from flowyard_temporal.hosting.limits import Limits
+from flowyard_temporal.hosting.logs import plain_logs
 from flowyard_temporal.hosting.workflow import HostedWorkflow
 
 
@@ -37,7 +38,7 @@ async def host(
     environment = Environment(
         connection.client, executor, limits, heartbeat_timeout, context.logger
     )
-    with InlineExecutor() as inline:
+    with plain_logs(), InlineExecutor() as inline:
         worker = Worker(
             connection.client,
             task_queue=settings.task_queue,
@@ -47,6 +48,7 @@ async def host(
             workflow_runner=UnsandboxedWorkflowRunner(),
             interceptors=[_Introduction(environment)],
             max_cached_workflows=settings.max_cached_workflows,
+            sticky_queue_schedule_to_start_timeout=heartbeat_timeout,
             # Without a cache, a second one would evict the first, whose worker has the turn.
             max_concurrent_workflow_tasks=None if settings.max_cached_workflows else 1,
             max_concurrent_activities=settings.max_concurrent_activities,
