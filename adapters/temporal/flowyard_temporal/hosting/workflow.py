@@ -41,6 +41,10 @@ _decoder = msgspec.json.Decoder(TurnResult)
 class UnfitCode(RuntimeError):
     """Fails the workflow task: Temporal tries it again until fitting code is there."""
 
+    def __init__(self, instance_id: str, message: str) -> None:
+        super().__init__(message)
+        self.instance_id = instance_id
+
 
 @workflow.defn(dynamic=True, sandboxed=False)
 class HostedWorkflow:
@@ -58,6 +62,7 @@ class HostedWorkflow:
         self._inbox: list[HistoryEvent] = list(self._beginning.events)
         self._backlog: list[HistoryEvent] = []
         self._is_paused = any(isinstance(event, ExecutionSuspended) for event in self._inbox)
+        self._custom_status: str | None = None
         self._wakes = 0
         self._turns = 0
 
@@ -127,7 +132,8 @@ class HostedWorkflow:
         result = self.environment.limits.turn_result(result)
         journal.commit(turn, result)
         self._backlog = []
-        if result.custom_status is not None:
+        if result.custom_status is not None and result.custom_status != self._custom_status:
+            self._custom_status = result.custom_status
             self._note(CUSTOM_STATUS, result.custom_status or None)
         for action in result.actions:
             commands.give(action)
@@ -140,11 +146,12 @@ class HostedWorkflow:
         result = self.environment.executor.run_turn(turn)
         if not isinstance(result, TurnResult):
             raise UnfitCode(
+                turn.instance_id,
                 f"workflow '{workflow.info().workflow_type}' was begun by code of the application "
-                "that is not there any more. Register it again."
+                "that is not there any more. Register it again.",
             )
         if result.stalled is not None:
-            raise UnfitCode(result.stalled.message)
+            raise UnfitCode(turn.instance_id, result.stalled.message)
         return result
 
     async def _run_by_worker(self, turn: Turn) -> TurnResult:
