@@ -22,7 +22,7 @@ NAMES = (
     "management",
     "rest",
 )
-_LIVE = ("temporal.chain",)
+_LIVE = ("temporal.chain", "temporal.sequence", "temporal.calls", "temporal.wire")
 """These start a real server, and are measured only where they are named."""
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
 

@@ -26,7 +26,12 @@ def temporal() -> Iterator[str]:
         yield server.address
 
 
-def open_runtime(address: str, app: App, **settings: str) -> AbstractAsyncContextManager[Runtime]:
+def metadata_of(address: str) -> dict[str, str]:
+    """Return what components.yaml has to say of a component on the server."""
+    return {"hostPort": address, "taskQueue": QUEUE}
+
+
+def open_runtime(address: str, app: App | None) -> AbstractAsyncContextManager[Runtime]:
     """Open a component on the server."""
-    metadata = {"hostPort": address, "taskQueue": QUEUE, **settings}
-    return Runtime.open([ComponentSpec("bench", "workflow.temporal", metadata=metadata)], app)
+    spec = ComponentSpec("bench", "workflow.temporal", metadata=metadata_of(address))
+    return Runtime.open([spec], app)

@@ -12,8 +12,10 @@ import pytest
 
 from flowyard import Runtime
 from flowyard.config import ComponentSpec
+from program import StartProgram, programs_of
 from servers.fixtures import StartTemporal
 from servers.process import ServerProcess
+from servers.temporal_server import TemporalServer
 
 PROGRAM = Path(__file__).parent / "programs" / "native.py"
 _PATIENCE = 60
@@ -60,3 +62,17 @@ def server_without_pause(start_temporal: StartTemporal) -> Iterator[str]:
     """Return the address of a server whose namespaces have no pause."""
     with start_temporal("-pause=false") as server:
         yield server.address
+
+
+@pytest.fixture
+def server(start_temporal: StartTemporal, tmp_path: Path) -> Iterator[TemporalServer]:
+    """One that keeps what it has in a file."""
+    with start_temporal(database=tmp_path / "temporal.db") as server:
+        yield server
+
+
+@pytest.fixture
+def start_program() -> Iterator[StartProgram]:
+    """Start one of `temporal.programs`."""
+    with programs_of("temporal.programs") as start:
+        yield start

@@ -144,6 +144,8 @@ async def test_everything_is_what_it_is_called_in_temporal(
     assert scheduled.activity_type.name == "double"
     assert scheduled.input.payloads[0].data == b"1"
     assert scheduled.heartbeat_timeout.seconds > 0
+    # Once, and not in each of the turns that follow.
+    assert _only(history, "WORKFLOW_PROPERTIES_MODIFIED").event_id
     signalled = _only(history, "WORKFLOW_EXECUTION_SIGNALED")
     assert signalled.workflow_execution_signaled_event_attributes.signal_name == "add"
     child = client.get_workflow_handle(f"{instance_id}-nap")

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from flowyard import Runtime, WorkflowState, WorkflowStatus
 from flowyard.history import EventRaised, TaskCompleted
-from program import StartProgram, programs_of
-from servers.fixtures import StartTemporal
+from program import StartProgram
 from servers.temporal_server import TemporalServer
 from temporal.programs.standing import PLACES, spec_of
 
 QUEUE = "errands"
 RUNS = {"activity": 4, "between": 2, "turn": 3}
-
-
-@pytest.fixture
-def server(start_temporal: StartTemporal, tmp_path: Path) -> Iterator[TemporalServer]:
-    """One that keeps what it has in a file."""
-    with start_temporal(database=tmp_path / "temporal.db") as server:
-        yield server
-
-
-@pytest.fixture
-def start_program() -> Iterator[StartProgram]:
-    """Start one of `temporal.programs`."""
-    with programs_of("temporal.programs") as start:
-        yield start
 
 
 @pytest.mark.parametrize("struck", ["process", "server", "both"])

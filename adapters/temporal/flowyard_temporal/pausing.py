@@ -57,8 +57,9 @@ class Pausing:
     async def resume(self, instance_id: str, reason: str | None) -> bool:
         """Let the instance go on; False if it is closed or not paused."""
         snapshot = await self._instances.snapshot(instance_id, payloads=False)
-        if snapshot.status_at(datetime.now(UTC)) is not WorkflowStatus.SUSPENDED:
-            if not snapshot.is_hosted:
+        status = snapshot.status_at(datetime.now(UTC))
+        if status is not WorkflowStatus.SUSPENDED:
+            if not status.is_closed and not snapshot.is_hosted:
                 self._require("resume")
             return False
         if snapshot.is_paused_by_host:

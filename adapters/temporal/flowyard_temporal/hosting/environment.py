@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 from temporalio import activity
@@ -14,7 +15,7 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.service import RPCError
 
-from flowyard.executor import Executor, QueuedTurn, Turn, TurnResult
+from flowyard.executor import ActivityResult, Executor, QueuedTurn, Turn, TurnResult
 from flowyard.history import ExecutionStarted, HistoryEvent, to_microseconds
 from flowyard.identifier import new_uuid
 from flowyard.journal import Journal
@@ -142,13 +143,29 @@ class Environment:
         )
         beat = asyncio.ensure_future(_beat(info.heartbeat_timeout))
         try:
-            result = await self.executor.run_activity(task)
+            result = await _to_its_end(asyncio.ensure_future(self.executor.run_activity(task)))
         finally:
             beat.cancel()
         result = self.limits.activity_result(task.name, result)
         if result.failure is not None:
             raise error_of(result.failure)
         return raw(result.output)
+
+
+async def _to_its_end(running: asyncio.Future[ActivityResult]) -> ActivityResult:
+    """Return the result, also where the instance was terminated: only the worker's end ends it."""
+    try:
+        await asyncio.wait({running})
+    except asyncio.CancelledError:
+        ending = asyncio.ensure_future(activity.wait_for_worker_shutdown())
+        either: set[asyncio.Future[Any]] = {running, ending}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if not running.done():
+            running.cancel()
+            await asyncio.wait({running})
+            raise
+    return running.result()
 
 
 async def _beat(limit: timedelta | None) -> None:

@@ -62,6 +62,7 @@ class HostedWorkflow:
         self._inbox: list[HistoryEvent] = list(self._beginning.events)
         self._backlog: list[HistoryEvent] = []
         self._is_paused = any(isinstance(event, ExecutionSuspended) for event in self._inbox)
+        self._custom_status: str | None = None
         self._wakes = 0
         self._turns = 0
 
@@ -131,7 +132,8 @@ class HostedWorkflow:
         result = self.environment.limits.turn_result(result)
         journal.commit(turn, result)
         self._backlog = []
-        if result.custom_status is not None:
+        if result.custom_status is not None and result.custom_status != self._custom_status:
+            self._custom_status = result.custom_status
             self._note(CUSTOM_STATUS, result.custom_status or None)
         for action in result.actions:
             commands.give(action)
