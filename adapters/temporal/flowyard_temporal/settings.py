@@ -32,7 +32,7 @@ class TemporalSettings(BaseModel):
     tls_client_cert: str | None = None
     tls_client_key: SecretStr | None = None
     heartbeat_timeout: float = Field(default=10.0, ge=0.5)
-    """How many seconds after the death of its worker an activity, or a turn, goes to another."""
+    """How many seconds after the death of its worker an activity is given to another one."""
     max_cached_workflows: int = Field(default=1000, ge=0)
     """How many hosted instances stay in memory; others are replayed when something happens."""
     max_concurrent_activities: int = Field(default=1000, ge=1)

@@ -26,8 +26,8 @@ from flowyard_temporal.hosting.limits import Limits
 from flowyard_temporal.hosting.logs import plain_logs
 from flowyard_temporal.hosting.workflow import HostedWorkflow
 
-# How long at most a turn waits for the process that has the instance in its cache, though it may
-# be dead. So it is in Temporal's Go and Java SDKs; Python's would have others wait for ten seconds.
+# How long a turn waits for the process that has the instance in its cache, though it may be dead.
+# So it is in Temporal's Go and Java SDKs; Python's would have others wait for ten seconds.
 _LOYALTY = timedelta(seconds=5)
 
 
@@ -52,7 +52,7 @@ async def host(
             workflow_runner=UnsandboxedWorkflowRunner(),
             interceptors=[_Introduction(environment)],
             max_cached_workflows=settings.max_cached_workflows,
-            sticky_queue_schedule_to_start_timeout=min(heartbeat_timeout, _LOYALTY),
+            sticky_queue_schedule_to_start_timeout=_LOYALTY,
             # Without a cache, a second one would evict the first, whose worker has the turn.
             max_concurrent_workflow_tasks=None if settings.max_cached_workflows else 1,
             max_concurrent_activities=settings.max_concurrent_activities,
