@@ -22,20 +22,24 @@ NAMES = (
     "management",
     "rest",
 )
+_LIVE = ("temporal.chain", "temporal.sequence", "temporal.calls", "temporal.wire")
+"""These start a real server, and are measured only where they are named."""
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
 
 
 def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(NAMES)}")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of: {', '.join((*NAMES, *_LIVE))}"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
     parser.add_argument("--dbos", metavar="PYTHON", help="a Python that has DBOS Transact")
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="put the table between the marks of this file"
     )
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(NAMES)
+    unknown = set(arguments.names) - {*NAMES, *_LIVE}
     if unknown:
         parser.error(f"no such figure: {', '.join(sorted(unknown))}")
 

@@ -25,15 +25,22 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Server]:
-    """Run `flowyard serve` with the component `bench`: the built-in engine on a file."""
+def serving(
+    folder: Path,
+    *options: str,
+    type: str = "workflow.engine",
+    metadata: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """Run `flowyard serve` with the component `bench`: the built-in engine on a file, or this."""
     components = folder / "components.yaml"
-    connection = {"name": "connectionString", "value": f"sqlite:///{folder / 'served.db'}"}
+    if metadata is None:
+        metadata = {"connectionString": f"sqlite:///{folder / 'served.db'}"}
+    items = [{"name": name, "value": value} for name, value in metadata.items()]
     component = {
         "apiVersion": "dapr.io/v1alpha1",
         "kind": "Component",
         "metadata": {"name": "bench"},
-        "spec": {"type": "workflow.engine", "version": "v1", "metadata": [connection]},
+        "spec": {"type": type, "version": "v1", "metadata": items},
     }
     components.write_text(json.dumps(component))
     command = [sys.executable, "-c", _SERVE, "serve", "--json", "--components", str(components)]

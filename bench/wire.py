@@ -15,7 +15,7 @@ from bench.process import run_program
 from bench.sample import Row, interleave
 from bench.server import listening, serving
 
-_COUNT, _AT_ONCE = 200, 50
+COUNT, AT_ONCE = 200, 50
 _SDK = ("dapr==1.18.3", "dapr-ext-workflow==1.18.3")
 _GENERATOR = "grpcio-tools==1.75.1"
 _PROGRAM = Path(__file__).parent / "programs" / "dapr_chain.py"
@@ -27,7 +27,7 @@ _REFERENCE = _SPIKES / "wire_server.py"
 def measure_flowyard() -> dict[str, float]:
     """Measure `flowyard serve` on a SQLite file."""
     with scratch() as folder, serving(folder) as server:
-        return _run_sdk(server.grpc.rpartition(":")[2])
+        return run_sdk(server.grpc.rpartition(":")[2])
 
 
 def measure_reference(generated: Path) -> dict[str, float]:
@@ -36,11 +36,12 @@ def measure_reference(generated: Path) -> dict[str, float]:
         port = str(free.getsockname()[1])
     command = [sys.executable, str(_REFERENCE), port]
     with listening(command, {"PYTHONPATH": str(generated)}):
-        return _run_sdk(port)
+        return run_sdk(port)
 
 
-def _run_sdk(port: str) -> dict[str, float]:
-    return run_program([python_with(*_SDK), str(_PROGRAM), port, str(_COUNT), str(_AT_ONCE)])
+def run_sdk(port: str) -> dict[str, float]:
+    """Run worker and client on the server at this port."""
+    return run_program([python_with(*_SDK), str(_PROGRAM), port, str(COUNT), str(AT_ONCE)])
 
 
 def _generate(folder: Path) -> None:
@@ -54,7 +55,7 @@ def _generate(folder: Path) -> None:
 def rows(rounds: int, _: str | None) -> list[Row]:
     """Compare with the server without storage, if it is there."""
     figure = "chain of three with Dapr's Python SDK 1.18.3 over gRPC"
-    throughput = f"{figure}, {_COUNT} workflows, {_AT_ONCE} at a time"
+    throughput = f"{figure}, {COUNT} workflows, {AT_ONCE} at a time"
     latency = f"{figure}: latency alone"
     if not _REFERENCE.exists():
         own = interleave(rounds, {"flowyard": measure_flowyard})["flowyard"]

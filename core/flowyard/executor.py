@@ -98,6 +98,14 @@ class Executor(Protocol):
 
 
 @runtime_checkable
+class QueuedTurn(Protocol):
+    """What the answer of `run_turn` is besides, where a worker has to take the turn first."""
+
+    is_taken: bool
+    """Whether a worker has the turn now. One that none has can be withdrawn by `cancel`."""
+
+
+@runtime_checkable
 class ChangingExecutor(Protocol):
     """What an executor is besides, if code may come to it while the host is open."""
 

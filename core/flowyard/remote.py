@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import logging
 import os
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,17 +27,26 @@ Key: TypeAlias = tuple[str, int | None]
 """Whose work: an instance, and the ID of its activity (None: its turn)."""
 
 
+class Answer(asyncio.Future[Any]):
+    """Where the answer to a work comes. Cancel it to withdraw the work."""
+
+    is_taken = False
+    """Whether a worker has the work now."""
+
+
 @dataclass(eq=False, slots=True)
 class Work:
-    """A turn or an activity that a worker is to run. Its token stays when it is sent again."""
+    """A turn or an activity that a worker is to run."""
 
     request: Turn | ActivityTask
-    token: str
-    answer: asyncio.Future[Any]
-    queue: WorkQueue
+    name: str
+    answer: Answer
     stream: WorkerStream | None = None
-    refused_by: set[WorkerStream] = field(default_factory=set)
-    """Whose code does not fit; `refusal` is what the last of them has said."""
+    """Whose it is at present."""
+    lost_at: str = ""
+    """The address of the last worker that had it and has gone."""
+    refused_by: set[str] = field(default_factory=set)
+    """The streams whose code does not fit; `refusal` is what the last of them has said."""
     refusal: TurnResult | None = None
 
     @property
@@ -46,21 +55,35 @@ class Work:
         request = self.request
         return request.instance_id, request.task_id if isinstance(request, ActivityTask) else None
 
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Work as it was handed to one worker, by whose stream an answer is known to be its own."""
+
+    queue: WorkQueue
+    work: Work
+    stream: str
+
+    @property
+    def token(self) -> str:
+        """What the worker is to answer with."""
+        return f"{self.work.name}.{self.stream}"
+
     def conclude(self, result: TurnResult | ActivityResult) -> None:
-        """Hand the answer to who waits for it; the first one counts.
+        """Hand the answer to who waits for it; the first one counts, from whomever it is.
 
         A turn that the worker's code does not fit is stalled only if no other worker's does.
         """
-        if self.answer.done():
+        if self.work.answer.done():
             return
         if isinstance(result, TurnResult) and result.stalled is not None:
             self.queue.pass_on(self, result)
         else:
-            self.answer.set_result(result)
+            self.work.answer.set_result(result)
 
     def refuse(self, failure: FailureDetails) -> None:
         """Say that no worker can run this: the activity fails, or the instance."""
-        if isinstance(self.request, ActivityTask):
+        if isinstance(self.work.request, ActivityTask):
             self.conclude(ActivityResult(failure=failure))
         else:
             self.conclude(TurnResult([ExecutionCompleted(WorkflowStatus.FAILED, failure=failure)]))
@@ -71,14 +94,17 @@ class WorkerStream:
     """One connected worker, and what it has been given and not answered."""
 
     queue: WorkQueue
+    name: str
+    address: str
     outstanding: dict[str, Work] = field(default_factory=dict)
 
-    async def take(self) -> Work:
+    async def take(self) -> Delivery:
         """Return the next work for this worker, once there is some."""
         work = await self.queue.take(self)
         work.stream = self
-        self.outstanding[work.token] = work
-        return work
+        work.answer.is_taken = True
+        self.outstanding[work.name] = work
+        return Delivery(self.queue, work, self.name)
 
 
 class WorkQueue:
@@ -86,12 +112,14 @@ class WorkQueue:
 
     def __init__(self, component: str) -> None:
         self._component = component
-        self._tokens = (f"{os.urandom(8).hex()}-{number}" for number in itertools.count(1))
-        self._queued: deque[Work] = deque()
-        self._idle: deque[tuple[WorkerStream, asyncio.Future[Work]]] = deque()
-        self._by_token: dict[str, Work] = {}
+        # Names of another run of the server shall not fit.
+        run = os.urandom(8).hex()
+        self._names = (f"{run}-{number}" for number in itertools.count(1))
+        self._queued: OrderedDict[str, Work] = OrderedDict()
+        self._idle: dict[WorkerStream, asyncio.Future[Work]] = {}
+        self._by_name: dict[str, Work] = {}
         self._by_key: dict[Key, Work] = {}
-        self._streams: set[WorkerStream] = set()
+        self._streams: dict[str, WorkerStream] = {}
         self._watchers: list[Callable[[], None]] = []
         self._is_draining = False
         self._drained = asyncio.Event()
@@ -101,13 +129,13 @@ class WorkQueue:
         """How many workers are connected."""
         return len(self._streams)
 
-    def put(self, request: Turn | ActivityTask) -> asyncio.Future[Any]:
-        """Queue work and return where its answer comes. Cancel it to withdraw the work."""
-        answer = asyncio.get_running_loop().create_future()
-        work = Work(request, next(self._tokens), answer, self)
-        self._by_token[work.token] = self._by_key[work.key] = work
+    def put(self, request: Turn | ActivityTask) -> Answer:
+        """Queue work and return where its answer comes."""
+        answer = Answer(loop=asyncio.get_running_loop())
+        work = Work(request, next(self._names), answer)
+        self._by_name[work.name] = self._by_key[work.key] = work
         work.answer.add_done_callback(lambda _: self._forget(work))
-        if not self._streams and not any(not one.answer.done() for one in self._queued):
+        if not self._streams and not self._queued:
             logger.info("component '%s': work waits for a worker to connect", self._component)
         self._offer(work)
         return work.answer
@@ -117,26 +145,28 @@ class WorkQueue:
         if not self._is_draining and (work := self._oldest_for(stream)) is not None:
             return work
         idle: asyncio.Future[Work] = asyncio.get_running_loop().create_future()
-        self._idle.append((stream, idle))
+        self._idle[stream] = idle
         try:
             return await idle
         except asyncio.CancelledError:
+            self._idle.pop(stream, None)
             if idle.done() and not idle.cancelled():
                 self._offer(idle.result(), first=True)
             raise
 
     @contextmanager
-    def stream(self) -> Iterator[WorkerStream]:
+    def stream(self, address: str = "") -> Iterator[WorkerStream]:
         """Connect a worker. What it has not answered at the end goes to another."""
-        stream = WorkerStream(self)
-        self._streams.add(stream)
+        stream = WorkerStream(self, next(self._names), address)
+        self._streams[stream.name] = stream
         for on_more in list(self._watchers):
             on_more()
         try:
             yield stream
         finally:
-            self._streams.discard(stream)
+            del self._streams[stream.name]
             for work in reversed(stream.outstanding.values()):
+                work.lost_at = address
                 self._offer(work, first=True)
             self._stall_refused()
             self._look_if_drained()
@@ -146,16 +176,16 @@ class WorkQueue:
         self._watchers.append(on_connected)
         return lambda: self._watchers.remove(on_connected)
 
-    def pass_on(self, work: Work, refusal: TurnResult) -> None:
+    def pass_on(self, delivery: Delivery, refusal: TurnResult) -> None:
         """Offer a turn that its worker's code does not fit to the others; stall it at the last."""
-        stream = work.stream
-        if stream is None:
-            # A late word of a worker that has gone: the turn is offered to others already.
+        work, stream = delivery.work, self._streams.get(delivery.stream)
+        if stream is None or stream.outstanding.pop(work.name, None) is None:
+            # A late word of a worker that has gone, or one said twice: it says nothing of the
+            # worker that has the turn now.
             return
-        stream.outstanding.pop(work.token, None)
-        work.refused_by.add(stream)
+        work.refused_by.add(stream.name)
         work.refusal = refusal
-        if self._streams <= work.refused_by:
+        if self._streams.keys() <= work.refused_by:
             work.answer.set_result(refusal)
         else:
             self._offer(work)
@@ -167,67 +197,66 @@ class WorkQueue:
         self._look_if_drained()
         await self._drained.wait()
 
-    def find(self, token: str, key: Key) -> Work | None:
-        """Return the work that an answer is for; None if it is settled or was withdrawn."""
-        work = self._by_token.get(token) if token else self._by_key.get(key)
-        return work if work is not None and work.key == key else None
+    def find(self, token: str, key: Key, address: str = "") -> Delivery | None:
+        """Return the work that an answer is for; None if it is settled or was withdrawn.
+
+        Without a token it is taken for the answer of the worker that has the work now, unless it
+        comes from the address of the one that had it before and has gone.
+        """
+        name, _, stream = token.rpartition(".")
+        work = self._by_name.get(name) if token else self._by_key.get(key)
+        if work is None or work.key != key:
+            return None
+        holder = work.stream
+        if not token and holder is not None:
+            is_late = address == work.lost_at != holder.address
+            stream = "" if is_late else holder.name
+        return Delivery(self, work, stream)
 
     def _offer(self, work: Work, *, first: bool = False) -> None:
         if work.answer.done():
             return
         work.stream = None
+        work.answer.is_taken = False
         if not self._is_draining and (idle := self._idle_for(work)) is not None:
             idle.set_result(work)
-        elif first:
-            self._queued.appendleft(work)
-        else:
-            self._queued.append(work)
+            return
+        self._queued[work.name] = work
+        if first:
+            self._queued.move_to_end(work.name, last=False)
 
     def _oldest_for(self, stream: WorkerStream) -> Work | None:
-        refused: list[Work] = []
-        found: Work | None = None
-        while self._queued and found is None:
-            work = self._queued.popleft()
-            if stream in work.refused_by:
-                refused.append(work)
-            elif not work.answer.done():
-                found = work
-        self._queued.extendleft(reversed(refused))
-        return found
+        for work in self._queued.values():
+            if not work.answer.done() and stream.name not in work.refused_by:
+                return self._queued.pop(work.name)
+        return None
 
     def _idle_for(self, work: Work) -> asyncio.Future[Work] | None:
-        refused: list[tuple[WorkerStream, asyncio.Future[Work]]] = []
-        found: asyncio.Future[Work] | None = None
-        while self._idle and found is None:
-            stream, idle = self._idle.popleft()
-            if idle.done():
-                continue
-            if stream in work.refused_by:
-                refused.append((stream, idle))
-            else:
-                found = idle
-        self._idle.extendleft(reversed(refused))
-        return found
+        for stream, idle in self._idle.items():
+            if not idle.done() and stream.name not in work.refused_by:
+                return self._idle.pop(stream)
+        return None
 
     def _stall_refused(self) -> None:
         """Stall what waits for another worker than is left."""
         if self._is_draining:
             return
-        for work in self._queued:
-            refusal = work.refusal if self._streams <= work.refused_by else None
+        for work in self._queued.values():
+            refusal = work.refusal if self._streams.keys() <= work.refused_by else None
             if refusal is not None and not work.answer.done():
                 work.answer.set_result(refusal)
 
     def _forget(self, work: Work) -> None:
-        del self._by_token[work.token]
+        del self._by_name[work.name]
+        self._queued.pop(work.name, None)
         if self._by_key.get(work.key) is work:
             del self._by_key[work.key]
         if work.stream is not None:
-            work.stream.outstanding.pop(work.token, None)
+            work.stream.outstanding.pop(work.name, None)
         self._look_if_drained()
 
     def _look_if_drained(self) -> None:
-        if self._is_draining and not any(stream.outstanding for stream in self._streams):
+        if self._is_draining and not any(one.outstanding for one in self._streams.values()):
             self._drained.set()
 
 
@@ -247,7 +276,7 @@ class RemoteExecutor:
             return None
         return local.local_code(workflow)
 
-    def run_turn(self, turn: Turn) -> TurnResult | asyncio.Future[TurnResult]:
+    def run_turn(self, turn: Turn) -> TurnResult | Answer:
         local = self._local
         if local is not None and started_of(turn).workflow in local.registry.workflows:
             return local.run_turn(turn)

@@ -17,8 +17,6 @@ import pytest
 from flowyard.cli.main import main
 
 FOLDER = Path(__file__).parent
-# The tests share this module.
-sys.path.insert(0, str(FOLDER.parent))
 _COMPONENTS = """\
 apiVersion: dapr.io/v1alpha1
 kind: Component

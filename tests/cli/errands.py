@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flowyard import App, WorkflowContext
+from flowyard import ActivityContext, App, WorkflowContext
 
 app = App()
 not_an_app = "text"
@@ -41,3 +41,15 @@ async def gate(ctx: WorkflowContext) -> Any:
 async def fail(ctx: WorkflowContext) -> None:
     """Fail."""
     raise ValueError("it rains")
+
+
+@app.activity
+def double(ctx: ActivityContext, number: int) -> int:
+    """Return twice the number."""
+    return 2 * number
+
+
+@app.workflow
+async def call(ctx: WorkflowContext, number: int = 1) -> int:
+    """Return twice the number."""
+    return await ctx.call_activity(double, input=number)

@@ -60,6 +60,19 @@ def test_an_instance_is_terminated_with_an_output(flowyard: Command) -> None:
     assert (state["status"], json.loads(state["output"])) == ("TERMINATED", {"why": "late"})
 
 
+def test_a_closed_instance_is_run_again_from_an_event(flowyard: Command) -> None:
+    flowyard("start", "call", "--id", "source", "--input", "4", "--wait")
+    assert flowyard("rerun", "source", "1", "--id", "copy").out == "copy\n"
+    assert flowyard("watch", "copy", "--json").json["output"] == "8"
+    copy = flowyard("rerun", "source", "1", "--input", "5", "--json").json["instanceID"]
+    assert flowyard("watch", copy, "--json").json["output"] == "10"
+    assert flowyard("get", "source", "--json").json["output"] == "8"
+    unknown = flowyard("rerun", "source", "7")
+    assert (unknown.code, unknown.out) == (4, "")
+    flowyard("start", "gate", "--id", "source-open")
+    assert flowyard("rerun", "source-open", "1").code == 5
+
+
 def test_instances_are_listed_page_by_page(flowyard: Command) -> None:
     for number in range(3):
         flowyard("start", "echo", "--id", f"listed-{number}", "--wait")

@@ -15,7 +15,7 @@ import pytest
 from flowyard.component import Capability, ComponentType, WorkflowComponent
 from flowyard.config import ComponentSpec
 from flowyard.errors import InstanceAlreadyExists, InstanceNotFound
-from flowyard.executor import ActivityResult, ActivityTask, Executor, Turn, TurnResult
+from flowyard.executor import ActivityResult, ActivityTask, Executor, LocalCode, Turn, TurnResult
 from flowyard.history import HistoryEvent, TaskCompleted
 from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState
 from flowyard.plugins import component_type
@@ -174,6 +174,9 @@ class _RunsTwice:
 
     def check_workflow(self, name: str) -> None:
         self._inner.check_workflow(name)
+
+    def local_code(self, workflow: str) -> LocalCode | None:
+        return self._inner.local_code(workflow)
 
     def run_turn(self, turn: Turn) -> TurnResult | Any:
         return self._inner.run_turn(turn)

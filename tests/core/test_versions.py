@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowyard import App, RegistrationError, WorkflowContext
-from flowyard.history import ExecutionResumed, ExecutionStarted, ExecutionSuspended, TurnStarted
+from flowyard.execution import Execution
+from flowyard.executor import LocalCode, QueuedTurn, Turn
+from flowyard.history import (
+    ExecutionCompleted,
+    ExecutionResumed,
+    ExecutionStarted,
+    ExecutionSuspended,
+    HistoryEvent,
+    TaskScheduled,
+    TurnStarted,
+)
+from flowyard.local import LocalExecutor
+from flowyard.remote import RemoteExecutor
 
 if TYPE_CHECKING:
     from core.conftest import Rehearse
@@ -182,3 +194,64 @@ def test_a_patch_is_recorded_in_the_turn_that_asked_first(rehearse: Rehearse) ->
         rehearsal.complete(number)
     turns = [event for event in rehearsal.journal.history if isinstance(event, TurnStarted)]
     assert [turn.patches for turn in turns] == [("check first",), (), (), ()]
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_a_host_that_repeats_turns_says_whether_a_patch_is_recorded(is_recorded: bool) -> None:
+    asked: list[str] = []
+
+    def patched_then(patch: str) -> bool:
+        asked.append(patch)
+        return is_recorded
+
+    execution = Execution("order-7", patched().registry)
+    started: list[HistoryEvent] = [TurnStarted(0), ExecutionStarted("order", None, "e")]
+    turn = Turn("order-7", "e", (), started, replaying=True, patched=patched_then)
+    result = execution.run(turn)
+    (called,) = result.actions
+    assert isinstance(called, TaskScheduled)
+    assert called.name == ("check" if is_recorded else "pay")
+    assert asked == ["check first"]
+
+
+def test_code_sees_that_its_host_repeats_a_turn() -> None:
+    app = App()
+
+    @app.workflow
+    def order(ctx: WorkflowContext) -> bool:
+        return ctx.is_replaying
+
+    for replaying in (True, False):
+        started: list[HistoryEvent] = [TurnStarted(0), ExecutionStarted("order", None, "e")]
+        turn = Turn("order-7", "e", (), started, replaying=replaying)
+        (completed,) = Execution("order-7", app.registry).run(turn).actions
+        assert isinstance(completed, ExecutionCompleted)
+        assert completed.output == ("true" if replaying else "false")
+
+
+def test_an_executor_tells_which_code_of_its_own_runs_a_workflow() -> None:
+    app = patched()
+
+    @app.versioned_workflow(name="payment", version_name="v2", is_latest=True)
+    def payment(ctx: WorkflowContext) -> None:
+        return None
+
+    with LocalExecutor(app) as local:
+        executor = RemoteExecutor("orders", local)
+        for one in (local, executor):
+            assert one.local_code("order") == LocalCode(version=None)
+            assert one.local_code("payment") == LocalCode(version="v2")
+        assert executor.local_code("elsewhere") is None
+        assert RemoteExecutor("orders").local_code("order") is None
+
+
+async def test_a_queued_turn_tells_whether_a_worker_has_taken_it() -> None:
+    executor = RemoteExecutor("orders")
+    started: list[HistoryEvent] = [TurnStarted(0), ExecutionStarted("order", None, "e")]
+    answer = executor.run_turn(Turn("order-7", "e", (), started))
+    assert isinstance(answer, QueuedTurn)
+    assert not answer.is_taken
+    with executor.queue.stream() as worker:
+        await worker.take()
+        assert answer.is_taken
+    assert not answer.is_taken

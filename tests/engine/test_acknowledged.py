@@ -12,7 +12,8 @@ from engine.programs.steps import make_app
 from flowyard import InstanceNotFound, Runtime, WorkflowStatus
 
 if TYPE_CHECKING:
-    from engine.conftest import OpenRuntime, StartProgram
+    from engine.conftest import OpenRuntime
+    from program import StartProgram
 
 VERBS = ["start", "start_at", "raise_event", "pause", "resume", "terminate", "purge", "rerun"]
 

@@ -30,7 +30,8 @@ from flowyard_engine.sqlite import SqliteStore
 from flowyard_engine.store import Commit, Outcome, Record
 
 if TYPE_CHECKING:
-    from engine.conftest import OpenRuntime, Query, StartProgram
+    from engine.conftest import OpenRuntime, Query
+    from program import StartProgram
 
 
 async def test_a_folder_that_does_not_exist_is_named(

@@ -15,7 +15,8 @@ from flowyard.history import TaskCompleted
 from flowyard_engine.component import EngineComponent
 
 if TYPE_CHECKING:
-    from engine.conftest import OpenRuntime, Query, StartProgram
+    from engine.conftest import OpenRuntime, Query
+    from program import StartProgram
 
 
 def engine_of(runtime: Runtime) -> EngineComponent:

@@ -15,7 +15,8 @@ from flowyard.history import ChildCreated, ExecutionSuspended, TaskScheduled, Ti
 from flowyard.testing.kit import OpenWorkflowKit
 
 if TYPE_CHECKING:
-    from engine.conftest import OpenRuntime, Query, StartProgram
+    from engine.conftest import OpenRuntime, Query
+    from program import StartProgram
 
 
 async def test_a_copy_does_only_what_was_left_although_its_process_was_killed(

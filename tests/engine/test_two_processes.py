@@ -16,7 +16,8 @@ from engine.programs.steps import make_app, traces
 from flowyard import InstanceNotFound, InstanceQuery, Runtime, WorkflowStatus
 
 if TYPE_CHECKING:
-    from engine.conftest import OpenRuntime, Program, Query, StartProgram
+    from engine.conftest import OpenRuntime, Query
+    from program import Program, StartProgram
 
 TEN_SECONDS = timedelta(seconds=10)
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+import yaml
 
 from flowyard import App, Runtime
 from flowyard.config import ComponentSpec
+from servers.namespaces import new_namespace
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -89,11 +91,30 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(entries), "PYTHONWARNINGS": "error"}
 
 
-@pytest.fixture(params=["engine"])
+@pytest.fixture(params=["engine", "temporal", "temporal that keeps nothing in memory"])
 def component_spec(request: pytest.FixtureRequest, tmp_path: Path) -> ComponentSpec:
-    """The backend under test."""
-    metadata = {"connectionString": f"sqlite:///{tmp_path}/flowyard.db"}
-    return ComponentSpec(name=request.param, type=f"workflow.{request.param}", metadata=metadata)
+    """The backend under test, with nothing on it."""
+    if request.param == "engine":
+        # A killed program's successor need not wait for as long as in earnest.
+        file = {"connectionString": f"sqlite:///{tmp_path}/flowyard.db", "leaseSeconds": "2"}
+        return ComponentSpec(name="flowyard", type="workflow.engine", metadata=file)
+    address = request.getfixturevalue("temporal_server")
+    metadata = {"hostPort": address, "namespace": new_namespace(address), "heartbeatTimeout": "3"}
+    if request.param != "temporal":
+        metadata["maxCachedWorkflows"] = "0"
+    return ComponentSpec(name="flowyard", type="workflow.temporal", metadata=metadata)
+
+
+def manifest(spec: ComponentSpec) -> str:
+    """Write a component as components.yaml has it."""
+    metadata = [{"name": name, "value": value} for name, value in spec.metadata.items()]
+    document = {
+        "apiVersion": "dapr.io/v1alpha1",
+        "kind": "Component",
+        "metadata": {"name": spec.name},
+        "spec": {"type": spec.type, "version": spec.version, "metadata": metadata},
+    }
+    return yaml.safe_dump(document)
 
 
 @pytest.fixture
@@ -109,14 +130,9 @@ def outside_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def start_program(tmp_path: Path) -> Iterator[StartProgram]:
+def start_program(component_spec: ComponentSpec, tmp_path: Path) -> Iterator[StartProgram]:
     """Start programs as processes: `start_program("order_processing.py", "--pace", "0")`."""
-    components = (ROOT / "components.yaml").read_text()
-    last = "    value: sqlite:///flowyard.db\n"
-    assert last in components
-    # A killed program's successor need not wait for as long as in earnest.
-    lease = '  - name: leaseSeconds\n    value: "2"\n'
-    (tmp_path / "components.yaml").write_text(components.replace(last, last + lease))
+    (tmp_path / "components.yaml").write_text(manifest(component_spec))
     started: list[Program] = []
 
     def start(script: str | Path, *arguments: str) -> Program:

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from servers.cache import Say, Unavailable, digest, kept, run, silently
@@ -47,15 +47,15 @@ def conductor_server(say: Say = silently) -> list[str]:
         run("mvn", "--quiet", "--batch-mode", _COPY, artifact, f"-DoutputDirectory={folder}")
 
     # Before it is fetched: without Java it would be of no use.
-    java = _java()
+    java = java_for_conductor(installed_javas())
     folder = kept(f"servers/conductor-{_CONDUCTOR}", make, say)
     memory = ("-Xmx1g", "-XX:+UseSerialGC")
     return [java, *memory, "-jar", str(folder / f"conductor-server-{_CONDUCTOR}-boot.jar")]
 
 
-def _java() -> str:
-    """Return a Java that Conductor runs on, wherever it is installed."""
-    for java in _javas():
+def java_for_conductor(javas: Iterable[str]) -> str:
+    """Return a Java that Conductor runs on."""
+    for java in javas:
         done = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
         version = re.search(r'version "(\d+)', done.stderr)
         if done.returncode == 0 and version and int(version[1]) >= _OLDEST_JAVA:
@@ -67,11 +67,12 @@ def _java() -> str:
     )
 
 
-def _javas() -> Iterator[str]:
+def installed_javas() -> Iterator[str]:
+    """Return each Java that is installed, wherever that is usual."""
     home = os.environ.get("JAVA_HOME")
     if home and (named := shutil.which("java", path=str(Path(home) / "bin"))):
         yield named
     if found := shutil.which("java"):
         yield found
-    for folder in ("/usr/lib/jvm/*", "/Library/Java/JavaVirtualMachines/*/Contents/Home"):
-        yield from sorted(str(one) for one in Path("/").glob(f"{folder[1:]}/bin/java"))
+    for folder in ("usr/lib/jvm/*", "Library/Java/JavaVirtualMachines/*/Contents/Home"):
+        yield from sorted(str(one) for one in Path("/").glob(f"{folder}/bin/java"))

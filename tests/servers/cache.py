@@ -10,7 +10,6 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowyard"
 Say = Callable[[str], None]
 
 
@@ -24,7 +23,8 @@ def silently(_: str) -> None:
 
 def kept(name: str, make: Callable[[Path], None], say: Say = silently) -> Path:
     """Return the folder of this name; unless it is there, make it, in one process at a time."""
-    folder = _CACHE / name
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "flowyard" / name
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

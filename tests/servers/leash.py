@@ -5,6 +5,7 @@ The input ends with the process that holds the other end, however that came to i
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -19,7 +20,8 @@ def main(command: list[str]) -> int:
             program.kill()
 
         def hold() -> None:
-            sys.stdin.buffer.read()
+            # Not sys.stdin: it would be locked when the program ends first.
+            os.read(0, 1)
             kill()
 
         signal.signal(signal.SIGTERM, kill)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.namespace.v1 import NamespaceInfo
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
 from temporalio.service import (
     RetryConfig,
     RPCError,
@@ -20,11 +23,14 @@ from temporalio.service import (
 )
 
 from flowyard.errors import BackendUnavailable, ConfigurationError
-from flowyard_temporal.faults import error_of
+from flowyard_temporal.faults import error_of, opening_error_of
 from flowyard_temporal.settings import TemporalSettings
 
 Q = TypeVar("Q", contravariant=True)
 R = TypeVar("R", covariant=True)
+
+# In seconds.
+_LINGER = 0.02
 
 
 class Method(Protocol[Q, R]):
@@ -50,21 +56,24 @@ class Connection:
         self.client = client
         self.where = _where(name, settings)
         self.capabilities = NamespaceInfo.Capabilities()
+        self._calls: set[asyncio.Future[Any]] = set()
+        self._is_closed = False
+        self.limits = NamespaceInfo.Limits()
 
     @staticmethod
-    async def open(name: str, settings: TemporalSettings) -> Connection:
-        """Connect; raises `ConfigurationError`, `BackendUnavailable`.
-
-        There is nothing to close: the SDK drops the connection with the last reference to it.
-        """
+    @asynccontextmanager
+    async def open(name: str, settings: TemporalSettings) -> AsyncIterator[Connection]:
+        """Connect; raises `ConfigurationError`, `BackendUnavailable`."""
         try:
-            async with asyncio.timeout(settings.connect_timeout):
-                return await _connect(name, settings)
-        except TimeoutError as error:
-            raise BackendUnavailable(
-                f"{_where(name, settings)} did not answer within {settings.connect_timeout:g} s "
-                "(connectTimeout)"
-            ) from error
+            connection = await _connect_in_time(name, settings)
+            try:
+                yield connection
+            finally:
+                await connection.close()
+        finally:
+            # The SDK's threads hold on to Python for a moment after their last answer, and a
+            # process that ends in this moment is aborted, or hangs.
+            await asyncio.sleep(_LINGER)
 
     @property
     def namespace(self) -> str:
@@ -92,14 +101,43 @@ class Connection:
         the caller has to know what an answer means.
         """
         seconds = self.settings.request_timeout if seconds is None else seconds
+        answer = asyncio.ensure_future(
+            method(request, retry=True, timeout=timedelta(seconds=seconds))
+        )
+        self._calls.add(answer)
         try:
-            return await method(request, retry=True, timeout=timedelta(seconds=seconds))
+            return await answer
         except RPCError as error:
             raise error_of(error, self.where) from error
+        except asyncio.CancelledError as error:
+            if not self._is_closed:
+                raise
+            raise BackendUnavailable(f"component '{self.name}' was closed") from error
+        finally:
+            self._calls.discard(answer)
+
+    async def close(self) -> None:
+        """End what is under way; its callers are told that the component was closed."""
+        self._is_closed = True
+        calls = tuple(self._calls)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
 
 
 def _where(name: str, settings: TemporalSettings) -> str:
     return f"component '{name}': Temporal at {settings.host_port}"
+
+
+async def _connect_in_time(name: str, settings: TemporalSettings) -> Connection:
+    try:
+        async with asyncio.timeout(settings.connect_timeout):
+            return await _connect(name, settings)
+    except TimeoutError as error:
+        raise BackendUnavailable(
+            f"{_where(name, settings)} did not answer within {settings.connect_timeout:g} s "
+            "(connectTimeout)"
+        ) from error
 
 
 async def _connect(name: str, settings: TemporalSettings) -> Connection:
@@ -110,6 +148,7 @@ async def _connect(name: str, settings: TemporalSettings) -> Connection:
             api_key=settings.api_key.get_secret_value() if settings.api_key else None,
             tls=_tls(name, settings) if settings.uses_tls else False,
             identity=settings.identity,
+            runtime=_runtime(),
             connect_timeout=timedelta(seconds=settings.connect_timeout),
             retry_config=RetryConfig(
                 max_interval_millis=1000,
@@ -117,15 +156,26 @@ async def _connect(name: str, settings: TemporalSettings) -> Connection:
             ),
         )
     except RuntimeError as error:
-        # All that the SDK tells is a text.
-        raise BackendUnavailable(f"{_where(name, settings)} cannot be reached: {error}") from error
+        raise opening_error_of(error, _where(name, settings)) from error
     connection = Connection(name, settings, client)
     description = await connection.call(
         connection.service.describe_namespace,
         DescribeNamespaceRequest(namespace=settings.namespace),
     )
     connection.capabilities = description.namespace_info.capabilities
+    connection.limits = description.namespace_info.limits
     return connection
+
+
+@cache
+def _runtime() -> Runtime:
+    """Return the SDK's runtime, one for the process.
+
+    Its core writes to the standard output, where a program's own output goes, and what it warns of
+    is what we tell otherwise. Logging through Python is no way out: a process that ends while
+    something is to be logged never ends.
+    """
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="error")))
 
 
 def _tls(name: str, settings: TemporalSettings) -> TLSConfig:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -21,6 +23,24 @@ _FOR_THE_CALLER = frozenset(
         RPCStatusCode.UNIMPLEMENTED,
     }
 )
+# What the SDK's text says when it cannot connect, and what that means. It tells nothing but text.
+_OPENING = (
+    (
+        r"InvalidCertificate\(NotValidForName",
+        "its certificate is for another name. Correct the key 'tlsServerName'",
+    ),
+    (
+        r"InvalidCertificate\(",
+        "its certificate is not trusted. Correct the key 'tlsServerCa'",
+    ),
+    (r"InconsistentKeys", "the keys 'tlsClientCert' and 'tlsClientKey' do not fit each other"),
+    (r"InvalidMessage\(", "it does not speak TLS. Set the key 'tls' to false"),
+    (
+        r"code: (PermissionDenied|Unauthenticated)",
+        "it refuses access. Correct the key 'apiKey' or the client certificate",
+    ),
+)
+_CUT_OFF = r"fatal alert|BrokenPipe|ConnectionReset|connection closed|unexpected end of file"
 
 
 class Rejected(FlowyardError):
@@ -33,25 +53,34 @@ class Rejected(FlowyardError):
 
 def error_of(error: RPCError, where: str) -> FlowyardError:
     """Return what a failed call means to a caller; `where` names component and server."""
-    status = error.status
+    status, reason = error.status, error.message.rstrip(".")
     if status in _DENIED:
         return ConfigurationError(
-            f"{where} refuses access: {error.message}. Check apiKey, the client certificate and "
-            "what they are allowed to do."
+            f"{where} refuses access: {reason}. Check the keys 'apiKey' and 'tlsClientCert', and "
+            "what their holder is allowed to do."
         )
     if _is_namespace_missing(error):
         return ConfigurationError(
-            f"{where}: {error.message}. Register the namespace or correct the key 'namespace'."
+            f"{where}: {reason}. Register the namespace or correct the key 'namespace'."
         )
     if status is RPCStatusCode.INVALID_ARGUMENT:
-        return InvalidRequest(f"{where} refuses the request: {error.message}")
+        return InvalidRequest(f"{where} refuses the request: {reason}")
     if status in _FOR_THE_CALLER:
-        return Rejected(f"{where} refuses the request: {error.message}", status)
+        return Rejected(f"{where} refuses the request: {reason}", status)
     if status is RPCStatusCode.RESOURCE_EXHAUSTED:
-        return BackendUnavailable(
-            f"{where} has had too many requests: {error.message}. Try again later."
-        )
-    return BackendUnavailable(f"{where} did not answer ({status.name}): {error.message}")
+        return BackendUnavailable(f"{where} has had too many requests: {reason}. Try again later.")
+    return BackendUnavailable(f"{where} did not answer ({status.name}): {reason}")
+
+
+def opening_error_of(error: RuntimeError, where: str) -> FlowyardError:
+    """Return why the connection could not be made."""
+    text = str(error).removeprefix("Failed client connect: ")
+    for pattern, meaning in _OPENING:
+        if re.search(pattern, text):
+            return ConfigurationError(f"{where} cannot be used: {meaning}. ({text})")
+    if re.search(_CUT_OFF, text):
+        text += ". It may want TLS (key 'tls') or a client certificate (key 'tlsClientCert')"
+    return BackendUnavailable(f"{where} cannot be reached: {text}")
 
 
 def _is_namespace_missing(error: RPCError) -> bool:

@@ -1,23 +1,33 @@
-"""Pauses and resumes what runs, where the namespace has that."""
+"""Pauses and resumes what runs: by the server where the namespace has that, else by the host."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
 
 from temporalio.api.workflowservice.v1 import (
     PauseWorkflowExecutionRequest,
     UnpauseWorkflowExecutionRequest,
 )
-from temporalio.service import RPCStatusCode
+from temporalio.client import (
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.service import RPCError, RPCStatusCode
 
-from flowyard.errors import UnsupportedOperation
+from flowyard.errors import BackendUnavailable, UnsupportedOperation
 from flowyard.identifier import new_uuid
 from flowyard.models import WorkflowStatus
 from flowyard_temporal.connection import Connection, Method, Q, R
 from flowyard_temporal.faults import Rejected
+from flowyard_temporal.hosting.workflow import PAUSE, RESUME
 from flowyard_temporal.instances import Instances
 
 
 class Pausing:
-    """The server's own pause: it hands out no workflow task until the instance is resumed."""
+    """The server's own pause: it hands out no workflow task until the instance is resumed.
+
+    Where it is switched off, hosted instances are asked themselves, by an update.
+    """
 
     def __init__(self, connection: Connection, instances: Instances) -> None:
         self._connection = connection
@@ -25,12 +35,15 @@ class Pausing:
 
     async def pause(self, instance_id: str, reason: str | None) -> bool:
         """Pause the instance; False if it is closed or paused already."""
-        status = (await self._instances.state(instance_id, payloads=False)).status
+        snapshot = await self._instances.snapshot(instance_id, payloads=False)
+        status = snapshot.status_at(datetime.now(UTC))
         if status.is_closed or status is WorkflowStatus.SUSPENDED:
             return False
         if status is WorkflowStatus.PENDING:
             # The server answers with an internal error.
             raise self._unsupported("pause", f"instance '{instance_id}' has not begun yet")
+        if snapshot.is_hosted and not self._is_able:
+            return await self._ask(instance_id, PAUSE, reason)
         request = PauseWorkflowExecutionRequest(
             namespace=self._connection.namespace,
             workflow_id=instance_id,
@@ -43,10 +56,14 @@ class Pausing:
 
     async def resume(self, instance_id: str, reason: str | None) -> bool:
         """Let the instance go on; False if it is closed or not paused."""
-        status = (await self._instances.state(instance_id, payloads=False)).status
+        snapshot = await self._instances.snapshot(instance_id, payloads=False)
+        status = snapshot.status_at(datetime.now(UTC))
         if status is not WorkflowStatus.SUSPENDED:
-            self._require("resume")
+            if not status.is_closed and not snapshot.is_hosted:
+                self._require("resume")
             return False
+        if snapshot.is_paused_by_host:
+            return await self._ask(instance_id, RESUME, reason)
         request = UnpauseWorkflowExecutionRequest(
             namespace=self._connection.namespace,
             workflow_id=instance_id,
@@ -58,6 +75,27 @@ class Pausing:
         return await self._change(
             "resume", instance_id, service.unpause_workflow_execution, request
         )
+
+    async def _ask(self, instance_id: str, update: str, reason: str | None) -> bool:
+        connection = self._connection
+        handle = connection.client.get_workflow_handle(instance_id)
+        patience = connection.settings.request_timeout
+        try:
+            changed: bool = await handle.execute_update(
+                update, reason, result_type=bool, rpc_timeout=timedelta(seconds=patience)
+            )
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise BackendUnavailable(
+                f"{connection.where}: no worker has taken '{update}' of instance '{instance_id}' "
+                f"within {patience:g} s (requestTimeout). Start the application that runs it."
+            ) from error
+        except (WorkflowUpdateFailedError, RPCError):
+            # It has closed meanwhile, or the reason is told by whoever describes it.
+            state = await self._instances.state(instance_id, payloads=False)
+            if state.status.is_closed:
+                return False
+            raise
+        return changed
 
     async def _change(
         self, operation: str, instance_id: str, method: Method[Q, R], request: Q
@@ -72,8 +110,12 @@ class Pausing:
                 raise self._unsupported(operation, str(refusal)) from refusal
             raise
 
+    @property
+    def _is_able(self) -> bool:
+        return self._connection.capabilities.workflow_pause
+
     def _require(self, operation: str) -> None:
-        if not self._connection.capabilities.workflow_pause:
+        if not self._is_able:
             raise self._unsupported(
                 operation,
                 f"the namespace '{self._connection.namespace}' has it switched off. Set "

@@ -30,6 +30,22 @@ def text_of(payload: Payload) -> str:
     return json.dumps({"encoding": encoding.decode("utf-8", "replace"), "data": data})
 
 
+def hosted_text_of(payloads: Sequence[Payload], index: int = 0) -> str | None:
+    """Return the JSON text at an index, None where our hosting has written that there is none."""
+    if index >= len(payloads):
+        return None
+    payload = payloads[index]
+    is_absent = payload.metadata.get("encoding") == _NULL and _EMPTY not in payload.metadata
+    return None if is_absent else text_of(payload)
+
+
+def hosted_payload_of(text: str | bytes | None) -> Payload:
+    """Return the payload of a JSON text, or Temporal's null where there is none."""
+    if text is None:
+        return Payload(metadata={"encoding": _NULL})
+    return payload_of(text)
+
+
 def text_of_all(payloads: Sequence[Payload]) -> str | None:
     """Return the JSON text of arguments or of a result: an array where there are several."""
     if not payloads:
@@ -39,10 +55,11 @@ def text_of_all(payloads: Sequence[Payload]) -> str | None:
     return f"[{','.join(text_of(one) or 'null' for one in payloads)}]"
 
 
-def payload_of(text: str) -> Payload:
+def payload_of(text: str | bytes) -> Payload:
     """Return the payload of JSON text as every SDK of Temporal's writes it; empty text is null."""
     if text:
-        return Payload(metadata={"encoding": b"json/plain"}, data=text.encode())
+        data = text.encode() if isinstance(text, str) else text
+        return Payload(metadata={"encoding": b"json/plain"}, data=data)
     return Payload(metadata={"encoding": _NULL, _EMPTY: b"true"})
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType, PendingWorkflowTaskState, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
@@ -16,7 +17,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from flowyard.history import to_datetime
 from flowyard.models import FailureDetails, WorkflowState, WorkflowStatus
 from flowyard_temporal.failures import TIMED_OUT, details_of
-from flowyard_temporal.payloads import text_of, text_of_all
+from flowyard_temporal.payloads import hosted_text_of, text_of, text_of_all
 
 CUSTOM_STATUS = "customStatus"
 """The memo key of the custom status; a native workflow that sets it has one too."""
@@ -119,7 +120,7 @@ class Snapshot:
         status, failure, detail = self._progress(now)
         output = None
         if self.first is not None and status.is_closed:
-            output, failure = _outcome_of(self.latest[0])
+            output, failure = _outcome_of(self.latest[0], self._text)
         return WorkflowState(
             instance_id=info.execution.workflow_id,
             workflow=info.type.name,
@@ -144,7 +145,7 @@ class Snapshot:
         if begins > now and begins > time_of(self.info.start_time):
             return WorkflowStatus.PENDING, None, f"it begins at {begins.isoformat()}"
         task = self.description.pending_workflow_task
-        if PAUSED in self.info.memo.fields:
+        if self.is_paused_by_host:
             return WorkflowStatus.SUSPENDED, None, None
         if STALLED in self.info.memo.fields:
             unfit = _stalled_decoder.decode(self.info.memo.fields[STALLED].data)
@@ -156,15 +157,27 @@ class Snapshot:
             return status, None, waits
         return status, None, None
 
+    def status_at(self, now: datetime) -> WorkflowStatus:
+        """Return the status that callers see."""
+        return self._progress(now)[0]
+
+    @property
+    def is_paused_by_host(self) -> bool:
+        """True if the host itself takes no turn, and not the server that hands out none."""
+        return PAUSED in self.info.memo.fields
+
     @property
     def is_hosted(self) -> bool:
         """True if Flowyard runs the instance, False if somebody else's worker does."""
         return HOSTED in self.info.memo.fields
 
+    @property
+    def _text(self) -> Callable[[Sequence[Payload]], str | None]:
+        # Of the arguments of a hosted one, all but the first are ours.
+        return hosted_text_of if self.is_hosted else text_of_all
+
     def _input(self, first: HistoryEvent) -> str | None:
-        given = first.workflow_execution_started_event_attributes.input.payloads
-        # A hosted one has more arguments, which are ours.
-        return text_of_all(given[:1] if self.is_hosted else given)
+        return self._text(first.workflow_execution_started_event_attributes.input.payloads)
 
     def _updated_at(self) -> datetime:
         if self.info.HasField("close_time"):
@@ -207,17 +220,19 @@ def _created_at(info: WorkflowExecutionInfo) -> datetime:
     return time_of(info.start_time)
 
 
-def _outcome_of(closing: HistoryEvent) -> tuple[str | None, FailureDetails | None]:
+def _outcome_of(
+    closing: HistoryEvent, text: Callable[[Sequence[Payload]], str | None]
+) -> tuple[str | None, FailureDetails | None]:
     """Return the output and the failure that a run has ended with."""
     if closing.HasField("workflow_execution_completed_event_attributes"):
         completed = closing.workflow_execution_completed_event_attributes
-        return text_of_all(completed.result.payloads), None
+        return text(completed.result.payloads), None
     if closing.HasField("workflow_execution_failed_event_attributes"):
         return None, details_of(closing.workflow_execution_failed_event_attributes.failure)
     if closing.HasField("workflow_execution_terminated_event_attributes"):
         terminated = closing.workflow_execution_terminated_event_attributes
-        return text_of_all(terminated.details.payloads), None
+        return text(terminated.details.payloads), None
     if closing.HasField("workflow_execution_canceled_event_attributes"):
         canceled = closing.workflow_execution_canceled_event_attributes
-        return text_of_all(canceled.details.payloads), None
+        return text(canceled.details.payloads), None
     return None, TIMED_OUT

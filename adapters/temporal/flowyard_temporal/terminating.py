@@ -12,6 +12,7 @@ from flowyard.errors import InstanceNotFound, UnsupportedOperation
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.instances import Instances
 from flowyard_temporal.payloads import payloads_of
+from flowyard_temporal.states import Snapshot
 
 _ABANDON = ParentClosePolicy.PARENT_CLOSE_POLICY_ABANDON
 # A child that its parent has asked for a moment ago may not be there yet.
@@ -53,10 +54,11 @@ class Terminating:
 
     async def _follow(self, instance_id: str) -> None:
         description = await self._instances.describe(instance_id)
-        hosted = [
-            one for one in description.pending_children if one.parent_close_policy == _ABANDON
-        ]
-        await asyncio.gather(*(self._terminate_child(one) for one in hosted))
+        # A native child that is abandoned is so because its parent's code wants it to go on.
+        if Snapshot(description).is_hosted:
+            children = description.pending_children
+            hosted = [one for one in children if one.parent_close_policy == _ABANDON]
+            await asyncio.gather(*(self._terminate_child(one) for one in hosted))
 
     async def _terminate_child(self, child: PendingChildExecutionInfo) -> None:
         for _ in range(_PATIENCE):

@@ -18,6 +18,7 @@ from flowyard.api.faults import fault_of
 from flowyard.api.grpc_management import ManagementService
 from flowyard.api.grpc_taskhub import TaskHubClientService
 from flowyard.api.grpc_worker import WorkerService
+from flowyard.api.location import location
 from flowyard.errors import ConfigurationError, InvalidRequest
 from flowyard.remote import RemoteExecutors
 from flowyard.runtime import Runtime
@@ -83,7 +84,7 @@ async def serve_grpc(
             _management(ManagementService(runtime, app_id, lambda: queue.connected)),
         )
     )
-    address = f"{host}:{port}"
+    address = location(host, port)
     try:
         if credentials is None:
             bound = server.add_insecure_port(address)

@@ -15,7 +15,7 @@ from flowyard.api.grpc_history import Rendering
 from flowyard.api.grpc_values import failure_of, string
 from flowyard.executor import ActivityResult, ActivityTask, Turn
 from flowyard.models import FailureDetails
-from flowyard.remote import Work, WorkQueue
+from flowyard.remote import Delivery, WorkQueue
 from flowyard.wire.v1 import taskhub_pb2 as wire
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class WorkerService:
         ping_seconds = self._ping_seconds if _HEALTH_PING in capabilities else None
         sent = _Sent() if _STATEFUL_HISTORY in capabilities else None
         logger.info("a worker has connected from %s", context.peer())
-        with self._queue.stream() as stream:
+        with self._queue.stream(context.peer()) as stream:
             taking = asyncio.ensure_future(stream.take())
             try:
                 while True:
@@ -56,8 +56,8 @@ class WorkerService:
                     if not taking.done():
                         await context.write(wire.WorkItem(health_ping=wire.Nothing()))
                         continue
-                    work = taking.result()
-                    if (item := _item(work, limit, sent)) is not None:
+                    delivery = taking.result()
+                    if (item := _item(delivery, limit, sent)) is not None:
                         await context.write(item)
                     taking = asyncio.ensure_future(stream.take())
             finally:
@@ -67,28 +67,28 @@ class WorkerService:
                 logger.info("the worker at %s is gone", context.peer())
 
     async def complete_workflow(
-        self, response: wire.WorkflowResponse, _context: Context
+        self, response: wire.WorkflowResponse, context: Context
     ) -> wire.Nothing:
         """Take what a worker has decided in a turn; an answer that nobody waits for is dropped."""
         token = response.completion_token
-        work = self._queue.find(token, (response.instance_id, None))
-        turn = work.request if work is not None else None
+        delivery = self._queue.find(token, (response.instance_id, None), context.peer())
+        turn = delivery.work.request if delivery is not None else None
         if (
-            work is not None
+            delivery is not None
             and isinstance(turn, Turn)
             and (token or not is_repeated(response, turn))
         ):
-            _conclude(work, lambda: turn_result(response, turn))
+            _conclude(delivery, lambda: turn_result(response, turn))
         return wire.Nothing()
 
     async def complete_activity(
-        self, response: wire.ActivityResponse, _context: Context
+        self, response: wire.ActivityResponse, context: Context
     ) -> wire.Nothing:
         """Take the result of an activity; the first one counts."""
         key = response.instance_id, response.task_id
-        work = self._queue.find(response.completion_token, key)
-        if work is not None:
-            _conclude(work, lambda: _activity_result(response))
+        delivery = self._queue.find(response.completion_token, key, context.peer())
+        if delivery is not None:
+            _conclude(delivery, lambda: _activity_result(response))
         return wire.Nothing()
 
 
@@ -108,10 +108,10 @@ class _Sent:
         return count if is_known else 0
 
 
-def _item(work: Work, limit: int | None, sent: _Sent | None) -> wire.WorkItem | None:
+def _item(delivery: Delivery, limit: int | None, sent: _Sent | None) -> wire.WorkItem | None:
     """Return what is sent to the worker; None if it cannot be, which is the work's answer."""
-    request = work.request
-    item = wire.WorkItem(completion_token=work.token)
+    request = delivery.work.request
+    item = wire.WorkItem(completion_token=delivery.token)
     if isinstance(request, ActivityTask):
         item.activity_request.CopyFrom(_activity_request(request))
     else:
@@ -122,7 +122,7 @@ def _item(work: Work, limit: int | None, sent: _Sent | None) -> wire.WorkItem | 
     what = f"activity '{request.name}'" if isinstance(request, ActivityTask) else "turn"
     message = f"the {what} takes {size} bytes, and its worker accepts no more than {limit}"
     logger.error("instance '%s': %s", request.instance_id, message)
-    work.refuse(FailureDetails("PayloadSizeExceeded", message, non_retryable=True))
+    delivery.refuse(FailureDetails("PayloadSizeExceeded", message, non_retryable=True))
     return None
 
 
@@ -156,10 +156,11 @@ def _activity_result(response: wire.ActivityResponse) -> ActivityResult:
     return ActivityResult(response.result.value if response.HasField("result") else None)
 
 
-def _conclude(work: Work, read: Callable[[], Any]) -> None:
+def _conclude(delivery: Delivery, read: Callable[[], Any]) -> None:
     """Hand over an answer; one that cannot be read must not leave its work unanswered."""
     try:
-        work.conclude(read())
+        delivery.conclude(read())
     except Exception as error:
-        logger.exception("an answer for instance '%s' cannot be read", work.request.instance_id)
-        work.refuse(FailureDetails.of(error))
+        instance_id = delivery.work.request.instance_id
+        logger.exception("an answer for instance '%s' cannot be read", instance_id)
+        delivery.refuse(FailureDetails.of(error))

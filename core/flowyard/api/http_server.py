@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 
 from flowyard.api.http import HttpOptions, http_api
+from flowyard.api.location import location
 from flowyard.errors import ConfigurationError
 from flowyard.runtime import Runtime
 
@@ -40,7 +41,7 @@ async def serve_http(
             await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
             ready.cancel()
             scheme = "https" if address.certificate else "http"
-            yield f"{scheme}://{_shown(address.host)}:{listener.getsockname()[1]}"
+            yield f"{scheme}://{location(address.host, listener.getsockname()[1])}"
         finally:
             options.stopping.set()
             await serving
@@ -49,7 +50,13 @@ async def serve_http(
 def _listen(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
-        listener = socket.create_server((address.host, address.port), family=family, backlog=1024)
+        listener = socket.create_server(
+            (address.host, address.port),
+            family=family,
+            backlog=1024,
+            # `::` is every address of the machine, as it is for gRPC.
+            dualstack_ipv6=address.host == "::" and socket.has_dualstack_ipv6(),
+        )
         # asyncio sets it only on sockets that it opens itself; without it a body waits 40 ms for
         # the receipt of its headers, on a connection that is kept alive.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -59,10 +66,6 @@ def _listen(address: Address) -> socket.socket:
             f"cannot listen on {address.host} port {address.port}: {error.strerror or error}. "
             "Choose another port, or stop what listens there."
         ) from error
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _config(runtime: Runtime, address: Address, options: HttpOptions) -> uvicorn.Config:

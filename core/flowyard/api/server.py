@@ -14,6 +14,7 @@ from flowyard.api.grpc_server import serve_grpc
 from flowyard.api.guard import check_exposure
 from flowyard.api.http import HttpOptions
 from flowyard.api.http_server import Address, serve_http
+from flowyard.api.location import location
 from flowyard.app import App
 from flowyard.config import ComponentSpec, load_components
 from flowyard.errors import ConfigurationError
@@ -79,13 +80,12 @@ async def open_server(
         )
         grpc_url = None
         if options.grpc_port is not None:
-            host = f"[{address.host}]" if ":" in address.host else address.host
             port = await stack.enter_async_context(
                 serve_grpc(
                     runtime,
                     executors,
                     component=for_workers,
-                    host=host,
+                    host=address.host,
                     port=options.grpc_port,
                     app_id=options.app_id,
                     token=options.token,
@@ -94,7 +94,7 @@ async def open_server(
                     grace_seconds=address.drain_seconds,
                 )
             )
-            grpc_url = f"{host}:{port}"
+            grpc_url = location(address.host, port)
         api = HttpOptions(
             options.token, options.app_id, options.max_body, stopping, connected_workers
         )

@@ -6,6 +6,7 @@ from flowyard.errors import (
     AccessDenied,
     BackendUnavailable,
     ComponentNotFound,
+    EventNotFound,
     FlowyardError,
     InstanceAlreadyExists,
     InstanceNotClosed,
@@ -28,6 +29,7 @@ INTERRUPTED = 130
 
 _CODES: tuple[tuple[type[Exception], int], ...] = (
     (InstanceNotFound, NOT_FOUND),
+    (EventNotFound, NOT_FOUND),
     (WorkflowNotRegistered, NOT_FOUND),
     (ComponentNotFound, NOT_FOUND),
     (InstanceAlreadyExists, CONFLICT),

@@ -1,11 +1,9 @@
-"""`flowyard components` and `flowyard conformance`: what is installed, and whether it works."""
+"""`flowyard components`: what is installed and configured, and what answers."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +15,6 @@ from flowyard.component import ComponentContext
 from flowyard.config import ComponentSpec, load_components, resolve
 from flowyard.errors import FlowyardError
 from flowyard.plugins import InstalledType, installed_types
-from flowyard.secrets import SecretRef
 
 # How long a backend may take to answer before it counts as unreachable, in seconds.
 _PATIENCE = 10.0
@@ -60,46 +57,6 @@ def components(
             )
     if any(answers):
         raise typer.Exit(codes.UNREACHABLE)
-
-
-def conformance(
-    name: Annotated[
-        str | None, typer.Argument(metavar="COMPONENT", help="Which one; else the default.")
-    ] = None,
-    path: ComponentsFile = COMPONENTS,
-    only: Annotated[
-        str | None, typer.Option("-k", metavar="EXPRESSION", help="Only tests that match.")
-    ] = None,
-    native: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=NATIVE", help="The engine's own workflow; repeatable."),
-    ] = None,
-) -> None:
-    """Run the conformance suite on a configured component.
-
-    It starts and purges instances there, whose IDs begin with `conformance-`. Needs pytest.
-    """
-    try:
-        import pytest
-    except ImportError as error:
-        raise FlowyardError(
-            "the suite needs pytest. Install it with: pip install 'flowyard[testing]'"
-        ) from error
-    spec = load_components(path).find(name)
-    resolve(spec)
-    # The suite's own settings, not those of the project that this is called in.
-    arguments = ["-c", os.devnull, "--rootdir", str(Path.cwd()), "-p", "no:cacheprovider", "-q"]
-    arguments += ["--pyargs", "flowyard.testing.suite", "-o", "anyio_mode=auto"]
-    arguments += ["--component-type", spec.type, "--component-version", spec.version or "v1"]
-    for key, value in spec.metadata.items():
-        text = value.read() if isinstance(value, SecretRef) else value
-        arguments += ["--component-metadata", f"{key}={text}"]
-    for pair in native or ():
-        arguments += ["--native-workflow", pair]
-    if only is not None:
-        arguments += ["-k", only]
-    if pytest.main(arguments) != 0:
-        raise typer.Exit(codes.FAILED)
 
 
 async def _reach_all(specs: list[ComponentSpec]) -> list[str | None]:

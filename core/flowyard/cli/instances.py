@@ -39,17 +39,6 @@ Seconds = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands."""
-    panel = "Instances on a server"
-    command: Callable[..., None]
-    for command in (start, get, list_instances, history, watch, pause, resume):
-        name = "list" if command is list_instances else None
-        app.command(name, rich_help_panel=panel)(command)
-    for name, command in (("raise", raise_event), ("terminate", terminate), ("purge", purge)):
-        app.command(name, rich_help_panel=panel)(command)
-
-
 def start(
     workflow: Annotated[str, typer.Argument(help="The workflow's name.")],
     input: Input = None,
@@ -91,10 +80,8 @@ def start(
     started, state = _run(url, ca, call)
     if state is not None:
         _conclude(state, as_json=as_json)
-    elif as_json:
-        output.print_json({"instanceID": started})
     else:
-        output.say(started)
+        _tell_started(started, as_json)
 
 
 def get(
@@ -268,6 +255,49 @@ def terminate(
     _tell(changed, "Terminated.", "Nothing to terminate: it is closed.", as_json)
 
 
+def rerun(
+    instance_id: InstanceId,
+    event: Annotated[
+        int, typer.Argument(metavar="EVENT", help="The ID that `history` shows for the event.")
+    ],
+    input: Annotated[
+        str | None,
+        typer.Option(
+            "--input", "-i", metavar="JSON", help="For the event, instead of the input it had."
+        ),
+    ] = None,
+    new_id: NewId = None,
+    child_id: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="For the child that is started anew; else the one it had."),
+    ] = None,
+    component: ComponentName = None,
+    url: Url = DEFAULT_URL,
+    ca: Authorities = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a copy of a closed instance from one of its events, and print the copy's ID.
+
+    The event is an activity, a timer or a child that the instance asked for. It is done anew, and
+    so is all that came later; the instance itself stays as it is.
+    """
+    given = read_json(input, "--input")
+    copy = _run(
+        url,
+        ca,
+        lambda client: client.rerun(
+            instance_id,
+            event,
+            new_instance_id=new_id,
+            input=given,
+            overwrite_input=given is not None,
+            child_instance_id=child_id,
+            component=component,
+        ),
+    )
+    _tell_started(copy, as_json)
+
+
 def purge(
     instance_id: InstanceId,
     recursive: Annotated[bool, typer.Option(help="Its children too.")] = True,
@@ -302,6 +332,13 @@ def _conclude(state: WorkflowState, *, as_json: bool) -> None:
         output.print_state(state)
     if state.status is not WorkflowStatus.COMPLETED:
         raise typer.Exit(codes.FAILED)
+
+
+def _tell_started(instance_id: str, as_json: bool) -> None:
+    if as_json:
+        output.print_json({"instanceID": instance_id})
+    else:
+        output.say(instance_id)
 
 
 def _tell(changed: bool, done: str, undone: str, as_json: bool) -> None:

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version as version_of
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
-from flowyard.cli import codes, components, instances, output, runs, serving
+from flowyard.cli import codes, components, conformance, instances, output, runs, serving
+from flowyard.cli.command import Command
 from flowyard.cli.options import AsJson
-from flowyard.errors import FlowyardError
-
-
-def build() -> typer.Typer:
-    """Return the command line."""
-    app = typer.Typer(
-        name="flowyard",
-        help="One workflow API over any workflow engine.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    app.command(rich_help_panel="Run")(serving.serve)
-    app.command(rich_help_panel="Run")(runs.run)
-    instances.add_to(app)
-    app.command(rich_help_panel="Set-up")(components.components)
-    app.command(rich_help_panel="Set-up")(components.conformance)
-    app.command(rich_help_panel="Set-up")(version)
-    return app
 
 
 def version(as_json: AsJson = False) -> None:
@@ -41,13 +23,48 @@ def version(as_json: AsJson = False) -> None:
         output.say(f"flowyard {number}")
 
 
+_PANELS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
+    "Run": {"serve": serving.serve, "run": runs.run},
+    "Instances on a server": {
+        "start": instances.start,
+        "get": instances.get,
+        "list": instances.list_instances,
+        "history": instances.history,
+        "watch": instances.watch,
+        "pause": instances.pause,
+        "resume": instances.resume,
+        "raise": instances.raise_event,
+        "terminate": instances.terminate,
+        "rerun": instances.rerun,
+        "purge": instances.purge,
+    },
+    "Set-up": {
+        "components": components.components,
+        "conformance": conformance.conformance,
+        "version": version,
+    },
+}
+
+
+def build() -> typer.Typer:
+    """Return the command line."""
+    app = typer.Typer(
+        name="flowyard",
+        help="One workflow API over any workflow engine.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for panel, commands in _PANELS.items():
+        for name, command in commands.items():
+            app.command(name, cls=Command, rich_help_panel=panel)(command)
+    return app
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command and exit; errors that are known are told on one line."""
+    """Run the command and exit."""
     try:
         build()(args=None if arguments is None else list(arguments), prog_name="flowyard")
-    except (FlowyardError, TimeoutError) as error:
-        output.complain(str(error))
-        sys.exit(codes.exit_code(error))
     except KeyboardInterrupt:
         sys.exit(codes.INTERRUPTED)
     sys.exit(0)

@@ -43,6 +43,12 @@ def complain(text: str) -> None:
     sys.stderr.write(f"flowyard: {' '.join(text.split())}\n")
 
 
+def complain_json(error: Exception, code: int) -> None:
+    """Print an error as one line of JSON, where errors go."""
+    document = {"error": type(error).__name__, "message": str(error), "exitCode": code}
+    sys.stderr.write(f"{json.dumps(document, ensure_ascii=False)}\n")
+
+
 def print_state(state: WorkflowState) -> None:
     """Print what is known of an instance, one line each."""
     failure = state.failure

@@ -86,7 +86,8 @@ def serve(
     loaded = load_app(app) if app is not None else None
     options = ServerOptions(
         components=components,
-        http=Address(host, http_port, tls_cert, tls_key, drain),
+        # An IPv6 address may stand in brackets, as it does in a URL.
+        http=Address(host.strip("[]"), http_port, tls_cert, tls_key, drain),
         grpc_port=grpc_port if grpc else None,
         worker_component=worker_component,
         token=os.environ.get(TOKEN_VARIABLE) or None,

@@ -176,4 +176,11 @@ SHAPES: Mapping[str, tuple[Callable[..., object], object]] = {
     "paused": (paused, None),
     "failing": (failing, None),
 }
-INSTANCES = [(f"{shape}-{number}", shape) for number in range(EACH) for shape in SHAPES]
+
+
+def instances_of(each: int) -> list[tuple[str, str]]:
+    """Return IDs and shapes of so many instances of each shape."""
+    return [(f"{shape}-{number}", shape) for number in range(each) for shape in SHAPES]
+
+
+INSTANCES = instances_of(EACH)

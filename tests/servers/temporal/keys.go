@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"go.temporal.io/server/common/authorization"
 	"go.temporal.io/server/common/config"
@@ -25,7 +24,7 @@ func (k keyHolders) Authorize(
 // GetClaims is asked by the frontend only; the internal one knows the server's own services.
 func (k keyHolders) GetClaims(caller *authorization.AuthInfo) (*authorization.Claims, error) {
 	if k.key != "" && caller.AuthToken != "Bearer "+k.key {
-		return nil, errors.New("wrong key")
+		return nil, nil
 	}
 	return &authorization.Claims{System: authorization.RoleAdmin}, nil
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,10 +14,6 @@ from flowyard import App, Runtime
 from flowyard.api.grpc_server import serve_grpc
 from flowyard.config import ComponentSpec
 from flowyard.remote import RemoteExecutors
-
-# The tests share `wire.grpc.peer`.
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from wire.grpc.peer import OpenServer
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import grpc.aio
 import pytest
+from google.protobuf.message import DecodeError
 
 from flowyard import Runtime
 from flowyard.api.grpc_server import serve_grpc
 from flowyard.config import ComponentSpec
 from flowyard.remote import RemoteExecutors
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
-from wire.grpc.peer import Peer, complete, schedule
+from wire.grpc.peer import OpenServer, Peer, complete, schedule
 
 METHODS = (
     "Hello",
@@ -24,6 +25,8 @@ METHODS = (
     "CompleteActivityTask",
     "StartInstance",
     "GetInstance",
+    "WaitForInstanceStart",
+    "WaitForInstanceCompletion",
     "RaiseEvent",
     "TerminateInstance",
     "SuspendInstance",
@@ -31,6 +34,7 @@ METHODS = (
     "PurgeInstances",
     "ListInstanceIDs",
     "GetInstanceHistory",
+    "RerunWorkflowFromEvent",
 )
 
 
@@ -50,6 +54,46 @@ async def test_random_bytes_do_not_harm_the_server(
     assert codes <= {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
     assert not caplog.records
     await Peer(channel).ask("Hello", taskhub.Nothing(), taskhub.Nothing)
+
+
+async def test_random_bytes_open_no_stream(
+    channel: grpc.aio.Channel, caplog: pytest.LogCaptureFixture
+) -> None:
+    chance = random.Random("GetWorkItems")  # noqa: S311 - to be the same every time
+    call: Any = channel.unary_stream("/TaskHubSidecarService/GetWorkItems")
+    refused = 0
+    for _ in range(100):
+        data = chance.randbytes(chance.randrange(1, 60))
+        try:
+            taskhub.GetWorkItemsRequest.FromString(data)
+        except DecodeError:
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await call(data, timeout=30).read()
+            assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+            refused += 1
+    assert refused > 50
+    assert not caplog.records
+
+
+async def test_a_message_over_the_limit_is_refused_and_harms_nobody(
+    open_server: OpenServer,
+) -> None:
+    async with (
+        open_server(max_message_bytes=1000) as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        peer = Peer(channel)
+        worker = peer.worker()
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await peer.start("chain", "large", input="1" * 1001)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        await peer.start("chain")
+        turn = await worker.turn()
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await worker.decide(turn, complete(1, "1" * 1001))
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        await worker.decide(turn, complete(1, "1"))
+        assert (await peer.ended()).output.value == "1"
 
 
 async def test_answers_to_what_was_never_asked_are_dropped(channel: grpc.aio.Channel) -> None:

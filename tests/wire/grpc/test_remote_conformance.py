@@ -2,74 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flowyard.component import ComponentContext, ComponentType, WorkflowComponent
+from elsewhere import with_workers
+from flowyard.component import ComponentType
 from flowyard.config import ComponentSpec
-from flowyard.executor import ActivityTask, Executor
 from flowyard.plugins import component_type
-from flowyard.remote import RemoteExecutor, Work
 from flowyard.testing.conformance import ComponentConformance
 
-ENGINE = component_type("workflow.engine")
-
-
-class _Elsewhere(RemoteExecutor):
-    """Has a worker run everything; the worker has what the suite gave to the component."""
-
-    def __init__(self, name: str, worker: Executor) -> None:
-        super().__init__(name)
-        self._worker = worker
-
-    def check_workflow(self, name: str) -> None:
-        self._worker.check_workflow(name)
-
-    def forget(self, instance_id: str) -> None:
-        self._worker.forget(instance_id)
-
-    async def work(self) -> None:
-        """Be the worker."""
-        async with asyncio.TaskGroup() as tasks:
-            with self.queue.stream() as stream:
-                while True:
-                    tasks.create_task(self._perform(await stream.take()))
-
-    async def _perform(self, work: Work) -> None:
-        request = work.request
-        if isinstance(request, ActivityTask):
-            work.conclude(await self._worker.run_activity(request))
-        elif not work.answer.done():
-            result = self._worker.run_turn(request)
-            assert not asyncio.isfuture(result)
-            work.conclude(result)  # type: ignore[arg-type]
-
-
-@asynccontextmanager
-async def _open(settings: Any, context: ComponentContext) -> AsyncIterator[WorkflowComponent]:
-    assert context.executor is not None
-    executor = _Elsewhere(context.name, context.executor)
-    working = asyncio.create_task(executor.work())
-    try:
-        async with ENGINE.open(settings, replace(context, executor=executor)) as component:
-            yield component
-    finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-
-
-REMOTE = ComponentType(
-    name="workflow.engine-with-workers",
-    settings=ENGINE.settings,
-    open=_open,
-    capabilities=ENGINE.capabilities,
-)
+REMOTE = with_workers(component_type("workflow.engine"))
 
 
 class TestEngineWithWorkers(ComponentConformance):

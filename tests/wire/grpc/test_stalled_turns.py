@@ -40,6 +40,24 @@ async def misfit(worker: Worker, turn: taskhub.WorkItem) -> None:
     await worker.decide(turn, schedule(1, "step"))
 
 
+async def fail_as(worker: Worker, turn: taskhub.WorkItem, error_type: str) -> None:
+    """Answer that the workflow has failed of what SDKs say where the code does not fit."""
+    action = complete(2, "", status=3)
+    action.complete_workflow.failure_details.error_type = error_type
+    action.complete_workflow.failure_details.error_message = "a previous execution called step"
+    await worker.decide(turn, action)
+
+
+async def misfit_of_python(worker: Worker, turn: taskhub.WorkItem) -> None:
+    """Answer as Dapr's Python and JavaScript SDKs do."""
+    await fail_as(worker, turn, "NonDeterminismError")
+
+
+async def misfit_of_java(worker: Worker, turn: taskhub.WorkItem) -> None:
+    """Answer as Dapr's Java SDK does."""
+    await fail_as(worker, turn, "io.dapr.durabletask.NonDeterministicOrchestratorException")
+
+
 async def is_stalled(peer: Peer, instance_id: str = "one") -> None:
     """Return once the instance is STALLED."""
     async with asyncio.timeout(PATIENCE):
@@ -60,7 +78,7 @@ async def second_turn(peer: Peer, worker: Worker) -> taskhub.WorkItem:
     return await worker.turn()
 
 
-@pytest.mark.parametrize("answer", [refuse, misfit])
+@pytest.mark.parametrize("answer", [refuse, misfit, misfit_of_python, misfit_of_java])
 async def test_a_stalled_instance_goes_on_when_a_worker_connects_that_fits(
     peer: Peer, answer: Answer
 ) -> None:
@@ -79,6 +97,12 @@ async def test_a_stalled_instance_goes_on_when_a_worker_connects_that_fits(
     await new.decide(found, complete(2, '"by the new one"'))
     assert (await peer.ended()).output.value == '"by the new one"'
     asked.cancel()
+
+
+async def test_any_other_failure_is_the_workflow_s_own(peer: Peer) -> None:
+    worker = peer.worker()
+    await fail_as(worker, await second_turn(peer, worker), "ValueError")
+    assert (await peer.ended()).failure_details.error_type == "ValueError"
 
 
 async def test_a_turn_that_one_worker_refuses_goes_to_another_that_is_there(peer: Peer) -> None:
@@ -160,9 +184,9 @@ async def test_a_worker_that_connects_while_a_stall_is_written_is_not_missed(
                     done, taken = await asyncio.wait(
                         taken, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE
                     )
-                    work = done.pop().result()
-                    work.conclude(REFUSED if work.stream is old else DONE)
-                    if work.stream is new:
+                    delivery = done.pop().result()
+                    delivery.conclude(REFUSED if delivery.stream == old.name else DONE)
+                    if delivery.stream == new.name:
                         break
                 assert (await runtime.wait("one")).output == "1"
                 for one in taken:
@@ -187,12 +211,59 @@ async def test_a_late_refusal_of_a_worker_that_has_gone_changes_nothing(tmp_path
     async with queue_of(tmp_path) as (runtime, queue):
         await runtime.start("chain", instance_id="one")
         with queue.stream() as old:
-            work = await old.take()
-        work.conclude(REFUSED)
+            lost = await old.take()
+        lost.conclude(REFUSED)
         with queue.stream() as new:
-            assert await new.take() is work
-            work.conclude(DONE)
+            found = await new.take()
+            lost.conclude(REFUSED)
+            assert new.outstanding
+            found.conclude(DONE)
         assert (await runtime.wait("one")).output == "1"
+
+
+async def test_a_refusal_that_is_said_twice_counts_once(tmp_path: Path) -> None:
+    async with queue_of(tmp_path) as (runtime, queue):
+        with queue.stream() as old, queue.stream() as new:
+            await runtime.start("chain", instance_id="one")
+            refused = await old.take()
+            refused.conclude(REFUSED)
+            found = await new.take()
+            refused.conclude(REFUSED)
+            assert new.outstanding
+            found.conclude(DONE)
+            assert (await runtime.wait("one")).output == "1"
+
+
+@pytest.mark.parametrize("sends_tokens", [True, False])
+@pytest.mark.parametrize("answer", [refuse, misfit])
+async def test_a_late_refusal_does_not_count_against_the_next_worker(
+    address: str, peer: Peer, sends_tokens: bool, answer: Answer
+) -> None:
+    # A connection that stays when its stream has died: what comes over it is the late word.
+    async with grpc.aio.insecure_channel(address, options=[("worker", 1)]) as other:
+        old = Peer(other).worker(sends_tokens=sends_tokens)
+        lost = await second_turn(peer, old)
+        old.hang_up()
+        new = peer.worker(sends_tokens=sends_tokens)
+        found = await new.turn()
+        await answer(old, lost)
+        # Nothing is STALLED, and nothing is sent once more: the next worker has the turn still.
+        assert await peer.status() == "RUNNING"
+        await new.decide(found, complete(2, '"by the new one"'))
+        assert (await peer.ended()).output.value == '"by the new one"'
+
+
+@pytest.mark.parametrize("sends_tokens", [True, False])
+async def test_a_refusal_counts_over_whatever_connection_it_comes(
+    address: str, peer: Peer, sends_tokens: bool
+) -> None:
+    worker = peer.worker(sends_tokens=sends_tokens)
+    turn = await second_turn(peer, worker)
+    async with grpc.aio.insecure_channel(address, options=[("worker", 1)]) as other:
+        elsewhere = Peer(other).worker(sends_tokens=sends_tokens)
+        elsewhere.hang_up()
+        await refuse(elsewhere, turn)
+    await is_stalled(peer)
 
 
 async def test_refused_turns_do_not_keep_a_worker_from_others(tmp_path: Path) -> None:
@@ -205,9 +276,9 @@ async def test_refused_turns_do_not_keep_a_worker_from_others(tmp_path: Path) ->
             (await old.take()).conclude(DONE)
             assert (await runtime.wait("other")).output == "1"
             for number in range(3):
-                work = await new.take()
-                assert work.request.instance_id == f"refused-{number}"
-                work.conclude(DONE)
+                delivery = await new.take()
+                assert delivery.work.request.instance_id == f"refused-{number}"
+                delivery.conclude(DONE)
                 await runtime.wait(f"refused-{number}")
 
 

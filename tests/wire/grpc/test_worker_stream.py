@@ -69,7 +69,7 @@ async def test_what_a_dead_worker_had_in_hand_goes_to_another(peer: Peer) -> Non
     first.hang_up()
     second = peer.worker()
     found = await second.turn()
-    assert found.completion_token == lost.completion_token
+    assert found.workflow_request == lost.workflow_request
     await second.decide(found, schedule(1, "step"))
     await second.activity()
     second.hang_up()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,10 +9,6 @@ import httpx
 import pytest
 
 from flowyard import Client
-
-# The tests share `wire.http.service`.
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from wire.http.service import Served, serving
 
 

@@ -11,6 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SERVER = Path(__file__).parent / "server.py"
+_COMPONENTS = """\
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata:
+  name: orders
+spec:
+  type: workflow.engine
+  version: v1
+  metadata:
+  - name: connectionString
+    value: sqlite:///{file}
+"""
 
 
 class Server:
@@ -61,9 +73,32 @@ def serving(file: Path, port: int = 0) -> Iterator[Server]:
 
 
 @contextmanager
-def connected(command: list[str], port: int) -> Iterator[Application]:
-    """Run an application of an SDK that finds its server at a port."""
-    address = {"DAPR_RUNTIME_HOST": "127.0.0.1", "DAPR_GRPC_PORT": str(port)}
+def sidecar(file: Path) -> Iterator[tuple[int, int]]:
+    """Run `flowyard serve` on the file; gives its ports, of gRPC and of HTTP."""
+    components = file.with_suffix(".yaml")
+    components.write_text(_COMPONENTS.format(file=file))
+    program = "from flowyard.cli.main import main; main()"
+    command = [sys.executable, "-W", "error", "-c", program, "serve", "--json"]
+    options = ["--components", str(components), "--http-port", "0", "--grpc-port", "0"]
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as served:
+        assert served.stdout is not None
+        told = json.loads(served.stdout.readline())
+        grpc, http = (int(told[face].rpartition(":")[2]) for face in ("grpc", "http"))
+        try:
+            yield grpc, http
+        finally:
+            served.terminate()
+    assert served.returncode == 0
+
+
+@contextmanager
+def connected(command: list[str], port: int, http_port: int = 0) -> Iterator[Application]:
+    """Run an application of an SDK that finds its server at a port, or at two."""
+    address = {
+        "DAPR_RUNTIME_HOST": "127.0.0.1",
+        "DAPR_GRPC_PORT": str(port),
+        "DAPR_HTTP_PORT": str(http_port),
+    }
     with _running(command, {**os.environ, **address}) as program:
         yield Application(program)
 

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from wire.sdk.environments import java_app, node_app, python_app, python_with
-from wire.sdk.programs import connected, serving
+from wire.sdk.programs import connected, serving, sidecar
 
 HERE = Path(__file__).parent
+# The last whose `DaprClient` manages workflows.
+PYTHON_1_17 = ("dapr==1.17.5", "dapr-ext-workflow==1.17.5")
 PYTHON_1_18 = ("dapr==1.18.3", "dapr-ext-workflow==1.18.3")
 PYTHON_1_19 = ("dapr==1.19.0",)
 SDKS: dict[str, Callable[[], list[str]]] = {
+    "python-1.17": lambda: python_app(*PYTHON_1_17),
     "python-1.18": lambda: python_app(*PYTHON_1_18),
     "python-1.19": lambda: python_app(*PYTHON_1_19),
     "javascript": node_app,
@@ -165,3 +168,24 @@ def test_the_async_client_manages(requirements: tuple[str, ...], tmp_path: Path)
             "EXECUTION_COMPLETED",
         ]
     assert seen == expected
+
+
+def test_the_general_client_manages(tmp_path: Path) -> None:
+    command = [python_with(*PYTHON_1_17), str(HERE / "apps" / "dapr_python_client.py")]
+    with (
+        sidecar(tmp_path / "flowyard.db") as (port, http_port),
+        connected(command, port, http_port) as application,
+    ):
+        seen = application.play("managing")
+    assert isinstance(seen, dict)
+    assert "nowhere" in seen.pop("unknown component")
+    assert seen == {
+        "started": "order-1",
+        "running": ["order-1", "approval"],
+        "paused": "Suspended",
+        "output": 42,
+        "is_ordered": True,
+        "purged": True,
+        "terminated": ["Terminated", "5"],
+        "metadata": "flowyard",
+    }

@@ -50,14 +50,12 @@ class Beginning(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(Beginning)
 
 
-def read_beginning(
-    arguments: Sequence[RawValue], workflow: str, run_id: str, code: LocalCode | None
-) -> Beginning:
-    """Read the arguments of a hosted workflow. With an input alone, Temporal's own CLI began it."""
+def read_beginning(arguments: Sequence[RawValue], workflow: str, run_id: str) -> Beginning:
+    """Read the arguments of a hosted workflow; an input alone is what Temporal's CLI gives."""
     given = text_of(arguments)
     text = text_of(arguments, 1)
     if text is None:
-        return Beginning.of([ExecutionStarted(workflow, given, run_id)], code)
+        return Beginning.of([ExecutionStarted(workflow, given, run_id)], None)
     beginning = _decoder.decode(text)
     events = [
         msgspec.structs.replace(event, input=given)

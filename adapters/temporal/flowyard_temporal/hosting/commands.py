@@ -14,7 +14,6 @@ from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
 from flowyard.errors import InstanceAlreadyExists
-from flowyard.executor import Executor
 from flowyard.history import (
     NEVER,
     Action,
@@ -33,6 +32,7 @@ from flowyard.history import (
 )
 from flowyard.models import FailureDetails
 from flowyard_temporal.hosting.beginning import Beginning, Call
+from flowyard_temporal.hosting.environment import Environment
 from flowyard_temporal.hosting.failures import failure_of
 from flowyard_temporal.hosting.raw import raw, text_of
 
@@ -50,28 +50,33 @@ class Commands:
     def __init__(
         self,
         started: ExecutionStarted,
-        executor: Executor,
-        heartbeat_timeout: timedelta,
+        environment: Environment,
         deliver: Callable[[HistoryEvent], None],
     ) -> None:
         self._started = started
-        self._executor = executor
-        self._heartbeat_timeout = heartbeat_timeout
+        self._environment = environment
         self._deliver = deliver
         self._running: set[asyncio.Task[None]] = set()
         self._outgoing: set[asyncio.Task[None]] = set()
 
     def give(self, action: Action) -> None:
         """Begin what a turn has decided, unless it ends the execution."""
+        limits = self._environment.limits
         if isinstance(action, TaskScheduled):
-            self._call(action)
+            if (refusal := limits.call_refusal(action)) is not None:
+                self._deliver(TaskFailed(action.id, refusal))
+            else:
+                self._call(action)
         elif isinstance(action, TimerCreated):
             if action.fire_at < NEVER:
                 self._keep(self._running, self._wait(action))
         elif isinstance(action, ChildCreated):
-            begun = asyncio.Event()
-            self._keep(self._running, self._start(action, begun))
-            self._keep(self._outgoing, begun.wait())
+            if (refusal := limits.call_refusal(action)) is not None:
+                self._deliver(ChildFailed(action.id, refusal))
+            else:
+                begun = asyncio.Event()
+                self._keep(self._running, self._start(action, begun))
+                self._keep(self._outgoing, begun.wait())
         elif isinstance(action, EventSent):
             self._keep(self._outgoing, self._send(action))
 
@@ -91,7 +96,7 @@ class Commands:
             activity_id=str(scheduled.id),
             result_type=RawValue,
             start_to_close_timeout=NO_LIMIT,
-            heartbeat_timeout=self._heartbeat_timeout,
+            heartbeat_timeout=self._environment.heartbeat_timeout,
             retry_policy=AGAIN,
         )
         handle.add_done_callback(partial(self._called, scheduled.id))
@@ -120,7 +125,7 @@ class Commands:
             workflow.info().workflow_id, started.execution_id, started.workflow, created.id
         )
         child = ExecutionStarted(created.name, created.input, workflow.uuid4().hex, link)
-        beginning = Beginning.of([child], self._executor.local_code(created.name))
+        beginning = Beginning.of([child], self._environment.executor.local_code(created.name))
         try:
             handle = await workflow.start_child_workflow(
                 created.name,

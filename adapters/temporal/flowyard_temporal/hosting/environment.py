@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 from temporalio import activity
@@ -14,12 +15,14 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.service import RPCError
 
-from flowyard.executor import Executor, Turn, TurnResult
-from flowyard.history import ExecutionStarted, to_microseconds
+from flowyard.executor import ActivityResult, Executor, QueuedTurn, Turn, TurnResult
+from flowyard.history import ExecutionStarted, HistoryEvent, to_microseconds
 from flowyard.identifier import new_uuid
+from flowyard.journal import Journal
 from flowyard.models import FailureDetails, StartRequest
 from flowyard_temporal.hosting.beginning import Beginning, read_call
 from flowyard_temporal.hosting.failures import error_of
+from flowyard_temporal.hosting.limits import Limits
 from flowyard_temporal.hosting.raw import raw
 
 TURN = "flowyard.turn"
@@ -40,11 +43,13 @@ class Environment:
         self,
         client: Client,
         executor: Executor,
+        limits: Limits,
         heartbeat_timeout: timedelta,
         logger: logging.Logger,
     ) -> None:
         self._client = client
         self.executor = executor
+        self.limits = limits
         self.heartbeat_timeout = heartbeat_timeout
         self._logger = logger
         self._turns: dict[str, Turn] = {}
@@ -63,6 +68,18 @@ class Environment:
     def is_waiting(self, instance_id: str) -> bool:
         """Whether a turn of the instance waits for a worker that serves it."""
         return instance_id in self._waiting
+
+    def misfit(self, instance_id: str, history: Sequence[HistoryEvent]) -> FailureDetails | None:
+        """Return how the code of this process does not fit a history; None if it does.
+
+        Temporal, which compares what it has recorded, says so in words of its own.
+        """
+        journal = Journal(instance_id, history)
+        try:
+            result = self.executor.run_turn(journal.turn(0, []))
+        finally:
+            self.executor.forget(instance_id)
+        return result.stalled if isinstance(result, TurnResult) else None
 
     @contextmanager
     def offer(self, key: str, turn: Turn) -> Iterator[None]:
@@ -94,19 +111,22 @@ class Environment:
         self._waiting.discard(turn.instance_id)
         result = self.executor.run_turn(turn)
         if not isinstance(result, TurnResult):
-            answer = asyncio.ensure_future(result)
-            try:
-                await asyncio.wait({answer}, timeout=_PATIENCE)
-                if not answer.done() and not getattr(answer, "is_taken", True):
-                    answer.cancel()
-                    result = TurnResult(stalled=FailureDetails(UNSERVED, "no worker has taken it"))
-                else:
-                    result = await answer
-            finally:
-                answer.cancel()
+            result = await self._answer(asyncio.ensure_future(result))
         if result.stalled is not None:
             self._waiting.add(turn.instance_id)
-        return raw(msgspec.json.encode(result))
+        data = msgspec.json.encode(result)
+        fitting = self.limits.recorded(result, data)
+        return raw(data if fitting is result else msgspec.json.encode(fitting))
+
+    async def _answer(self, answer: asyncio.Future[TurnResult]) -> TurnResult:
+        """Return what the worker says that has taken a turn, or that none has taken it."""
+        try:
+            await asyncio.wait({answer}, timeout=_PATIENCE)
+            if not answer.done() and isinstance(answer, QueuedTurn) and not answer.is_taken:
+                return TurnResult(stalled=FailureDetails(UNSERVED, WAITS))
+            return await answer
+        finally:
+            answer.cancel()
 
     @activity.defn(dynamic=True)
     async def run_activity(self, args: Sequence[RawValue]) -> RawValue:
@@ -121,12 +141,29 @@ class Environment:
         )
         beat = asyncio.ensure_future(_beat(info.heartbeat_timeout))
         try:
-            result = await self.executor.run_activity(task)
+            result = await _to_its_end(asyncio.ensure_future(self.executor.run_activity(task)))
         finally:
             beat.cancel()
+        result = self.limits.activity_result(task.name, result)
         if result.failure is not None:
             raise error_of(result.failure)
         return raw(result.output)
+
+
+async def _to_its_end(running: asyncio.Future[ActivityResult]) -> ActivityResult:
+    """Return the result, also where the instance was terminated: only the worker's end ends it."""
+    try:
+        await asyncio.wait({running})
+    except asyncio.CancelledError:
+        ending = asyncio.ensure_future(activity.wait_for_worker_shutdown())
+        either: set[asyncio.Future[Any]] = {running, ending}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if not running.done():
+            running.cancel()
+            await asyncio.wait({running})
+            raise
+    return running.result()
 
 
 async def _beat(limit: timedelta | None) -> None:

@@ -16,6 +16,7 @@ from flowyard.history import (
     ContinuedAsNew,
     EventRaised,
     EventSent,
+    ExecutionCompleted,
     ExecutionResumed,
     ExecutionStarted,
     ExecutionSuspended,
@@ -30,6 +31,7 @@ from flowyard_temporal.history import Translation
 from flowyard_temporal.hosting.beginning import Beginning, Call, read_beginning
 from flowyard_temporal.hosting.environment import WAKE
 from flowyard_temporal.hosting.workflow import PAUSE, RESUME
+from flowyard_temporal.payloads import hosted_text_of
 
 _PATCH = "core_patch"
 _UNKNOWN = -1
@@ -54,9 +56,12 @@ class _HostedTranslation(Translation):
         super().__init__()
         self._ids: dict[int, int] = {}
         self._updates: dict[str, HistoryEvent] = {}
+        self._own_timers: set[str] = set()
         self._version: str | None = None
 
     def add(self, event: Recorded) -> None:
+        if self._is_of_the_host(event):
+            return
         if event.HasField("marker_recorded_event_attributes"):
             self._mark(event)
         elif event.HasField("workflow_execution_update_accepted_event_attributes"):
@@ -74,6 +79,16 @@ class _HostedTranslation(Translation):
         else:
             super().add(event)
 
+    def _is_of_the_host(self, event: Recorded) -> bool:
+        """Whether it is about a timer of the host's own, which has no summary."""
+        started = event.HasField("timer_started_event_attributes")
+        if started and not event.user_metadata.HasField("summary"):
+            self._own_timers.add(event.timer_started_event_attributes.timer_id)
+            return True
+        if event.HasField("timer_fired_event_attributes"):
+            return event.timer_fired_event_attributes.timer_id in self._own_timers
+        return False
+
     def happened(self, event: Recorded, outer: HistoryEvent) -> None:
         if isinstance(outer, ExecutionStarted):
             beginning = _beginning_of(
@@ -82,9 +97,13 @@ class _HostedTranslation(Translation):
             self._version = beginning.version
             for first in beginning.events:
                 super().happened(event, first)
-        elif isinstance(outer, (TaskCompleted, TaskFailed, ChildCompleted, ChildFailed)):
-            known = msgspec.structs.replace(outer, task_id=self._ids[outer.task_id])
-            super().happened(event, known)
+        elif isinstance(outer, (TaskCompleted, ChildCompleted)):
+            output = _result_of(event)
+            done = msgspec.structs.replace(outer, task_id=self._ids[outer.task_id], output=output)
+            super().happened(event, done)
+        elif isinstance(outer, (TaskFailed, ChildFailed)):
+            failed = msgspec.structs.replace(outer, task_id=self._ids[outer.task_id])
+            super().happened(event, failed)
         elif not (isinstance(outer, EventRaised) and outer.name == WAKE):
             super().happened(event, outer)
 
@@ -114,7 +133,9 @@ class _HostedTranslation(Translation):
             given = scheduled.input.payloads
             call = _call_decoder.decode(given[1].data)
             task_id = int(scheduled.activity_id)
-            return TaskScheduled(task_id, action.name, _text(given[0]), call.first_id, call.call_id)
+            return TaskScheduled(
+                task_id, action.name, hosted_text_of(given), call.first_id, call.call_id
+            )
         if isinstance(action, TimerCreated):
             summary = event.user_metadata.summary.data
             return _timer_decoder.decode(msgspec.json.decode(summary, type=str))
@@ -126,13 +147,15 @@ class _HostedTranslation(Translation):
             return ChildCreated(
                 started.parent.task_id, action.name, action.instance_id, started.input
             )
+        if isinstance(action, ExecutionCompleted) and action.failure is None:
+            return msgspec.structs.replace(action, output=_result_of(event))
         if isinstance(action, EventSent):
             return msgspec.structs.replace(action, id=_UNKNOWN)
         if isinstance(action, ContinuedAsNew):
             continued = event.workflow_execution_continued_as_new_event_attributes
             following = _beginning_of(continued.input.payloads, action)
             carried = [one for one in following.events if isinstance(one, EventRaised)]
-            return ContinuedAsNew(_text(continued.input.payloads[0]), tuple(carried))
+            return ContinuedAsNew(hosted_text_of(continued.input.payloads), tuple(carried))
         return action
 
     def _mark(self, event: Recorded) -> None:
@@ -148,11 +171,12 @@ class _HostedTranslation(Translation):
                 return
 
 
+def _result_of(event: Recorded) -> str | None:
+    attributes = getattr(event, event.WhichOneof("attributes") or "")
+    return hosted_text_of(attributes.result.payloads)
+
+
 def _beginning_of(given: Iterable[Payload], event: object) -> Beginning:
     workflow: str = getattr(event, "workflow", "") or getattr(event, "name", "")
     run_id = getattr(event, "execution_id", "")
-    return read_beginning([RawValue(one) for one in given], workflow, run_id, None)
-
-
-def _text(payload: Payload) -> str | None:
-    return payload.data.decode() if payload.data else None
+    return read_beginning([RawValue(one) for one in given], workflow, run_id)

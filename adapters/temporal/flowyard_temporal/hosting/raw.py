@@ -1,31 +1,19 @@
-"""JSON text as Temporal's payloads, without reading it."""
+"""JSON text as what Temporal's converter passes on as it is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 
-_JSON = {"encoding": b"json/plain"}
-_NULL = {"encoding": b"binary/null"}
-
-
-def payload_of(text: str | bytes | None) -> Payload:
-    """Return the payload of a JSON text, or Temporal's null where there is none."""
-    if text is None:
-        return Payload(metadata=_NULL)
-    return Payload(metadata=_JSON, data=text.encode() if isinstance(text, str) else text)
+from flowyard_temporal.payloads import hosted_payload_of, hosted_text_of
 
 
 def raw(text: str | bytes | None) -> RawValue:
-    """Return what Temporal's converter passes on as it is."""
-    return RawValue(payload_of(text))
+    """Return JSON text as a value; None stands for no value."""
+    return RawValue(hosted_payload_of(text))
 
 
 def text_of(values: Sequence[RawValue], index: int = 0) -> str | None:
-    """Return the JSON text at an index; None where there is none."""
-    if index >= len(values):
-        return None
-    payload = values[index].payload
-    return payload.data.decode() if payload.metadata.get("encoding") != _NULL["encoding"] else None
+    """Return the JSON text at an index, None where there is none."""
+    return hosted_text_of([value.payload for value in values], index)

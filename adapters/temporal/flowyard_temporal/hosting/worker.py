@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.client import Client
 from temporalio.worker import (
     ExecuteWorkflowInput,
     Interceptor,
@@ -21,29 +19,42 @@ from temporalio.worker import (
 
 from flowyard.component import ComponentContext
 from flowyard.executor import Executor, watch
+from flowyard_temporal.connection import Connection
 from flowyard_temporal.hosting.environment import Environment
+from flowyard_temporal.hosting.inline import InlineExecutor
+from flowyard_temporal.hosting.limits import Limits
+from flowyard_temporal.hosting.logs import plain_logs
 from flowyard_temporal.hosting.workflow import HostedWorkflow
-from flowyard_temporal.settings import TemporalSettings
+
+# How long a turn waits for the process that has the instance in its cache, though it may be dead.
+# So it is in Temporal's Go and Java SDKs; Python's would have others wait for ten seconds.
+_LOYALTY = timedelta(seconds=5)
 
 
 @asynccontextmanager
 async def host(
-    client: Client, settings: TemporalSettings, context: ComponentContext, executor: Executor
+    connection: Connection, context: ComponentContext, executor: Executor
 ) -> AsyncIterator[Environment]:
     """Run what is on the component's task queue until the end of the block."""
+    settings = connection.settings
+    limits = Limits.of(connection.limits.blob_size_limit_error)
     heartbeat_timeout = timedelta(seconds=settings.heartbeat_timeout)
-    environment = Environment(client, executor, heartbeat_timeout, context.logger)
-    # One thread: an executor is asked for one turn at a time.
-    with ThreadPoolExecutor(1, thread_name_prefix="flowyard-temporal") as thread:
+    environment = Environment(
+        connection.client, executor, limits, heartbeat_timeout, context.logger
+    )
+    with plain_logs(), InlineExecutor() as inline:
         worker = Worker(
-            client,
+            connection.client,
             task_queue=settings.task_queue,
             workflows=[HostedWorkflow],
             activities=[environment.run_turn, environment.run_activity],
-            workflow_task_executor=thread,
+            workflow_task_executor=inline,
             workflow_runner=UnsandboxedWorkflowRunner(),
             interceptors=[_Introduction(environment)],
             max_cached_workflows=settings.max_cached_workflows,
+            sticky_queue_schedule_to_start_timeout=_LOYALTY,
+            # Without a cache, a second one would evict the first, whose worker has the turn.
+            max_concurrent_workflow_tasks=None if settings.max_cached_workflows else 1,
             max_concurrent_activities=settings.max_concurrent_activities,
             max_concurrent_local_activities=settings.max_concurrent_activities,
         )

@@ -41,6 +41,10 @@ _decoder = msgspec.json.Decoder(TurnResult)
 class UnfitCode(RuntimeError):
     """Fails the workflow task: Temporal tries it again until fitting code is there."""
 
+    def __init__(self, instance_id: str, message: str) -> None:
+        super().__init__(message)
+        self.instance_id = instance_id
+
 
 @workflow.defn(dynamic=True, sandboxed=False)
 class HostedWorkflow:
@@ -51,11 +55,14 @@ class HostedWorkflow:
 
     @workflow.init
     def __init__(self, args: Sequence[RawValue]) -> None:
-        # Signals may come before `run` does.
-        self._journal = Journal(workflow.info().workflow_id)
-        self._inbox: list[HistoryEvent] = []
+        # Signals and updates may come before `run` does.
+        info = workflow.info()
+        self._journal = Journal(info.workflow_id)
+        self._beginning = read_beginning(args, info.workflow_type, info.run_id)
+        self._inbox: list[HistoryEvent] = list(self._beginning.events)
         self._backlog: list[HistoryEvent] = []
-        self._is_paused = False
+        self._is_paused = any(isinstance(event, ExecutionSuspended) for event in self._inbox)
+        self._custom_status: str | None = None
         self._wakes = 0
         self._turns = 0
 
@@ -80,18 +87,17 @@ class HostedWorkflow:
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> RawValue:
         """Run the instance to the end of its execution."""
-        executor = self.environment.executor
+        environment = self.environment
+        executor = environment.executor
         info = workflow.info()
-        code = executor.local_code(info.workflow_type)
-        beginning = read_beginning(args, info.workflow_type, info.run_id, code)
-        self._beginning = beginning
-        self._inbox[:0] = beginning.events
-        self._is_paused = any(isinstance(event, ExecutionSuspended) for event in beginning.events)
+        if len(args) <= 1:
+            # Begun by Temporal's own means, which do not know where its code is.
+            code = executor.local_code(info.workflow_type)
+            self._beginning = Beginning.of(self._beginning.events, code)
+        events = self._beginning.events
+        started = next(one for one in events if isinstance(one, ExecutionStarted))
         self._loop = asyncio.get_running_loop()
-        started = next(one for one in beginning.events if isinstance(one, ExecutionStarted))
-        commands = Commands(
-            started, executor, self.environment.heartbeat_timeout, self._inbox.append
-        )
+        commands = Commands(started, environment, self._inbox.append)
         try:
             while not self._is_ended:
                 await workflow.wait_condition(lambda: bool(self._inbox))
@@ -102,7 +108,10 @@ class HostedWorkflow:
             executor.forget(info.workflow_id)
             raise
         completion = self._journal.completion
-        return self._end(completion) if completion is not None else self._continue_as_new()
+        if completion is None:
+            return self._continue_as_new()
+        executor.forget(info.workflow_id)
+        return self._end(completion)
 
     @property
     def _is_ended(self) -> bool:
@@ -120,9 +129,11 @@ class HostedWorkflow:
             first = msgspec.structs.replace(turn.new[0], version=self._beginning.version)
             turn.new = [first, *turn.new[1:]]
         result = await self._run(turn) if turn.runs_code else TurnResult()
+        result = self.environment.limits.turn_result(result)
         journal.commit(turn, result)
         self._backlog = []
-        if result.custom_status is not None:
+        if result.custom_status is not None and result.custom_status != self._custom_status:
+            self._custom_status = result.custom_status
             self._note(CUSTOM_STATUS, result.custom_status or None)
         for action in result.actions:
             commands.give(action)
@@ -135,11 +146,12 @@ class HostedWorkflow:
         result = self.environment.executor.run_turn(turn)
         if not isinstance(result, TurnResult):
             raise UnfitCode(
+                turn.instance_id,
                 f"workflow '{workflow.info().workflow_type}' was begun by code of the application "
-                "that is not there any more. Register it again."
+                "that is not there any more. Register it again.",
             )
         if result.stalled is not None:
-            raise UnfitCode(result.stalled.message)
+            raise UnfitCode(turn.instance_id, result.stalled.message)
         return result
 
     async def _run_by_worker(self, turn: Turn) -> TurnResult:

@@ -77,9 +77,7 @@ class Replaying:
             await fitting.probe.reached(instance_id, "started")
         async with open_subject(changed={"evolving": evolving_broken}) as unfitting:
             await unfitting.runtime.raise_event(instance_id, "go")
-            await unfitting.let_others_pass()
-            state = await unfitting.runtime.get(instance_id)
-            assert state.status is WorkflowStatus.STALLED
+            state = await unfitting.becomes(instance_id, WorkflowStatus.STALLED)
             assert "record" in (state.detail or "")
             assert "double" in (state.detail or "")
         async with open_subject() as restored:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from flowyard.runtime import Runtime
 from flowyard.testing.portable import portable_app
 from flowyard.testing.probe import PATIENCE, Probe
 
+_SHORT_WHILE = 0.02
 ACTIVE = frozenset({WorkflowStatus.PENDING, WorkflowStatus.RUNNING})
 
 
@@ -90,6 +92,15 @@ class Subject:
         instance_id = await self.start(workflow)
         await self.probe.reached(instance_id, gate)
         return instance_id
+
+    async def becomes(self, instance_id: str, status: WorkflowStatus) -> WorkflowState:
+        """Return the state of an instance once it has this status."""
+        async with asyncio.timeout(self.probe.patience.total_seconds()):
+            while (  # noqa: ASYNC110 - it becomes so elsewhere
+                state := await self.runtime.get(instance_id)
+            ).status is not status:
+                await asyncio.sleep(_SHORT_WHILE)
+        return state
 
     async def let_others_pass(self) -> None:
         """Run another instance with a timer to its end: time for a fault to show itself."""

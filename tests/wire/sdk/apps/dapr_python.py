@@ -87,7 +87,7 @@ def approval(ctx: wf.DaprWorkflowContext, milliseconds: int):
 
 
 @runtime.workflow(name="wait_for_ever")
-def wait_for_ever(ctx: wf.DaprWorkflowContext, _: Any):
+def wait_for_ever(ctx: wf.DaprWorkflowContext, _: Any = None):
     ctx.set_custom_status("waiting")
     data = yield ctx.wait_for_external_event("go")
     ctx.set_custom_status("done")

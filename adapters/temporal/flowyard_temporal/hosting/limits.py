@@ -1,0 +1,90 @@
+"""How much Temporal takes: what is larger fails where it came from, and is not tried for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowyard.executor import ActivityResult, TurnResult
+from flowyard.history import (
+    Action,
+    ChildCreated,
+    ContinuedAsNew,
+    EventSent,
+    ExecutionCompleted,
+    TaskScheduled,
+)
+from flowyard.models import FailureDetails, WorkflowStatus
+
+# What a payload takes besides its text, and what else is in a list of arguments.
+_WRAPPING = 2048
+_BYTES_PER_CHARACTER = 4
+_UNKNOWN_LIMIT = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of a namespace, in bytes."""
+
+    value: int
+
+    @staticmethod
+    def of(blob_size_limit_error: int) -> Limits:
+        """Return the limits that a namespace tells; an old server tells none."""
+        return Limits((blob_size_limit_error or _UNKNOWN_LIMIT) - _WRAPPING)
+
+    def refusal(self, text: str | None, what: str) -> FailureDetails | None:
+        """Return why a value cannot be stored, None if it can."""
+        if text is None or len(text) * _BYTES_PER_CHARACTER <= self.value:
+            return None
+        size = len(text.encode())
+        if size <= self.value:
+            return None
+        return FailureDetails(
+            "PayloadTooLarge",
+            f"the {what} has {size} bytes, and Temporal stores at most {self.value} in one value "
+            "(limit.blobSize.error of its namespace). Keep it elsewhere, and pass where it is.",
+            non_retryable=True,
+        )
+
+    def call_refusal(self, action: TaskScheduled | ChildCreated) -> FailureDetails | None:
+        """Return why something cannot be called, None if it can."""
+        kind = "activity" if isinstance(action, TaskScheduled) else "child workflow"
+        return self.refusal(action.input, f"input of {kind} '{action.name}'")
+
+    def activity_result(self, name: str, result: ActivityResult) -> ActivityResult:
+        """Return the result, or the failure that it is too large."""
+        refusal = self.refusal(result.output, f"result of activity '{name}'")
+        return result if refusal is None else ActivityResult(failure=refusal)
+
+    def turn_result(self, result: TurnResult) -> TurnResult:
+        """Return the result, or that of a workflow which fails as it wants to keep too much."""
+        refusal = self.refusal(result.custom_status, "custom status")
+        for action in result.actions:
+            refusal = refusal or self._refusal_of(action)
+        return result if refusal is None else _failed(refusal)
+
+    def recorded(self, result: TurnResult, data: bytes) -> TurnResult:
+        """Return the result of a worker's turn, or a failure if all of it together is too large."""
+        if len(data) <= self.value:
+            return result
+        return _failed(
+            FailureDetails(
+                "PayloadTooLarge",
+                f"what the workflow has asked for in one turn has {len(data)} bytes, and Temporal "
+                f"stores at most {self.value} at a time. Pass less, or ask for it in more turns.",
+                non_retryable=True,
+            )
+        )
+
+    def _refusal_of(self, action: Action) -> FailureDetails | None:
+        if isinstance(action, ExecutionCompleted):
+            return self.refusal(action.output, "result of the workflow")
+        if isinstance(action, ContinuedAsNew):
+            return self.refusal(action.input, "new input of the workflow")
+        if isinstance(action, EventSent):
+            return self.refusal(action.input, f"data of event '{action.name}'")
+        return None
+
+
+def _failed(refusal: FailureDetails) -> TurnResult:
+    return TurnResult([ExecutionCompleted(WorkflowStatus.FAILED, failure=refusal)])

@@ -1,0 +1,66 @@
+"""Temporal conforms: as a host of code of this process and of workers, cached and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from elsewhere import with_workers
+from flowyard.component import ComponentType
+from flowyard.config import ComponentSpec
+from flowyard.plugins import component_type
+from flowyard.testing.conformance import ComponentConformance
+
+REMOTE = with_workers(component_type("workflow.temporal"))
+
+
+def _spec(address: str, kind: str = "workflow.temporal", **settings: object) -> ComponentSpec:
+    metadata = {"hostPort": address, "taskQueue": uuid4().hex, **settings}
+    return ComponentSpec(name="orders", type=kind, metadata=metadata)
+
+
+class TestTemporal(ComponentConformance):
+    @pytest.fixture
+    def component_spec(self, temporal_server: str) -> ComponentSpec:
+        return _spec(temporal_server)
+
+
+class TestTemporalThatKeepsNothingInMemory(ComponentConformance):
+    """Each instance is replayed whenever something happens to it."""
+
+    @pytest.fixture
+    def component_spec(self, temporal_server: str) -> ComponentSpec:
+        return _spec(temporal_server, maxCachedWorkflows=0)
+
+
+class TestTemporalWithWorkers(ComponentConformance):
+    """Turns are local activities, and their results are in Temporal's history."""
+
+    @pytest.fixture
+    def component_types(self) -> Sequence[ComponentType[Any]]:
+        return (REMOTE,)
+
+    @pytest.fixture
+    def component_spec(self, temporal_server: str) -> ComponentSpec:
+        return _spec(temporal_server, REMOTE.name)
+
+
+class TestTemporalWithWorkersThatKeepsNothingInMemory(ComponentConformance):
+    @pytest.fixture
+    def component_types(self) -> Sequence[ComponentType[Any]]:
+        return (REMOTE,)
+
+    @pytest.fixture
+    def component_spec(self, temporal_server: str) -> ComponentSpec:
+        return _spec(temporal_server, REMOTE.name, maxCachedWorkflows=0)
+
+
+class TestTemporalThatHasNoPause(ComponentConformance):
+    """The server's pause is switched off, as it is unless somebody switches it on."""
+
+    @pytest.fixture
+    def component_spec(self, server_without_pause: str) -> ComponentSpec:
+        return _spec(server_without_pause)
