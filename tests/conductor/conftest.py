@@ -11,7 +11,7 @@ import pytest
 
 from flowyard import Runtime
 from flowyard.config import ComponentSpec
-from flowyard_conductor.plugin import CONDUCTOR
+from program import StartProgram, programs_of
 from servers.process import ServerProcess
 
 PROGRAM = Path(__file__).parent / "programs" / "native.py"
@@ -42,10 +42,16 @@ def open_native(native_url: str) -> OpenRuntime:
 
     def open_runtime(**metadata: str) -> AbstractAsyncContextManager[Runtime]:
         given = {"url": native_url, **metadata}
-        spec = ComponentSpec("orders", "workflow.conductor", metadata=given)
-        return Runtime.open([spec], component_types=[CONDUCTOR])
+        return Runtime.open([ComponentSpec("orders", "workflow.conductor", metadata=given)])
 
     return open_runtime
+
+
+@pytest.fixture
+def start_program() -> Iterator[StartProgram]:
+    """Start one of `conductor.programs`."""
+    with programs_of("conductor.programs") as start:
+        yield start
 
 
 # Tests of the conformance suite that a native workflow cannot pass, by the number of why not.

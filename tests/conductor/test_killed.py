@@ -28,7 +28,7 @@ from ledger import (
     read_histories,
     read_outputs,
 )
-from program import StartProgram, programs_of
+from program import StartProgram
 from servers.conductor_server import ConductorServer
 from servers.fixtures import StartConductor
 
@@ -42,13 +42,6 @@ INSTANCES = instances_of(EACH)
 def server(start_conductor: StartConductor, tmp_path: Path) -> Iterator[ConductorServer]:
     with start_conductor(database=tmp_path / "conductor.db") as server:
         yield server
-
-
-@pytest.fixture
-def start_program() -> Iterator[StartProgram]:
-    """Start one of `conductor.programs`."""
-    with programs_of("conductor.programs") as start:
-        yield start
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -16,7 +16,6 @@ from conductor.front import KEY, SECRET, fronted
 from flowyard import Runtime
 from flowyard.config import ComponentSpec
 from flowyard.errors import BackendUnavailable, ConfigurationError, FlowyardError, InstanceNotFound
-from flowyard_conductor.plugin import CONDUCTOR
 from servers.fixtures import StartConductor
 from servers.process import free_port
 from temporal.certificates import make_authority, make_certificate
@@ -29,14 +28,14 @@ def spec_of(**metadata: str) -> ComponentSpec:
 async def refusal(**metadata: str) -> FlowyardError:
     """Return the error that opening ends with; no line of it may show the secret."""
     with pytest.raises(FlowyardError) as caught:
-        async with Runtime.open([spec_of(**metadata)], component_types=[CONDUCTOR]):
+        async with Runtime.open([spec_of(**metadata)]):
             pass
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     return caught.value
 
 
 async def can_be_used(**metadata: str) -> bool:
-    async with Runtime.open([spec_of(**metadata)], component_types=[CONDUCTOR]) as runtime:
+    async with Runtime.open([spec_of(**metadata)]) as runtime:
         with pytest.raises(InstanceNotFound):
             await runtime.get("nobody")
     return True
@@ -76,7 +75,7 @@ async def test_an_address_that_is_not_the_api(conductor_server: str) -> None:
 )
 async def test_settings_that_make_no_sense(metadata: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        async with Runtime.open([spec_of(**metadata)], component_types=[CONDUCTOR]):
+        async with Runtime.open([spec_of(**metadata)]):
             pass
 
 
@@ -94,7 +93,7 @@ async def test_a_token_that_has_expired_is_renewed(conductor_server: str) -> Non
     async with fronted(conductor_server, wants_token=True) as url:
         spec = spec_of(url=url, keyId=KEY, keySecret=SECRET)
         async with (
-            Runtime.open([spec], component_types=[CONDUCTOR]) as runtime,
+            Runtime.open([spec]) as runtime,
             httpx.AsyncClient() as client,
         ):
             (await client.post(f"{url.removesuffix('/api')}/expire")).raise_for_status()
@@ -139,7 +138,7 @@ async def test_calls_fail_while_the_server_is_away_and_work_when_it_is_back(
 ) -> None:
     with start_conductor(database=tmp_path / "conductor.db") as server:
         spec = spec_of(url=f"{server.url}/api")
-        async with Runtime.open([spec], component_types=[CONDUCTOR]) as runtime:
+        async with Runtime.open([spec]) as runtime:
             server.kill()
             with pytest.raises(BackendUnavailable, match=r"component 'orders'.*did not answer"):
                 await runtime.get("nobody")

@@ -111,7 +111,7 @@ class Events:
     async def test_the_timeout_of_an_event_that_came_does_nothing_any_more(
         self, subject: Subject
     ) -> None:
-        instance_id = await subject.start("outlived_timeout", 60)
+        instance_id = await subject.start("outlived_timeout", 1000)
         await subject.runtime.raise_event(instance_id, "go", 1)
         await subject.runtime.raise_event(instance_id, "go", 2)
         assert (await subject.finish(instance_id)).result() == [1, 2]

@@ -49,7 +49,7 @@ async def outlived_timeout(ctx: WorkflowContext, milliseconds: int) -> list[obje
     """Let the timeout of an event that came in time go by."""
     timeout = milliseconds * _MILLISECOND
     data = await ctx.wait_for_external_event("go", timeout=timeout)
-    await ctx.create_timer(2 * timeout)
+    await ctx.create_timer(timeout)
     return [data, await ctx.wait_for_external_event("go")]
 
 
