@@ -7,7 +7,8 @@ import json
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from statistics import quantiles
@@ -19,11 +20,11 @@ from bench import bare
 from bench.backend import scratch
 from bench.process import report, run
 from bench.sample import Row, Sample, interleave
-from bench.server import listening, serving
+from bench.server import Server, listening, serving
 from flowyard import App, Client, WorkflowContext
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
 
-_COUNT, _AT_ONCE = 2000, 16
+_SLICES, _SLICE, _AT_ONCE = 20, 160, 16
 _WARM_UP = 200
 _ID = "one"
 _PAYLOAD = "x" * 1000
@@ -74,16 +75,32 @@ async def grpc_call(address: str, path: str, request: bytes = b"") -> AsyncItera
         yield call
 
 
-async def measure(connect: Callable[[], Any]) -> dict[str, float]:
-    """Call one after the other, and then over as many connections at once."""
+async def measure(connections: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
+    """Call one after the other, and then over as many connections at once.
+
+    All take turns, a slice each: what else goes on in the machine meets all of them.
+    """
+    alone: defaultdict[str, list[float]] = defaultdict(list)
+    seconds: defaultdict[str, float] = defaultdict(float)
     async with AsyncExitStack() as stack:
-        calls = [await stack.enter_async_context(connect()) for _ in range(_AT_ONCE)]
-        await _repeat(calls[0], _WARM_UP)
-        cuts = quantiles(await _repeat(calls[0], _COUNT), n=100)
-        began = time.perf_counter()
-        await asyncio.gather(*(_repeat(call, _COUNT // _AT_ONCE) for call in calls))
-        seconds = time.perf_counter() - began
-    return {"p50": cuts[49] * 1000, "p99": cuts[98] * 1000, "per_second": _COUNT / seconds}
+        calls = {
+            name: [await stack.enter_async_context(connect()) for _ in range(_AT_ONCE)]
+            for name, connect in connections.items()
+        }
+        for some in calls.values():
+            await _repeat(some[0], _WARM_UP)
+        for _ in range(_SLICES):
+            for name, some in calls.items():
+                alone[name] += await _repeat(some[0], _SLICE)
+                began = time.perf_counter()
+                await asyncio.gather(*(_repeat(call, _SLICE // _AT_ONCE) for call in some))
+                seconds[name] += time.perf_counter() - began
+    measured: dict[str, float] = {}
+    for name in connections:
+        cuts = quantiles(alone[name], n=100)
+        measured[f"{name}_p50"], measured[f"{name}_p99"] = cuts[49] * 1000, cuts[98] * 1000
+        measured[f"{name}_per_second"] = _SLICES * _SLICE / seconds[name]
+    return measured
 
 
 async def _repeat(call: Call, count: int) -> list[float]:
@@ -95,50 +112,38 @@ async def _repeat(call: Call, count: int) -> list[float]:
     return taken
 
 
-async def measure_bare(http: str, grpc: str) -> dict[str, float]:
-    """Measure handlers that answer with a constant."""
-    path = f"/{bare.SERVICE}/{bare.METHOD}"
-    return {
-        **_named("http", await measure(partial(http_call, http, bare.PATH))),
-        **_named("grpc", await measure(partial(grpc_call, grpc, path))),
-    }
-
-
-async def measure_flowyard(http: str, grpc: str) -> dict[str, float]:
-    """Measure `get` of a closed instance, with payloads and without."""
-    async with Client(f"http://{http}") as client:
+async def measure_all(server: Server, constant: Mapping[str, str]) -> dict[str, float]:
+    """Measure `get` of a closed instance, with payloads and without, and the bare handlers."""
+    async with Client(f"http://{server.http}") as client:
         await client.start("echo", _PAYLOAD, instance_id=_ID)
         assert (await client.wait(_ID)).result(str) == _PAYLOAD
-    measured: dict[str, float] = {}
-    for payloads, suffix in ((False, ""), (True, "_payloads")):
+    method = f"/{bare.SERVICE}/{bare.METHOD}"
+    connections: dict[str, Callable[[], Any]] = {
+        "http_bare": partial(http_call, constant["http"], bare.PATH),
+        "grpc_bare": partial(grpc_call, constant["grpc"], method),
+    }
+    for payloads, name in ((False, "short"), (True, "long")):
         url = f"/flowyard/v1/instances/{_ID}?payloads={str(payloads).lower()}"
-        found = await measure(partial(http_call, http, url))
-        measured |= _named(f"http{suffix}", found)
+        connections[f"http_{name}"] = partial(http_call, server.http, url)
         request = taskhub.GetInstanceRequest(instance_id=_ID, get_inputs_and_outputs=payloads)
         method = "/TaskHubSidecarService/GetInstance"
-        found = await measure(partial(grpc_call, grpc, method, request.SerializeToString()))
-        measured |= _named(f"grpc{suffix}", found)
-    return measured
-
-
-def _named(name: str, measured: dict[str, float]) -> dict[str, float]:
-    return {f"{name}_{key}": value for key, value in measured.items()}
+        connections[f"grpc_{name}"] = partial(
+            grpc_call, server.grpc, method, request.SerializeToString()
+        )
+    return await measure(connections)
 
 
 def rows(rounds: int, _: str | None) -> list[Row]:
     """Compare with the bare handlers."""
-    samples = interleave(
-        rounds, {kind: partial(run, "management", kind) for kind in ("flowyard", "bare")}
-    )
-    own, constant = samples["flowyard"], samples["bare"]
+    samples = interleave(rounds, {"all": partial(run, "management")})["all"]
     return [
         row
         for protocol, name in (("http", "HTTP"), ("grpc", "gRPC"))
-        for suffix, what in (("", "without payloads"), ("_payloads", "with 1 kB in and 1 kB out"))
+        for kind, what in (("short", "without payloads"), ("long", "with 1 kB in and 1 kB out"))
         for row in _compare(
             f"`get` over {name} {what}",
-            {key: own[f"{protocol}{suffix}_{key}"] for key in ("p50", "p99", "per_second")},
-            {key: constant[f"{protocol}_{key}"] for key in ("p50", "p99", "per_second")},
+            {key: samples[f"{protocol}_{kind}_{key}"] for key in ("p50", "p99", "per_second")},
+            {key: samples[f"{protocol}_bare_{key}"] for key in ("p50", "p99", "per_second")},
         )
     ]
 
@@ -160,13 +165,13 @@ def _compare(figure: str, own: dict[str, Sample], constant: dict[str, Sample]) -
 
 
 def main() -> None:
-    """Take one measurement: `management.py flowyard|bare`."""
-    if sys.argv[1] == "bare":
-        with listening([sys.executable, "-m", "bench.bare"]) as (first_line, _):
-            report(asyncio.run(measure_bare(**json.loads(first_line))))
-    else:
-        with scratch() as folder, serving(folder, "--app", "bench.management:app") as server:
-            report(asyncio.run(measure_flowyard(server.http, server.grpc)))
+    """Take one measurement."""
+    with (
+        listening([sys.executable, "-m", "bench.bare"]) as (first_line, _),
+        scratch() as folder,
+        serving(folder, "--app", "bench.management:app") as server,
+    ):
+        report(asyncio.run(measure_all(server, json.loads(first_line))))
 
 
 if __name__ == "__main__":

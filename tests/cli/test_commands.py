@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import subprocess
@@ -106,6 +107,15 @@ def test_every_command_has_help_and_is_documented(flowyard: Command, command: st
     assert ended.code == 0
     assert f"flowyard {command}" in ended.out
     assert f"`flowyard {command}" in _DOCUMENT.read_text()
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    program = [sys.executable, "-c", "from flowyard.cli.main import main; main()"]
+    for words, expected in (("flowyard re", {"resume", "rerun"}), ("flowyard get --j", {"--json"})):
+        typed = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+        environment = {**os.environ, "_FLOWYARD_COMPLETE": "complete_bash", **typed}
+        done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
+        assert set(done.stdout.split()) == expected
 
 
 def test_every_exit_code_is_documented() -> None:

@@ -174,10 +174,17 @@ def test_the_token_guards_http_and_grpc(
     command = [sys.executable, "-c", "from flowyard.cli.main import main; main()", "serve"]
     options = ["--http-port", "0", "--grpc-port", "0", "--components", str(components), "--json"]
     token = "from-the-environment"  # noqa: S105
-    environment = {**os.environ, "DAPR_API_TOKEN": token}
-    with subprocess.Popen(
-        [*command, *options], env=environment, cwd=FOLDER, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        (components.parent / "log").open("w+") as log,
+        subprocess.Popen(
+            [*command, *options, "--log-level", "debug"],
+            env={**os.environ, "DAPR_API_TOKEN": token},
+            cwd=FOLDER,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
         monkeypatch.setenv("FLOWYARD_URL", told["http"])
@@ -194,6 +201,10 @@ def test_the_token_guards_http_and_grpc(
         assert _hello(told["grpc"], token) == b""
         process.terminate()
         assert process.wait() == 0
+        log.seek(0)
+        logged = log.read()
+        assert " DEBUG " in logged
+        assert token not in logged + json.dumps(told)
 
 
 def test_a_workflow_without_a_worker_waits_where_one_may_come(

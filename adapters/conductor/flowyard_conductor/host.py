@@ -56,7 +56,7 @@ class Host:
         self._logger = logger
         self._errands: set[asyncio.Task[object]] = set()
         self.roster = Roster(connection, executor)
-        self.waking = Waking(tasks, names, self._nudge)
+        self.waking = Waking(tasks, names, self.roster.read, self._nudge)
         outbox = Outbox(sides, executor, clock, begin_child, send, tell)
         self.turns = Turns(executor, clock, mailbox, sides, outbox)
         self._stalls = Stalls(sides, logger, self._wake)
@@ -116,9 +116,10 @@ class Host:
             for one in loops:
                 one.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
-            await self._tasks.give_back()
+            held = list(self._tasks.held.values())
             for poller in self._pollers.values():
                 await poller.close()
+            await self._tasks.give_back(held)
             while self._errands:
                 await asyncio.gather(*self._errands, return_exceptions=True)
 

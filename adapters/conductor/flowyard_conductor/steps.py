@@ -88,7 +88,8 @@ class Steps:
         if live.fused is not None and live.fused in live.journal.tasks:
             if is_lossy or (task["taskType"] != self._activity and self._is_full()):
                 return self._told_again(live)
-            return await self._act(live, iteration)
+            if iteration == live.iteration + 1 or not await self._turns.is_ended(live):
+                return await self._act(live, iteration)
         await self._outbox.await_start(live)
         came = await self._outbox.perform(live)
         if is_lossy:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
@@ -88,9 +88,9 @@ class Tasks:
         }
         await self._insistently("/tasks", body)
 
-    async def give_back(self) -> None:
-        """Have all that is held handed out to others, for this process ends."""
-        for task in list(self.held.values()):
+    async def give_back(self, tasks: Sequence[Json]) -> None:
+        """Have tasks handed out to others, for this process ends."""
+        for task in tasks:
             body = {**self._update(task, "IN_PROGRESS", {}, None), "callbackAfterSeconds": 0}
             try:
                 await self._connection.post("/tasks", body)

@@ -29,6 +29,8 @@ _VERSION_MISSING = FailureDetails(
     "no connected worker has the version of the workflow that history names: "
     "the instance goes on when one that has it connects",
 )
+# What the SDKs of Python and JavaScript, and of Java, call it.
+_MISFITS = {"NonDeterminismError", "NonDeterministicOrchestratorException"}
 
 
 def turn_result(response: wire.WorkflowResponse, turn: Turn) -> TurnResult:
@@ -39,6 +41,8 @@ def turn_result(response: wire.WorkflowResponse, turn: Turn) -> TurnResult:
     """
     if any(one.HasField("workflow_version_not_available") for one in response.actions):
         return TurnResult(stalled=_VERSION_MISSING)
+    if (misfit := _misfit(response)) is not None:
+        return TurnResult(stalled=misfit)
     decoding = _Decoding(turn)
     try:
         actions = [decoding.action(one) for one in response.actions]
@@ -54,6 +58,16 @@ def turn_result(response: wire.WorkflowResponse, turn: Turn) -> TurnResult:
         version.name or None,
         tuple(version.patches),
     )
+
+
+def _misfit(response: wire.WorkflowResponse) -> FailureDetails | None:
+    """Return what the worker says of code that does not fit history, which SDKs call a failure."""
+    for one in response.actions:
+        failure = one.complete_workflow.failure_details
+        # Java's names have their package before them.
+        if failure.error_type.rpartition(".")[2] in _MISFITS:
+            return failure_of(failure)
+    return None
 
 
 def is_repeated(response: wire.WorkflowResponse, turn: Turn) -> bool:

@@ -16,7 +16,7 @@ from flowyard.api.grpc_server import serve_grpc
 from flowyard.config import ComponentSpec
 from flowyard.remote import RemoteExecutors
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
-from wire.grpc.peer import Peer, complete, schedule
+from wire.grpc.peer import OpenServer, Peer, complete, schedule
 
 METHODS = (
     "Hello",
@@ -73,6 +73,27 @@ async def test_random_bytes_open_no_stream(
             refused += 1
     assert refused > 50
     assert not caplog.records
+
+
+async def test_a_message_over_the_limit_is_refused_and_harms_nobody(
+    open_server: OpenServer,
+) -> None:
+    async with (
+        open_server(max_message_bytes=1000) as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        peer = Peer(channel)
+        worker = peer.worker()
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await peer.start("chain", "large", input="1" * 1001)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        await peer.start("chain")
+        turn = await worker.turn()
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await worker.decide(turn, complete(1, "1" * 1001))
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        await worker.decide(turn, complete(1, "1"))
+        assert (await peer.ended()).output.value == "1"
 
 
 async def test_answers_to_what_was_never_asked_are_dropped(channel: grpc.aio.Channel) -> None:

@@ -40,6 +40,24 @@ async def misfit(worker: Worker, turn: taskhub.WorkItem) -> None:
     await worker.decide(turn, schedule(1, "step"))
 
 
+async def fail_as(worker: Worker, turn: taskhub.WorkItem, error_type: str) -> None:
+    """Answer that the workflow has failed of what SDKs say where the code does not fit."""
+    action = complete(2, "", status=3)
+    action.complete_workflow.failure_details.error_type = error_type
+    action.complete_workflow.failure_details.error_message = "a previous execution called step"
+    await worker.decide(turn, action)
+
+
+async def misfit_of_python(worker: Worker, turn: taskhub.WorkItem) -> None:
+    """Answer as Dapr's Python and JavaScript SDKs do."""
+    await fail_as(worker, turn, "NonDeterminismError")
+
+
+async def misfit_of_java(worker: Worker, turn: taskhub.WorkItem) -> None:
+    """Answer as Dapr's Java SDK does."""
+    await fail_as(worker, turn, "io.dapr.durabletask.NonDeterministicOrchestratorException")
+
+
 async def is_stalled(peer: Peer, instance_id: str = "one") -> None:
     """Return once the instance is STALLED."""
     async with asyncio.timeout(PATIENCE):
@@ -60,7 +78,7 @@ async def second_turn(peer: Peer, worker: Worker) -> taskhub.WorkItem:
     return await worker.turn()
 
 
-@pytest.mark.parametrize("answer", [refuse, misfit])
+@pytest.mark.parametrize("answer", [refuse, misfit, misfit_of_python, misfit_of_java])
 async def test_a_stalled_instance_goes_on_when_a_worker_connects_that_fits(
     peer: Peer, answer: Answer
 ) -> None:
@@ -79,6 +97,12 @@ async def test_a_stalled_instance_goes_on_when_a_worker_connects_that_fits(
     await new.decide(found, complete(2, '"by the new one"'))
     assert (await peer.ended()).output.value == '"by the new one"'
     asked.cancel()
+
+
+async def test_any_other_failure_is_the_workflow_s_own(peer: Peer) -> None:
+    worker = peer.worker()
+    await fail_as(worker, await second_turn(peer, worker), "ValueError")
+    assert (await peer.ended()).failure_details.error_type == "ValueError"
 
 
 async def test_a_turn_that_one_worker_refuses_goes_to_another_that_is_there(peer: Peer) -> None:

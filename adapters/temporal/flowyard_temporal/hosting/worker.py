@@ -23,6 +23,7 @@ from flowyard_temporal.connection import Connection
 from flowyard_temporal.hosting.environment import Environment
 from flowyard_temporal.hosting.inline import InlineExecutor
 from flowyard_temporal.hosting.limits import Limits
+from flowyard_temporal.hosting.logs import plain_logs
 from flowyard_temporal.hosting.workflow import HostedWorkflow
 
 # How long a turn waits for the process that has the instance in its cache, though it may be dead.
@@ -41,7 +42,7 @@ async def host(
     environment = Environment(
         connection.client, executor, limits, heartbeat_timeout, context.logger
     )
-    with InlineExecutor() as inline:
+    with plain_logs(), InlineExecutor() as inline:
         worker = Worker(
             connection.client,
             task_queue=settings.task_queue,

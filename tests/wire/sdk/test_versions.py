@@ -1,0 +1,40 @@
+"""Workers of an SDK whose code has changed while instances are under way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wire.sdk.environments import APPS, python_with
+from wire.sdk.programs import connected, serving
+from wire.sdk.test_applications import PYTHON_1_18, PYTHON_1_19
+
+# The first test makes an environment.
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.mark.parametrize("requirements", [PYTHON_1_18, PYTHON_1_19])
+@pytest.mark.parametrize(
+    ("began", "misfit", "fitting"),
+    [
+        ("v1", "v2", "v1"),
+        ("v1", "v2", "patched"),
+        ("patched", "v1", "patched"),
+        ("first", "second", "first"),
+        ("first", "second", "both"),
+    ],
+)
+def test_an_instance_whose_code_has_changed_waits_for_a_worker_that_fits(
+    requirements: tuple[str, ...], began: str, misfit: str, fitting: str, tmp_path: Path
+) -> None:
+    program = [python_with(*requirements), str(APPS / "dapr_python_versions.py")]
+    with serving(tmp_path / "flowyard.db") as server:
+        with connected([*program, began], server.port) as application:
+            assert application.play("starting") == "RUNNING"
+        with connected([*program, misfit], server.port) as application:
+            application.play("releasing")
+            assert application.play("stalling") == "STALLED"
+            # The one that does not fit stays, and is asked as well.
+            with connected([*program, fitting], server.port) as other:
+                assert other.play("ending") == ["COMPLETED", "car shipped"]
