@@ -87,7 +87,10 @@ class TemporalComponent(WorkflowComponent):
         state = snapshot.state(datetime.now(UTC))
         if self._environment is None or not snapshot.is_hosted:
             return state
-        if state.status is WorkflowStatus.STALLED:
+        if (
+            state.status is WorkflowStatus.STALLED
+            and self._environment.executor.local_code(state.workflow) is not None
+        ):
             misfit = self._environment.misfit(instance_id, await self.history(instance_id))
             if misfit is not None:
                 failure = misfit if state.failure is not None else None

@@ -73,7 +73,7 @@ class _HostedTranslation(Translation):
             switched = self._updates.pop(completed.meta.update_id, None)
             if switched is not None and completed.outcome.success.payloads[0].data == b"true":
                 self.happened(event, switched)
-        else:
+        elif not self._is_for_the_host(event):
             super().add(event)
 
     def happened(self, event: Recorded, outer: HistoryEvent) -> None:
@@ -112,6 +112,13 @@ class _HostedTranslation(Translation):
         if isinstance(first, TurnStarted):
             events[0] = msgspec.structs.replace(first, version=self._version)
         return events
+
+    def _is_for_the_host(self, event: Recorded) -> bool:
+        """True for a timer that no workflow code has asked for."""
+        if event.HasField("timer_started_event_attributes"):
+            return not event.user_metadata.HasField("summary")
+        fired = event.timer_fired_event_attributes
+        return event.HasField("timer_fired_event_attributes") and fired.timer_id not in self._timers
 
     def _known(self, event: Recorded, action: HistoryEvent) -> HistoryEvent:
         """Return an action with what the host has said of it."""
