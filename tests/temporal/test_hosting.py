@@ -258,6 +258,9 @@ async def test_an_instance_that_no_workers_code_fits_is_stalled_until_one_with_i
         async with connected(executors, app):
             state = await runtime.wait(instance_id, timeout=PATIENCE)
         assert (state.result(), state.detail) == (1, None)
+        history = await runtime.history(instance_id)
+    # The host has a timer too, in order to look again; it is none of the workflow's.
+    assert len([event for event in history if isinstance(event, TimerCreated)]) == 1
 
 
 def tells(text: str) -> Callable[[WorkflowState], bool]:

@@ -87,10 +87,8 @@ class TemporalComponent(WorkflowComponent):
         state = snapshot.state(datetime.now(UTC))
         if self._environment is None or not snapshot.is_hosted:
             return state
-        if (
-            state.status is WorkflowStatus.STALLED
-            and self._environment.executor.local_code(state.workflow) is not None
-        ):
+        is_ours = self._environment.executor.local_code(state.workflow) is not None
+        if is_ours and state.status is WorkflowStatus.STALLED:
             misfit = self._environment.misfit(instance_id, await self.history(instance_id))
             if misfit is not None:
                 failure = misfit if state.failure is not None else None

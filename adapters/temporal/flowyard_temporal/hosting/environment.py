@@ -74,8 +74,9 @@ class Environment:
 
         Temporal, which compares what it has recorded, says so in words of its own.
         """
+        journal = Journal(instance_id, history)
         try:
-            result = self.executor.run_turn(Journal(instance_id, history).turn(0, []))
+            result = self.executor.run_turn(journal.turn(0, []))
         finally:
             self.executor.forget(instance_id)
         return result.stalled if isinstance(result, TurnResult) else None
