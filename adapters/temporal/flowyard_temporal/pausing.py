@@ -36,10 +36,11 @@ class Pausing:
     async def pause(self, instance_id: str, reason: str | None) -> bool:
         """Pause the instance; False if it is closed or paused already."""
         snapshot = await self._instances.snapshot(instance_id, payloads=False)
-        status = snapshot.status_at(datetime.now(UTC))
+        now = datetime.now(UTC)
+        status = snapshot.status_at(now)
         if status.is_closed or status is WorkflowStatus.SUSPENDED:
             return False
-        if status is WorkflowStatus.PENDING:
+        if snapshot.is_delayed(now):
             # The server answers with an internal error.
             raise self._unsupported("pause", f"instance '{instance_id}' has not begun yet")
         if snapshot.is_hosted and not self._is_able:
