@@ -236,6 +236,7 @@ async def test_a_turn_that_no_worker_serves_waits_and_goes_on_when_one_connects(
     executors = RemoteExecutors()
     async with Runtime.open([spec], executor=executors.make) as runtime:
         instance_id = await runtime.start("nap", input=1)
+        assert (await runtime.get(instance_id)).status is WorkflowStatus.PENDING
         state = await until(runtime, instance_id, tells("waits for a worker"))
         assert not state.status.is_closed
         async with connected(executors, app):
