@@ -58,6 +58,7 @@ def task(reference: str, kind: str, name: str | None = None, **inputs: object) -
 
 WORKFLOWS = [
     definition("native-echo", [], "${workflow.input}"),
+    definition("native-copy", [], "${workflow.input}"),
     definition("native-waiter", [task("go", "WAIT")], "${go.output}"),
     definition(
         "native-chain",
