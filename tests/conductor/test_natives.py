@@ -268,7 +268,7 @@ async def test_native_instances_are_listed(open_native: OpenRuntime) -> None:
 async def test_an_unknown_definition_and_a_start_time_are_refused(
     open_native: OpenRuntime,
 ) -> None:
-    async with open_native() as runtime:
+    async with open_native(taskQueue=f"unused.{uuid4().hex}") as runtime:
         with pytest.raises(UnsupportedOperation, match="start_at"):
             await runtime.start("native-echo", start_at=datetime.now(UTC) + timedelta(hours=1))
         with pytest.raises(WorkflowNotRegistered, match="native-nothing"):

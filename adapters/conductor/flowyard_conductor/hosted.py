@@ -88,6 +88,13 @@ class Hosted:
         async with self._host.running():
             yield
 
+    async def is_run_by_others(self) -> bool:
+        """Whether there has ever been a process with an app on our task queue."""
+        polls = await self._instances.connection.get(
+            "/tasks/queue/polldata", taskType=self._instances.names.step
+        )
+        return bool(polls)
+
     async def start(self, request: StartRequest) -> str:
         """Start an instance under a claimed ID, and return the ID of its workflow."""
         start_at = to_microseconds(request.start_at) if request.start_at is not None else None

@@ -95,7 +95,6 @@ class Steps:
         if is_lossy:
             return self._told_again(live, came)
         if live.journal.completion is not None:
-            await self._outbox.tell_parent(live)
             return Record(cid=live.cid, custom_status=live.custom_status, outcome=outcome_of(live))
         news = await self._turns.gather(live, came)
         while not news.events and not news.mail and not live.backlog and await self._hold(live):
@@ -187,12 +186,12 @@ class Steps:
 
     def _over(self, live: Live, record: Record) -> None:
         if record.outcome is not None or record.stalled is not None:
-            for side in live.sides if record.outcome is not None else ():
-                self._spawn(self._end_side(side))
+            if record.outcome is not None:
+                # Should this process die now, the watch of the parent finds out.
+                self._spawn(self._outbox.tell_parent(live))
+                for side in live.sides:
+                    self._spawn(self._outbox.end_side(side))
             self._roster.drop(live)
-
-    async def _end_side(self, side: str) -> None:
-        await self._outbox.end_side(side)
 
     async def _settle(self, live: Live) -> None:
         """See to it that an instance at its gate is woken in time."""

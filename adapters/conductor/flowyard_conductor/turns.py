@@ -174,7 +174,7 @@ class Turns:
         )
         outgoing = [one for one in result.actions if isinstance(one, _OUTGOING)]
         if journal.completion is not None:
-            if outgoing or live.started.parent is not None:
+            if outgoing:
                 return record
             return replace(record, outcome=outcome_of(live))
         if journal.continuation is not None:

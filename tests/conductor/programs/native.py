@@ -1,27 +1,28 @@
 """Ordinary conductor-python workers and definitions, that know nothing of Flowyard.
 
+No `from __future__ import annotations` here: the SDK reads the types of functions as they are.
+
 Argument: the URL of the API. Registers its definitions, says READY and works until it is killed.
 """
 
-from __future__ import annotations
-
 import sys
+from threading import Event, Thread
 from typing import Any
 
-from conductor.client.automator.task_handler import TaskHandler
+from conductor.client.automator.task_runner import TaskRunner
 from conductor.client.configuration.configuration import Configuration
 from conductor.client.orkes_clients import OrkesClients
 from conductor.client.worker.worker import Worker
 
 
-def double(task: Any) -> dict[str, object]:
+def double(value: int) -> dict[str, object]:
     """Double the value."""
-    return {"value": 2 * task.input_data["value"]}
+    return {"value": 2 * value}
 
 
-def refuse(task: Any) -> dict[str, object]:
+def refuse(value: str) -> dict[str, object]:
     """Fail."""
-    raise ValueError(f"no stock of {task.input_data['value']}")
+    raise ValueError(f"no stock of {value}")
 
 
 def definition(name: str, tasks: list[dict[str, Any]], output: object = None) -> dict[str, Any]:
@@ -57,6 +58,7 @@ def task(reference: str, kind: str, name: str | None = None, **inputs: object) -
 
 WORKFLOWS = [
     definition("native-echo", [], "${workflow.input}"),
+    definition("native-copy", [], "${workflow.input}"),
     definition("native-waiter", [task("go", "WAIT")], "${go.output}"),
     definition(
         "native-chain",
@@ -103,14 +105,12 @@ def main(url: str) -> None:
         retries = {"retryCount": 0, "ownerEmail": "somebody@example.com", "timeoutSeconds": 0}
         metadata.metadataResourceApi.register_task_def([{"name": name, **retries}])
     metadata.metadataResourceApi.update1(WORKFLOWS)
-    workers = [
-        Worker(name, function, poll_interval=50)
-        for name, function in (("native_double", double), ("native_refuse", refuse))
-    ]
-    with TaskHandler(workers, configuration) as handler:
-        handler.start_processes()
-        print("READY", flush=True)  # noqa: T201 - that is how the test knows
-        handler.join_processes()
+    for name, function in (("native_double", double), ("native_refuse", refuse)):
+        # In threads, for processes of their own would outlive this one when it is killed.
+        runner = TaskRunner(Worker(name, function, poll_interval=50), configuration)
+        Thread(target=runner.run, daemon=True).start()
+    print("READY", flush=True)  # noqa: T201 - that is how the test knows
+    Event().wait()
 
 
 if __name__ == "__main__":
