@@ -24,6 +24,8 @@ NAMES = (
 )
 _LIVE = ("temporal.chain", "temporal.sequence", "temporal.calls", "temporal.wire")
 """These start a real server, and are measured only where they are named."""
+ON_DEMAND = ("conductor",)
+"""What needs more than this checkout, and is measured only when it is named."""
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
 
 
