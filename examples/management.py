@@ -12,6 +12,8 @@
     It is COMPLETED with 1111.
     After the purge: no such instance exists: 'hello'. …
     Start hello again.
+      count: the counter is 1112
+      count: the counter is 1122
     After the termination it is TERMINATED.
     After the second purge: no such instance exists: 'hello'. …
 
@@ -89,6 +91,7 @@ async def run(arguments: argparse.Namespace) -> None:
 
         say(f"Start {instance_id} again.")
         await runtime.start(hello_world, input="Hi Counter!", instance_id=instance_id)
+        await reached(runtime, instance_id, lambda state: state.custom_status == "waiting")
         await runtime.terminate(instance_id)
         say(f"After the termination it is {(await runtime.get(instance_id)).status}.")
         await runtime.purge(instance_id)

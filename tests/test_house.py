@@ -88,7 +88,7 @@ def test_only_a_usable_adapter_registers_its_component_type() -> None:
     names = {point.name for point in entry_points(group="flowyard")}
     assert "workflow.engine" in names
     assert "workflow.temporal" in names
-    assert "workflow.conductor" not in names
+    assert "workflow.conductor" in names
 
 
 def test_a_figure_can_be_measured() -> None:

@@ -1,24 +1,71 @@
-"""Conductor conforms."""
+"""Conductor conforms: with the app in the process, with workers elsewhere, and to manage only."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from flowyard.component import ComponentType
+from elsewhere import with_workers
+from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
 from flowyard.config import ComponentSpec
 from flowyard.testing.conformance import ComponentConformance
 from flowyard_conductor.plugin import CONDUCTOR
+from flowyard_conductor.settings import ConductorSettings
 
 
-class TestConductor(ComponentConformance):
-    @pytest.fixture
-    def component_types(self) -> Sequence[ComponentType[Any]]:
-        return [CONDUCTOR]
-
+class TestHosted(ComponentConformance):
     @pytest.fixture
     def component_spec(self, conductor_server: str) -> ComponentSpec:
         metadata: dict[str, object] = {"url": f"{conductor_server}/api"}
         return ComponentSpec(name="orders", type="workflow.conductor", metadata=metadata)
+
+
+WITH_WORKERS = with_workers(CONDUCTOR)
+
+
+class TestHostedWithWorkers(ComponentConformance):
+    @pytest.fixture
+    def component_types(self) -> Sequence[ComponentType[Any]]:
+        return [WITH_WORKERS]
+
+    @pytest.fixture
+    def component_spec(self, conductor_server: str) -> ComponentSpec:
+        metadata: dict[str, object] = {"url": f"{conductor_server}/api", "taskQueue": "workers"}
+        return ComponentSpec(name="orders", type=WITH_WORKERS.name, metadata=metadata)
+
+
+@asynccontextmanager
+async def _open_to_manage(
+    settings: ConductorSettings, context: ComponentContext
+) -> AsyncIterator[WorkflowComponent]:
+    async with CONDUCTOR.open(settings, replace(context, executor=None)) as component:
+        yield component
+
+
+MANAGING = ComponentType(
+    name="workflow.managing",
+    settings=CONDUCTOR.settings,
+    open=_open_to_manage,
+    capabilities=CONDUCTOR.capabilities
+    - {Capability.HOSTING, Capability.START_AT, Capability.TERMINATE_OUTPUT},
+)
+
+
+class TestNative(ComponentConformance):
+    """Without `failing`: a Conductor workflow fails with a reason, not with a stack and causes."""
+
+    @pytest.fixture
+    def component_types(self) -> Sequence[ComponentType[Any]]:
+        return [MANAGING]
+
+    @pytest.fixture
+    def component_spec(self, native_url: str) -> ComponentSpec:
+        return ComponentSpec(name="orders", type="workflow.managing", metadata={"url": native_url})
+
+    @pytest.fixture
+    def native_workflows(self) -> Mapping[str, str]:
+        return {"echo": "native-copy", "waiter": "native-waiter"}

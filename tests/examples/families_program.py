@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from demo import reached
 from flowyard import ActivityContext, InstanceNotFound, Runtime
 from outside_world import say
 from patterns import app, parent, world
@@ -31,7 +32,8 @@ async def main() -> None:
             except InstanceNotFound:
                 await rt.start(parent, input=NAMES, instance_id=family)
         for family in PARENTS:
-            state = await rt.wait(f"{family}:a")
+            # It begins with the first turn of its parent, which may not have been taken yet.
+            state = await reached(rt, f"{family}:a", lambda state: state.status.is_closed)
             say(f"{state.instance_id} is {state.status}")
         for family in PARENTS:
             state = await rt.wait(family)

@@ -19,6 +19,7 @@ from elsewhere import work
 from flowyard import ActivityContext, App, Runtime, WorkflowContext, WorkflowStatus
 from flowyard.config import ComponentSpec
 from flowyard.errors import InvalidRequest
+from flowyard.history import TimerCreated
 from flowyard.local import LocalExecutor
 from flowyard.models import WorkflowState
 from flowyard.remote import RemoteExecutors
@@ -235,10 +236,14 @@ async def test_a_turn_that_no_worker_serves_waits_and_goes_on_when_one_connects(
     executors = RemoteExecutors()
     async with Runtime.open([spec], executor=executors.make) as runtime:
         instance_id = await runtime.start("nap", input=1)
+        assert (await runtime.get(instance_id)).status is WorkflowStatus.PENDING
         state = await until(runtime, instance_id, tells("waits for a worker"))
-        assert state.status is WorkflowStatus.RUNNING
+        assert not state.status.is_closed
         async with connected(executors, app):
             assert (await runtime.wait(instance_id, timeout=PATIENCE)).result() == 1
+        history = await runtime.history(instance_id)
+        # Those by which the host has looked for a worker are not the workflow's.
+        assert [event.id for event in history if isinstance(event, TimerCreated)] == [1]
 
 
 async def test_an_instance_that_no_workers_code_fits_is_stalled_until_one_with_it_connects(
@@ -254,6 +259,9 @@ async def test_an_instance_that_no_workers_code_fits_is_stalled_until_one_with_i
         async with connected(executors, app):
             state = await runtime.wait(instance_id, timeout=PATIENCE)
         assert (state.result(), state.detail) == (1, None)
+        history = await runtime.history(instance_id)
+    # The host has a timer too, in order to look again; it is none of the workflow's.
+    assert len([event for event in history if isinstance(event, TimerCreated)]) == 1
 
 
 def tells(text: str) -> Callable[[WorkflowState], bool]:

@@ -1,1 +1,1 @@
-"""Flowyard workflows on Conductor. Not finished: nothing is registered yet."""
+"""Flowyard workflows on Conductor."""

@@ -114,7 +114,11 @@ class ConductorComponent(WorkflowComponent):
         if VERSION in request.options:
             return False
         if self._executor is None:
-            return not await self._natives.has(request.workflow)
+            if await self._natives.has(request.workflow):
+                return False
+            if not await self._hosted.is_run_by_others():
+                raise WorkflowNotRegistered(request.workflow, ())
+            return True
         try:
             self._executor.check_workflow(request.workflow)
         except WorkflowNotRegistered:

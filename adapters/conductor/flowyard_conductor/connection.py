@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from flowyard.errors import BackendUnavailable, ConfigurationError
+from flowyard.errors import BackendUnavailable, ConfigurationError, FlowyardError
 from flowyard_conductor.faults import Rejected, error_of
 from flowyard_conductor.sdk import (
     ApiException,
@@ -97,12 +97,15 @@ class Connection:
         """Find out whether there is a server that lets us in."""
         try:
             async with asyncio.timeout(self.settings.connect_timeout):
+                await self._authenticate()
                 await self.get("/metadata/taskdefs/flowyard")
         except TimeoutError as error:
             raise BackendUnavailable(
                 f"{self.where} did not answer within {self.settings.connect_timeout:g} s "
                 "(connectTimeout)"
             ) from error
+        except BackendUnavailable as error:
+            raise _unreachable(self.where, error) from error
         except Rejected as refusal:
             # There is no such task, which is what a Conductor server says in its own words.
             if not refusal.is_not_found or "No such taskType" not in str(refusal):
@@ -111,9 +114,35 @@ class Connection:
                     "Correct the key 'url'; it usually ends with /api."
                 ) from refusal
 
+    async def _authenticate(self) -> None:
+        """Get the first token ourselves: the SDK goes on without one if it is refused."""
+        key, secret = self.settings.key_id, self.settings.key_secret
+        if key is None or secret is None:
+            return
+        body = {"keyId": key, "keySecret": secret.get_secret_value()}
+        answer = await self.post("/token", body)
+        self._client.configuration.update_token(answer["token"])
+
 
 def _where(name: str, settings: ConductorSettings) -> str:
     return f"component '{name}': Conductor at {httpx.URL(settings.url).copy_with(userinfo=b'')}"
+
+
+def _unreachable(where: str, error: BackendUnavailable) -> FlowyardError:
+    """Return what it means that opening has failed."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return ConfigurationError(
+                f"{where} cannot be used: its certificate is not trusted "
+                f"({cause.verify_message}). Correct the key 'tlsServerCa' or 'url'."
+            )
+        if isinstance(cause, ssl.SSLError):
+            return ConfigurationError(
+                f"{where} cannot be used: it does not speak TLS. Begin the key 'url' with http://."
+            )
+        cause = cause.__cause__ or cause.__context__
+    return BackendUnavailable(f"{where} cannot be reached: {error}")
 
 
 def _configuration(name: str, settings: ConductorSettings) -> Configuration:

@@ -114,6 +114,6 @@ def _end_of(workflow: Json) -> Iterator[HistoryEvent]:
         yield ExecutionTerminated()
         yield ExecutionCompleted(status)
     elif status is WorkflowStatus.COMPLETED:
-        yield ExecutionCompleted(status, text_of(workflow.get("output")) or "{}")
+        yield ExecutionCompleted(status, text_of(workflow.get("output")) or "null")
     elif status is WorkflowStatus.FAILED:
         yield ExecutionCompleted(status, failure=failure_of(workflow))

@@ -56,7 +56,7 @@ class Host:
         self._logger = logger
         self._errands: set[asyncio.Task[object]] = set()
         self.roster = Roster(connection, executor)
-        self.waking = Waking(tasks, names, self._nudge)
+        self.waking = Waking(tasks, names, self.roster.read, self._nudge)
         outbox = Outbox(sides, executor, clock, begin_child, send, tell)
         self.turns = Turns(executor, clock, mailbox, sides, outbox)
         self._stalls = Stalls(sides, logger, self._wake)
@@ -107,18 +107,20 @@ class Host:
     async def running(self) -> AsyncIterator[None]:
         """Run until the block is left; what is under way then goes to other processes."""
         unwatch = watch(self._executor, lambda: self._spawn(self._stalls.try_again()))
-        loops = [asyncio.create_task(one.run()) for one in self._pollers.values()]
-        loops.append(asyncio.create_task(self._sweeper.run()))
+        polling = [asyncio.create_task(one.run()) for one in self._pollers.values()]
+        sweeping = asyncio.create_task(self._sweeper.run())
         try:
             yield
         finally:
             unwatch()
-            for one in loops:
-                one.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
-            await self._tasks.give_back()
+            for poller in self._pollers.values():
+                poller.stop()
+            sweeping.cancel()
+            await asyncio.gather(*polling, sweeping, return_exceptions=True)
+            held = list(self._tasks.held.values())
             for poller in self._pollers.values():
                 await poller.close()
+            await self._tasks.give_back([*held, *await self._tasks.answered()])
             while self._errands:
                 await asyncio.gather(*self._errands, return_exceptions=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from flowyard.component import ComponentContext
 from flowyard.errors import FlowyardError, InstanceAlreadyExists, InstanceNotFound
@@ -32,6 +33,7 @@ from flowyard_conductor.live import Live, state_of
 from flowyard_conductor.mailbox import Mailbox, is_suspended_by, is_terminated_by
 from flowyard_conductor.natives import Natives
 from flowyard_conductor.records import Record, packed
+from flowyard_conductor.roster import read_live
 from flowyard_conductor.sides import Sides
 from flowyard_conductor.starting import Starts
 from flowyard_conductor.tasks import Tasks
@@ -61,7 +63,7 @@ class Hosted:
         self._sides = Sides(connection, names, self._definitions)
         tasks = Tasks(connection)
         self._host: Host | None = None
-        self._waking = Waking(tasks, names, lambda _: None)
+        self._waking = Waking(tasks, names, partial(read_live, connection), lambda _: None)
         if context.executor is not None:
             self._host = Host(
                 instances,
@@ -85,6 +87,13 @@ class Hosted:
             return
         async with self._host.running():
             yield
+
+    async def is_run_by_others(self) -> bool:
+        """Whether there has ever been a process with an app on our task queue."""
+        polls = await self._instances.connection.get(
+            "/tasks/queue/polldata", taskType=self._instances.names.step
+        )
+        return bool(polls)
 
     async def start(self, request: StartRequest) -> str:
         """Start an instance under a claimed ID, and return the ID of its workflow."""

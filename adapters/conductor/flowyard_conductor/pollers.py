@@ -13,7 +13,6 @@ from flowyard_conductor.tasks import Tasks
 
 _BATCH = 20
 _SHORTEST_WAIT = 0.02
-_AFTER_A_FAILURE = 0.5
 
 Do: TypeAlias = Callable[[Json], Awaitable[Json | None]]
 
@@ -44,9 +43,9 @@ class Poller:
         self._nudge.set()
 
     async def run(self) -> None:
-        """Poll until cancelled."""
+        """Poll until closed. A poll is never cut off: what it brings would be lost for a while."""
         wait = _SHORTEST_WAIT
-        while True:
+        while not self._is_closing:
             self._nudge.clear()
             count = min(self.free, _BATCH)
             polled: list[Json] = []
@@ -55,7 +54,10 @@ class Poller:
                     polled = await self._tasks.poll(self._kind, count)
                 except FlowyardError as error:
                     self._logger.warning("no tasks can be had: %s", error)
-                    await asyncio.sleep(_AFTER_A_FAILURE)
+                    wait = self._longest_wait
+            if self._is_closing:
+                await self._tasks.give_back(polled)
+                return
             for task in polled:
                 self._start(task)
             if polled and len(polled) == count:
@@ -68,13 +70,13 @@ class Poller:
             except TimeoutError:
                 continue
 
-    def start(self, task: Json) -> None:
-        """Do a task that was handed out with the answer to another."""
-        self._start(task)
+    def stop(self) -> None:
+        """Poll no more."""
+        self._is_closing = True
+        self._nudge.set()
 
     async def close(self) -> None:
         """Cut off what runs."""
-        self._is_closing = True
         for one in self._running:
             one.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

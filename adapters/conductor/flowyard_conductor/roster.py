@@ -59,12 +59,15 @@ class Roster:
 
     async def read(self, workflow_id: str) -> Live | None:
         """Return an instance as the server has it; None if it is over."""
-        try:
-            workflow: Json = await self._connection.get(
-                f"/workflow/{workflow_id}", includeTasks=True
-            )
-        except Rejected as refusal:
-            if refusal.is_not_found:
-                return None
-            raise
-        return Live.of(workflow) if workflow["status"] in ACTIVE else None
+        return await read_live(self._connection, workflow_id)
+
+
+async def read_live(connection: Connection, workflow_id: str) -> Live | None:
+    """Rebuild an instance from what the server has; None if it is over."""
+    try:
+        workflow: Json = await connection.get(f"/workflow/{workflow_id}", includeTasks=True)
+    except Rejected as refusal:
+        if refusal.is_not_found:
+            return None
+        raise
+    return Live.of(workflow) if workflow["status"] in ACTIVE else None

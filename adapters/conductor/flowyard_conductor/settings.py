@@ -30,7 +30,7 @@ class ConductorSettings(BaseModel):
     """How many seconds a call may take."""
     task_queue: str = Field(default="flowyard", pattern=r"^[A-Za-z0-9_.]{1,64}$")
     """What the names of our definitions and tasks begin with; processes of one app share it."""
-    poll_interval: float = Field(default=0.1, ge=0.005, le=10.0)
+    poll_interval: float = Field(default=0.2, ge=0.005, le=10.0)
     """How long an idle process waits at most before it asks for tasks again."""
     worker_concurrency: int = Field(default=100, ge=1, le=10_000)
     """How many activities run in this process at once."""

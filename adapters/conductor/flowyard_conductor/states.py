@@ -69,6 +69,5 @@ def _failure_of_task(task: Json) -> FailureDetails:
 
 def _output_of(workflow: Json) -> str | None:
     if workflow["status"] == "COMPLETED":
-        # A workflow that puts out nothing has put out an object without fields.
-        return text_of(workflow.get("output")) or "{}"
+        return text_of(workflow.get("output")) or "null"
     return None

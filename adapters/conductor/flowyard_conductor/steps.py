@@ -88,13 +88,13 @@ class Steps:
         if live.fused is not None and live.fused in live.journal.tasks:
             if is_lossy or (task["taskType"] != self._activity and self._is_full()):
                 return self._told_again(live)
-            return await self._act(live, iteration)
+            if iteration == live.iteration + 1 or not await self._turns.is_ended(live):
+                return await self._act(live, iteration)
         await self._outbox.await_start(live)
         came = await self._outbox.perform(live)
         if is_lossy:
             return self._told_again(live, came)
         if live.journal.completion is not None:
-            await self._outbox.tell_parent(live)
             return Record(cid=live.cid, custom_status=live.custom_status, outcome=outcome_of(live))
         news = await self._turns.gather(live, came)
         while not news.events and not news.mail and not live.backlog and await self._hold(live):
@@ -186,12 +186,12 @@ class Steps:
 
     def _over(self, live: Live, record: Record) -> None:
         if record.outcome is not None or record.stalled is not None:
-            for side in live.sides if record.outcome is not None else ():
-                self._spawn(self._end_side(side))
+            if record.outcome is not None:
+                # Should this process die now, the watch of the parent finds out.
+                self._spawn(self._outbox.tell_parent(live))
+                for side in live.sides:
+                    self._spawn(self._outbox.end_side(side))
             self._roster.drop(live)
-
-    async def _end_side(self, side: str) -> None:
-        await self._outbox.end_side(side)
 
     async def _settle(self, live: Live) -> None:
         """See to it that an instance at its gate is woken in time."""

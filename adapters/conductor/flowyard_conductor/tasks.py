@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
@@ -17,6 +17,8 @@ from flowyard_conductor.instances import Json
 
 # An outage must not lose a result; whoever waits for it would rather wait.
 _PATIENCE_SECONDS = 600.0
+# How long a process that ends waits for the server, in seconds.
+_LAST_WORDS_SECONDS = 5.0
 _OPEN = ("SCHEDULED", "IN_PROGRESS")
 
 
@@ -47,6 +49,7 @@ class Tasks:
         self.worker_id = f"{socket.gethostname()}-{os.getpid()}"
         self.held: dict[str, Json] = {}
         """All that this process has polled and not answered."""
+        self._answering: set[asyncio.Task[object]] = set()
 
     async def poll(self, kind: str, count: int) -> list[Json]:
         """Return tasks that are due; never waits for one."""
@@ -75,10 +78,15 @@ class Tasks:
     async def complete(self, task: Json, output: Json, failure: str | None = None) -> Json | None:
         """End a task, however long the server is away; return the next one that it hands out."""
         status = "COMPLETED" if failure is None else "FAILED_WITH_TERMINAL_ERROR"
-        answer = await self._insistently(
-            "/tasks/update-v2", self._update(task, status, output, failure)
-        )
-        return answer if isinstance(answer, dict) and answer.get("taskId") else None
+        update = self._update(task, status, output, failure)
+        answering = asyncio.create_task(self._insistently("/tasks/update-v2", update))
+        self._answering.add(answering)
+        try:
+            # It may hand out a task, which must not be lost if who waits for it is cut off.
+            return _following(await asyncio.shield(answering))
+        finally:
+            if answering.done():
+                self._answering.discard(answering)
 
     async def put_off(self, task: Json, seconds: float) -> None:
         """Have a task handed out again later."""
@@ -88,9 +96,21 @@ class Tasks:
         }
         await self._insistently("/tasks", body)
 
-    async def give_back(self) -> None:
-        """Have all that is held handed out to others, for this process ends."""
-        for task in list(self.held.values()):
+    async def answered(self) -> list[Json]:
+        """Wait for the answers to who was cut off, and return the tasks that they hand out."""
+        if not self._answering:
+            return []
+        done, late = await asyncio.wait(self._answering, timeout=_LAST_WORDS_SECONDS)
+        for one in late:
+            one.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        self._answering.clear()
+        answers = [_following(one.result()) for one in done if one.exception() is None]
+        return [one for one in answers if one is not None]
+
+    async def give_back(self, tasks: Sequence[Json]) -> None:
+        """Have tasks handed out to others, for this process ends."""
+        for task in tasks:
             body = {**self._update(task, "IN_PROGRESS", {}, None), "callbackAfterSeconds": 0}
             try:
                 await self._connection.post("/tasks", body)
@@ -169,3 +189,8 @@ class Tasks:
             except (Rejected, BackendUnavailable):
                 continue
             hold.renew()
+
+
+def _following(answer: object) -> Json | None:
+    """Return the task that an answer hands out."""
+    return answer if isinstance(answer, dict) and answer.get("taskId") else None

@@ -83,6 +83,10 @@ class Turns:
                 unread.setdefault(one.key, one)
         return list(unread.values())
 
+    async def is_ended(self, live: Live) -> bool:
+        """Whether mail is there that ends the instance."""
+        return is_terminated_by(await self.unread(live))
+
     async def has_results(self, live: Live) -> bool:
         """Whether an activity has ended that no turn has seen."""
         return bool(await self._results(live))
@@ -97,6 +101,9 @@ class Turns:
         events = [*live.backlog, *admitted]
         if not events:
             return self._parked(live, consumed)
+        if live.closed.is_set():
+            # Another step has taken its place; the executor must not see this one's past.
+            return None
         turn = live.journal.turn(self._clock.now(), events)
         result = TurnResult()
         if turn.runs_code:
@@ -167,7 +174,7 @@ class Turns:
         )
         outgoing = [one for one in result.actions if isinstance(one, _OUTGOING)]
         if journal.completion is not None:
-            if outgoing or live.started.parent is not None:
+            if outgoing:
                 return record
             return replace(record, outcome=outcome_of(live))
         if journal.continuation is not None:

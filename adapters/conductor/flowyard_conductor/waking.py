@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from flowyard_conductor.instances import Json
 from flowyard_conductor.live import STEP, Live
@@ -17,10 +18,16 @@ _PATIENCE_SECONDS = 3.0
 LOOKS_AFTER_SECONDS = 0.25
 
 
+Read: TypeAlias = Callable[[str], Awaitable[Live | None]]
+
+
 class Waking:
     """Opens the gate that an instance stands at."""
 
-    def __init__(self, tasks: Tasks, names: Names, nudge: Callable[[str], None]) -> None:
+    def __init__(
+        self, tasks: Tasks, names: Names, read: Read, nudge: Callable[[str], None]
+    ) -> None:
+        self._read = read
         self._tasks = tasks
         self._names = names
         self._nudge = nudge
@@ -62,20 +69,29 @@ class Waking:
             step = self._step(await self._tasks.open(workflow_id))
             if step is None:
                 return
-            kind, reference = step["taskType"], step["referenceTaskName"]
-            if kind == self._names.gate or (ends and kind == self._names.activity):
-                if await self._tasks.complete_by_reference(workflow_id, reference):
+            is_gate = step["taskType"] == self._names.gate
+            is_taken = step["status"] == "IN_PROGRESS"
+            is_activity = is_taken and await self._is_activity(step)
+            if is_gate or (ends and is_activity):
+                if await self._tasks.complete_by_reference(workflow_id, step["referenceTaskName"]):
                     self.nudged()
                     return
-            elif kind == self._names.activity:
-                if not pauses or live is not None or seen == step["taskId"]:
+            elif is_activity:
+                if not pauses or self._is_here(step, live) or seen == step["taskId"]:
                     return
                 seen, delay = step["taskId"], LOOKS_AFTER_SECONDS + 0.1
-            elif step["status"] == "SCHEDULED" or self._is_here(step, live):
+            elif not is_taken or self._is_here(step, live):
                 # A turn that is still to be taken looks, and so does one of this process.
                 return
             await asyncio.sleep(delay)
             delay = min(delay * 2, 0.3)
+
+    async def _is_activity(self, step: Json) -> bool:
+        """Whether a step that somebody does is an activity: not every one has its type."""
+        if step["taskType"] == self._names.activity:
+            return True
+        live = await self._read(step["workflowInstanceId"])
+        return live is not None and live.fused is not None and live.fused in live.journal.tasks
 
     def _is_here(self, step: Json, live: Live | None) -> bool:
         return live is not None and step["taskId"] in self._tasks.held

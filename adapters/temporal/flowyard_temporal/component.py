@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from temporalio.api.common.v1 import Payloads
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
@@ -13,7 +14,13 @@ from flowyard.component import ComponentContext, WorkflowComponent
 from flowyard.errors import InvalidRequest
 from flowyard.history import HistoryEvent
 from flowyard.identifier import new_uuid
-from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState
+from flowyard.models import (
+    InstancePage,
+    InstanceQuery,
+    StartRequest,
+    WorkflowState,
+    WorkflowStatus,
+)
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.families import Families
 from flowyard_temporal.history import translated
@@ -76,8 +83,17 @@ class TemporalComponent(WorkflowComponent):
         self._recent.note(request.instance_id)
 
     async def get(self, instance_id: str, *, payloads: bool = True) -> WorkflowState:
-        state = await self._instances.state(instance_id, payloads=payloads)
-        if self._environment is not None and self._environment.is_waiting(instance_id):
+        snapshot = await self._instances.snapshot(instance_id, payloads=payloads)
+        state = snapshot.state(datetime.now(UTC))
+        if self._environment is None or not snapshot.is_hosted:
+            return state
+        is_ours = self._environment.executor.local_code(state.workflow) is not None
+        if is_ours and state.status is WorkflowStatus.STALLED:
+            misfit = self._environment.misfit(instance_id, await self.history(instance_id))
+            if misfit is not None:
+                failure = misfit if state.failure is not None else None
+                state = replace(state, failure=failure, detail=misfit.message)
+        if self._environment.is_waiting(instance_id):
             state = replace(state, detail=state.detail or WAITS)
         return state
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -13,6 +14,7 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.namespace.v1 import NamespaceInfo
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
 from temporalio.service import (
     RetryConfig,
     RPCError,
@@ -146,6 +148,7 @@ async def _connect(name: str, settings: TemporalSettings) -> Connection:
             api_key=settings.api_key.get_secret_value() if settings.api_key else None,
             tls=_tls(name, settings) if settings.uses_tls else False,
             identity=settings.identity,
+            runtime=_runtime(),
             connect_timeout=timedelta(seconds=settings.connect_timeout),
             retry_config=RetryConfig(
                 max_interval_millis=1000,
@@ -162,6 +165,17 @@ async def _connect(name: str, settings: TemporalSettings) -> Connection:
     connection.capabilities = description.namespace_info.capabilities
     connection.limits = description.namespace_info.limits
     return connection
+
+
+@cache
+def _runtime() -> Runtime:
+    """Return the SDK's runtime, one for the process.
+
+    Its core writes to the standard output, where a program's own output goes, and what it warns of
+    is what we tell otherwise. Logging through Python is no way out: a process that ends while
+    something is to be logged never ends.
+    """
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="error")))
 
 
 def _tls(name: str, settings: TemporalSettings) -> TLSConfig:

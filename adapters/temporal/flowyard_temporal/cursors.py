@@ -28,18 +28,18 @@ class Cursor:
 
     def has_shown(self, run_id: str) -> bool:
         """True if the run was on a page before, and open."""
-        return _digest(run_id) in self.shown
+        return _digest(run_id.encode()) in self.shown
 
     def moved(self, token: bytes, open_runs: Iterable[str]) -> Cursor:
         """Return the cursor after a page that had these open runs on it."""
-        return Cursor(token, (*self.shown, *map(_digest, open_runs))[-_MOST:])
+        return Cursor(token, (*self.shown, *(_digest(one.encode()) for one in open_runs))[-_MOST:])
 
     def encoded(self) -> str | None:
         """Return the token for the caller, None where nothing follows."""
         if not self.token:
             return None
-        parts = (len(self.shown).to_bytes(2), *self.shown, self.token)
-        return base64.urlsafe_b64encode(b"".join(parts)).decode()
+        data = b"".join((len(self.shown).to_bytes(2), *self.shown, self.token))
+        return base64.urlsafe_b64encode(_digest(data) + data).decode()
 
     @staticmethod
     def decoded(text: str | None) -> Cursor:
@@ -47,18 +47,20 @@ class Cursor:
         if not text:
             return Cursor()
         try:
-            data = base64.b64decode(text, altchars=b"-_", validate=True)
+            whole = base64.b64decode(text, altchars=b"-_", validate=True)
         except (binascii.Error, ValueError) as error:
             raise _unknown(text) from error
-        end = 2 + int.from_bytes(data[:2]) * _SIZE
-        if end >= len(data):
+        data = whole[_SIZE:]
+        # The server would take any other for a fault of its own.
+        if _digest(data) != whole[:_SIZE]:
             raise _unknown(text)
+        end = 2 + int.from_bytes(data[:2]) * _SIZE
         shown = tuple(data[start : start + _SIZE] for start in range(2, end, _SIZE))
         return Cursor(data[end:], shown)
 
 
-def _digest(run_id: str) -> bytes:
-    return hashlib.blake2b(run_id.encode(), digest_size=_SIZE).digest()
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_SIZE).digest()
 
 
 def _unknown(text: str) -> InvalidRequest:

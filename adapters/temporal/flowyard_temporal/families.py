@@ -10,7 +10,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from flowyard.errors import InstanceNotFound
 from flowyard_temporal.instances import Instances
 from flowyard_temporal.states import CLOSE_EVENTS
-from flowyard_temporal.visibility import Visibility, quoted
+from flowyard_temporal.visibility import Visibility, is_quotable, quoted
 
 # How many histories are read at once.
 _AT_ONCE = 8
@@ -53,8 +53,9 @@ class Families:
         """
         info = (await self._instances.describe(instance_id)).workflow_execution_info
         known = [info.first_run_id, info.execution.run_id]
-        listed = await self._visibility.all(f"WorkflowId = {quoted(instance_id)}")
-        known += [one.execution.run_id for one in listed]
+        if is_quotable(instance_id):
+            listed = await self._visibility.all(f"WorkflowId = {quoted(instance_id)}")
+            known += [one.execution.run_id for one in listed]
         seen: set[tuple[str, str]] = set()
         runs: list[Run] = []
         next_ones = {(instance_id, run_id) for run_id in known if run_id}

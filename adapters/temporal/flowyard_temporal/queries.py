@@ -15,7 +15,7 @@ from flowyard_temporal.cursors import Cursor
 from flowyard_temporal.instances import Instances
 from flowyard_temporal.recent import RecentChanges
 from flowyard_temporal.states import STATUSES
-from flowyard_temporal.visibility import Visibility, one_of, quoted
+from flowyard_temporal.visibility import Visibility, is_quotable, one_of, quoted
 
 # How many descriptions are asked for at once.
 _AT_ONCE = 32
@@ -86,9 +86,9 @@ def _condition(query: InstanceQuery) -> str | None:
         if not names:
             return None
         conditions = [f"ExecutionStatus IN {one_of(names)}"]
-    if query.workflow is not None:
+    if query.workflow is not None and is_quotable(query.workflow):
         conditions.append(f"WorkflowType = {quoted(query.workflow)}")
-    if query.instance_id_prefix:
+    if query.instance_id_prefix and is_quotable(query.instance_id_prefix):
         conditions.append(f"WorkflowId STARTS_WITH {quoted(query.instance_id_prefix)}")
     if query.created_from is not None:
         conditions.append(f"StartTime >= {_stamp(query.created_from)}")

@@ -10,7 +10,7 @@ from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 
 from flowyard.errors import InstanceNotFound
 from flowyard_temporal.instances import Instances
-from flowyard_temporal.visibility import Visibility, one_of
+from flowyard_temporal.visibility import Visibility, is_quotable, one_of
 
 # How long visibility may lag behind, and how long a listing waits for it, in seconds.
 _LAG = 5.0
@@ -33,6 +33,8 @@ class RecentChanges:
 
     def note(self, instance_id: str) -> None:
         """Remember that an instance was started, or that its status has changed."""
+        if not is_quotable(instance_id):
+            return
         # Anew, so that the oldest are the first.
         self._changed.pop(instance_id, None)
         self._changed[instance_id] = time.monotonic()

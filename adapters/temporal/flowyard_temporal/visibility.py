@@ -42,11 +42,19 @@ class Visibility:
         return found
 
 
+def is_quotable(text: str) -> bool:
+    """Whether text means itself in visibility's language, whatever database is behind it.
+
+    With SQLite, quotes and backslashes do not: what is quoted as the language has it finds nothing.
+    """
+    return text.isprintable() and not {'"', "\\"} & set(text)
+
+
 def quoted(text: str) -> str:
-    """Write text as visibility's language has it."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    """Write text that is quotable."""
+    return "'" + text.replace("'", "\\'") + "'"
 
 
 def one_of(texts: Iterable[str]) -> str:
-    """Write a list of texts."""
+    """Write a list of texts that are quotable."""
     return f"({', '.join(map(quoted, texts))})"

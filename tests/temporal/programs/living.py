@@ -1,7 +1,8 @@
 """One life of the process that is killed again and again: all shapes, until the last is done.
 
 Arguments: the server's address, the task queue, how many of each shape, the log of what was
-acknowledged. Says "steered" when it has raised its events, and paused and resumed.
+acknowledged. Says "steered" when it has raised its events, and paused and resumed, and "done" at
+the end.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ async def main(address: str, queue: str, each: int, log: Path) -> None:
                 await pause_and_resume(runtime, instance_id)
         print("steered", flush=True)  # noqa: T201 - that is how the test knows
         await asyncio.gather(*(insist(wait(instance_id)) for instance_id, _ in instances))
+        print("done", flush=True)  # noqa: T201 - that is how the test knows
     os.close(acknowledged)
 
 

@@ -16,8 +16,9 @@ from temporalio.common import RawValue
 from temporalio.service import RPCError
 
 from flowyard.executor import ActivityResult, Executor, QueuedTurn, Turn, TurnResult
-from flowyard.history import ExecutionStarted, to_microseconds
+from flowyard.history import ExecutionStarted, HistoryEvent, to_microseconds
 from flowyard.identifier import new_uuid
+from flowyard.journal import Journal
 from flowyard.models import FailureDetails, StartRequest
 from flowyard_temporal.hosting.beginning import Beginning, read_call
 from flowyard_temporal.hosting.failures import error_of
@@ -67,6 +68,18 @@ class Environment:
     def is_waiting(self, instance_id: str) -> bool:
         """Whether a turn of the instance waits for a worker that serves it."""
         return instance_id in self._waiting
+
+    def misfit(self, instance_id: str, history: Sequence[HistoryEvent]) -> FailureDetails | None:
+        """Return how the code of this process does not fit a history; None if it does.
+
+        Temporal, which compares what it has recorded, says so in words of its own.
+        """
+        journal = Journal(instance_id, history)
+        try:
+            result = self.executor.run_turn(journal.turn(0, []))
+        finally:
+            self.executor.forget(instance_id)
+        return result.stalled if isinstance(result, TurnResult) else None
 
     @contextmanager
     def offer(self, key: str, turn: Turn) -> Iterator[None]:
@@ -126,11 +139,8 @@ class Environment:
             info.activity_id,
             info.activity_type,
         )
-        beat = asyncio.ensure_future(_beat(info.heartbeat_timeout))
-        try:
+        with _beating(info.heartbeat_timeout):
             result = await _to_its_end(asyncio.ensure_future(self.executor.run_activity(task)))
-        finally:
-            beat.cancel()
         result = self.limits.activity_result(task.name, result)
         if result.failure is not None:
             raise error_of(result.failure)
@@ -153,7 +163,22 @@ async def _to_its_end(running: asyncio.Future[ActivityResult]) -> ActivityResult
     return running.result()
 
 
-async def _beat(limit: timedelta | None) -> None:
-    while limit:
+@contextmanager
+def _beating(limit: timedelta | None) -> Iterator[None]:
+    """Tell Temporal that the activity is alive, from time to time: a short one need not."""
+    if not limit:
+        yield
+        return
+    next_beat: asyncio.TimerHandle
+    loop, interval = asyncio.get_running_loop(), limit.total_seconds() / 3
+
+    def beat() -> None:
+        nonlocal next_beat
         activity.heartbeat()
-        await asyncio.sleep(limit.total_seconds() / 3)
+        next_beat = loop.call_later(interval, beat)
+
+    next_beat = loop.call_later(interval, beat)
+    try:
+        yield
+    finally:
+        next_beat.cancel()

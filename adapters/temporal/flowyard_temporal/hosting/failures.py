@@ -16,9 +16,13 @@ from flowyard_temporal.failures import HostedFailure
 from flowyard_temporal.hosting.raw import raw
 
 
-def error_of(failure: FailureDetails) -> ApplicationError:
-    """Return the error that ends an activity or a workflow for good, in Temporal's eyes."""
-    return ApplicationError(
+class HostedError(ApplicationError):
+    """Ends an activity or a workflow for good, in Temporal's eyes."""
+
+
+def error_of(failure: FailureDetails) -> HostedError:
+    """Return the error that tells of a failure."""
+    return HostedError(
         failure.message,
         raw(msgspec.json.encode(HostedFailure(failure))),
         type=failure.error_type,

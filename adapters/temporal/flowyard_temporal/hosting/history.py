@@ -56,9 +56,12 @@ class _HostedTranslation(Translation):
         super().__init__()
         self._ids: dict[int, int] = {}
         self._updates: dict[str, HistoryEvent] = {}
+        self._own_timers: set[str] = set()
         self._version: str | None = None
 
     def add(self, event: Recorded) -> None:
+        if self._is_of_the_host(event):
+            return
         if event.HasField("marker_recorded_event_attributes"):
             self._mark(event)
         elif event.HasField("workflow_execution_update_accepted_event_attributes"):
@@ -75,6 +78,16 @@ class _HostedTranslation(Translation):
                 self.happened(event, switched)
         else:
             super().add(event)
+
+    def _is_of_the_host(self, event: Recorded) -> bool:
+        """Whether it is about a timer of the host's own, which has no summary."""
+        started = event.HasField("timer_started_event_attributes")
+        if started and not event.user_metadata.HasField("summary"):
+            self._own_timers.add(event.timer_started_event_attributes.timer_id)
+            return True
+        if event.HasField("timer_fired_event_attributes"):
+            return event.timer_fired_event_attributes.timer_id in self._own_timers
+        return False
 
     def happened(self, event: Recorded, outer: HistoryEvent) -> None:
         if isinstance(outer, ExecutionStarted):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Any
 
 from temporalio import workflow
@@ -23,6 +24,7 @@ from flowyard_temporal.connection import Connection
 from flowyard_temporal.hosting.environment import Environment
 from flowyard_temporal.hosting.inline import InlineExecutor
 from flowyard_temporal.hosting.limits import Limits
+from flowyard_temporal.hosting.logs import plain_logs
 from flowyard_temporal.hosting.workflow import HostedWorkflow
 
 # How long a turn waits for the process that has the instance in its cache, though it may be dead.
@@ -41,12 +43,14 @@ async def host(
     environment = Environment(
         connection.client, executor, limits, heartbeat_timeout, context.logger
     )
-    with InlineExecutor() as inline:
+    with plain_logs(), InlineExecutor() as inline:
         worker = Worker(
             connection.client,
             task_queue=settings.task_queue,
             workflows=[HostedWorkflow],
             activities=[environment.run_turn, environment.run_activity],
+            # By itself the SDK would read all code that is installed to make one up.
+            build_id=f"flowyard-temporal {version('flowyard-temporal')}",
             workflow_task_executor=inline,
             workflow_runner=UnsandboxedWorkflowRunner(),
             interceptors=[_Introduction(environment)],

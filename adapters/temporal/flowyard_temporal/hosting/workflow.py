@@ -41,6 +41,10 @@ _decoder = msgspec.json.Decoder(TurnResult)
 class UnfitCode(RuntimeError):
     """Fails the workflow task: Temporal tries it again until fitting code is there."""
 
+    def __init__(self, instance_id: str, message: str) -> None:
+        super().__init__(message)
+        self.instance_id = instance_id
+
 
 @workflow.defn(dynamic=True, sandboxed=False)
 class HostedWorkflow:
@@ -142,11 +146,12 @@ class HostedWorkflow:
         result = self.environment.executor.run_turn(turn)
         if not isinstance(result, TurnResult):
             raise UnfitCode(
+                turn.instance_id,
                 f"workflow '{workflow.info().workflow_type}' was begun by code of the application "
-                "that is not there any more. Register it again."
+                "that is not there any more. Register it again.",
             )
         if result.stalled is not None:
-            raise UnfitCode(result.stalled.message)
+            raise UnfitCode(turn.instance_id, result.stalled.message)
         return result
 
     async def _run_by_worker(self, turn: Turn) -> TurnResult:

@@ -1,0 +1,72 @@
+"""What the tests of the Conductor adapter share: runtimes, and workers that know no Flowyard."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from flowyard import Runtime
+from flowyard.config import ComponentSpec
+from flowyard_conductor.plugin import CONDUCTOR
+from servers.process import ServerProcess
+
+PROGRAM = Path(__file__).parent / "programs" / "native.py"
+_PATIENCE = 120
+
+OpenRuntime = Callable[..., AbstractAsyncContextManager[Runtime]]
+
+
+@pytest.fixture(scope="session")
+def native_url(conductor_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the URL of an API whose native workflows are defined, and have their workers."""
+    url = f"{conductor_server}/api"
+    worker = ServerProcess(
+        [sys.executable, str(PROGRAM), url],
+        tmp_path_factory.mktemp("native") / "native.log",
+        ready=lambda said: "READY" in said,
+        patience=_PATIENCE,
+    )
+    try:
+        yield url
+    finally:
+        worker.kill()
+
+
+@pytest.fixture
+def open_native(native_url: str) -> OpenRuntime:
+    """Opens a runtime that manages native workflows."""
+
+    def open_runtime(**metadata: str) -> AbstractAsyncContextManager[Runtime]:
+        given = {"url": native_url, **metadata}
+        spec = ComponentSpec("orders", "workflow.conductor", metadata=given)
+        return Runtime.open([spec], component_types=[CONDUCTOR])
+
+    return open_runtime
+
+
+# Tests of the conformance suite that a native workflow cannot pass, by the number of why not.
+_DEVIATIONS = {
+    "test_an_instance_goes_on_where_its_runtime_has_closed": 29,
+    "test_the_id_of_a_purged_instance_is_free": 29,
+    "test_an_event_of_another_name_is_not_taken_for_it": 29,
+    "test_a_payload_comes_back_as_it_was[empty object]": 32,
+    "test_a_payload_passes_through_an_event[empty object]": 32,
+    "test_the_seam_carries_the_text_itself[]": 32,
+    'test_the_seam_carries_the_text_itself[{"a" :  1}]': 32,
+    'test_the_seam_carries_the_text_itself["\\\\ud83e\\\\udd80"]': 32,
+    "test_pauses_are_recorded_once_each": 35,
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Expect that deviations are there as long as they are documented."""
+    for item in items:
+        if item.parent is not None and item.parent.name == "TestNative":
+            number = _DEVIATIONS.get(item.name)
+            if number is not None:
+                reason = f"deviation {number}: see docs/deviations.md"
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))

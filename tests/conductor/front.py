@@ -1,0 +1,78 @@
+"""A front before the real server: with TLS, or letting in only who has a token, as Orkes does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from servers.process import free_port
+from temporal.certificates import Certificate
+
+KEY, SECRET = "application", "open-sesame"
+
+
+@asynccontextmanager
+async def fronted(
+    server: str, *, certificate: Certificate | None = None, wants_token: bool = False
+) -> AsyncIterator[str]:
+    """Put a front before a server; lends the URL of its API."""
+    tokens: list[str] = []
+
+    async def token(request: Request) -> Response:
+        if await request.json() != {"keyId": KEY, "keySecret": SECRET}:
+            return JSONResponse({"message": "no such key", "error": "INVALID_TOKEN"}, 401)
+        tokens.append(f"token-{len(tokens)}")
+        return JSONResponse({"token": tokens[-1]})
+
+    async def forward(request: Request) -> Response:
+        if wants_token and request.headers.get("X-Authorization") not in tokens[-1:]:
+            return JSONResponse({"message": "no token", "error": "INVALID_TOKEN"}, 401)
+        answer = await client.request(
+            request.method,
+            f"{request.url.path}?{request.url.query}",
+            content=await request.body(),
+            headers={"Content-Type": "application/json"},
+        )
+        kind = answer.headers.get("Content-Type")
+        return Response(answer.content, answer.status_code, media_type=kind)
+
+    async def expire(_request: Request) -> Response:
+        tokens.append("another")
+        return Response()
+
+    methods = ["GET", "POST", "PUT", "DELETE"]
+    app = Starlette(
+        routes=[
+            Route("/api/token", token, methods=["POST"]),
+            Route("/expire", expire, methods=["POST"]),
+            Route("/{path:path}", forward, methods=methods),
+        ]
+    )
+    port = free_port()
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=port,
+        log_config=None,
+        lifespan="off",
+        ssl_certfile=certificate.file if certificate is not None else None,
+        ssl_keyfile=certificate.key if certificate is not None else None,
+    )
+    front = uvicorn.Server(config)
+    async with httpx.AsyncClient(base_url=server) as client:
+        serving = asyncio.create_task(front.serve())
+        while not front.started:  # noqa: ASYNC110 - it has no event for that
+            await asyncio.sleep(0.01)
+        try:
+            yield f"{'https' if certificate is not None else 'http'}://localhost:{port}/api"
+        finally:
+            front.should_exit = True
+            await serving
