@@ -104,4 +104,4 @@ def _running(
             except subprocess.TimeoutExpired:
                 program.kill()
                 raise
-    assert program.returncode in {0, -9}
+    assert program.returncode in {0, -9}, f"{command[-2:]} ended with {program.returncode}"
