@@ -61,13 +61,13 @@ class ConductorComponent(WorkflowComponent):
 
     async def wait(self, instance_id: str) -> WorkflowState:
         delay = _SHORTEST_WAIT
-        while True:
+        while (state := await self._hosted.wait(instance_id)) is None:
             found = await self._instances.find(instance_id)
             if not found.is_active:
                 return await self._state(found, payloads=True)
-            await self._hosted.wait(found)
             await asyncio.sleep(delay)
             delay = min(delay * 1.5, _LONGEST_WAIT)
+        return state
 
     async def raise_event(self, instance_id: str, name: str, data: str | None = None) -> bool:
         found = await self._instances.find(instance_id)

@@ -13,7 +13,7 @@ from flowyard.errors import FlowyardError
 from flowyard.executor import Executor, run_scheduled, watch
 from flowyard.history import TaskFailed, encode_events
 from flowyard_conductor.instances import Instances, Json
-from flowyard_conductor.live import STEP
+from flowyard_conductor.live import STEP, Live
 from flowyard_conductor.mailbox import Mailbox
 from flowyard_conductor.outbox import BeginChild, Outbox, Send, Tell
 from flowyard_conductor.pollers import Poller
@@ -68,7 +68,8 @@ class Host:
             mailbox,
             self.waking,
             self._stalls,
-            names.activity,
+            names,
+            self._nudge,
             lambda: self._pollers[names.activity].free <= 0,
             executor,
             clock,
@@ -128,18 +129,18 @@ class Host:
         """There may be a step to do."""
         self._nudge(self._names.step)
 
+    def find(self, instance_id: str) -> Live | None:
+        """Return an instance if it is here, by its ID."""
+        return self.roster.of_instance(instance_id)
+
     async def _do(self, task: Json) -> Json | None:
         """Do a task; return another one of the same poller."""
         if task["taskType"] == self._names.watch:
             await self._watches.run(task)
             return None
         if task["referenceTaskName"].startswith(STEP):
-            following = await self._steps.run(task)
-        else:
-            following = await self._run_side(task)
-        self._nudge(self._names.step)
-        self._nudge(self._names.activity)
-        return following
+            return await self._steps.run(task)
+        return await self._run_side(task)
 
     async def _run_side(self, task: Json) -> Json | None:
         """Run an activity beside its instance, and wake that."""

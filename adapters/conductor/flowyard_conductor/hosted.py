@@ -39,6 +39,9 @@ from flowyard_conductor.starting import Starts
 from flowyard_conductor.tasks import Tasks
 from flowyard_conductor.waking import Waking
 
+# How long an instance of this process is trusted to be here, in seconds.
+_LONGEST_WAIT = 5.0
+
 
 class Hosted:
     """Starts and steers hosted instances, and runs them where there is an app."""
@@ -120,15 +123,22 @@ class Hosted:
         suspended = is_suspended_by(unread, live.journal.suspended)
         return state_of(workflow, live, suspended, now, payloads=payloads)
 
-    async def wait(self, found: Found) -> None:
-        """Return once the workflow has closed, or may have."""
-        live = self._host.roster.find(found.workflow_id) if self._host is not None else None
-        if live is not None:
-            try:
-                async with asyncio.timeout(1.0):
-                    await live.closed.wait()
-            except TimeoutError:
-                return
+    async def wait(self, instance_id: str) -> WorkflowState | None:
+        """Return the state of an instance of this process once it has closed; None if unsure."""
+        live = self._host.find(instance_id) if self._host is not None else None
+        if live is None:
+            return None
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT):
+                await live.closed.wait()
+        except TimeoutError:
+            return None
+        name = self._instances.names.definition(live.started.workflow)
+        found = Found(instance_id, live.workflow_id, name, "", live.started.workflow)
+        workflow = await self._instances.read(found, tasks=False)
+        if workflow["status"] in ACTIVE:
+            return None
+        return state_of(workflow, None, None, self._clock.now(), payloads=True)
 
     async def raise_event(self, found: Found, name: str, data: str | None) -> bool:
         """Make an event durable, and have a turn look."""
@@ -239,20 +249,21 @@ class Hosted:
             "correlationId": instance_id,
             "input": given,
         }
-        try:
-            workflow_id = str(await self._instances.connection.post("/workflow", body))
-        except BaseException:
-            if first is not None and self._executor is not None:
-                self._executor.forget(instance_id)
-            raise
-        if first is not None and self._host is not None:
-            live.workflow_id = workflow_id
-            execution_id = started.execution_id
-            live.note(first, 0)
-            if first.backlog is not None:
-                live.pending_execution = execution_id
-                live.begin((), first.backlog)
-            self._host.roster.add(live)
+        connection = self._instances.connection
+        if first is None or self._host is None:
+            workflow_id = str(await connection.post("/workflow", body))
+        else:
+            async with self._host.roster.starting(live):
+                try:
+                    live.workflow_id = workflow_id = str(await connection.post("/workflow", body))
+                except BaseException:
+                    self._host.roster.drop(live)
+                    raise
+                live.note(first, 0)
+                if first.backlog is not None:
+                    live.pending_execution = started.execution_id
+                    live.begin((), first.backlog)
+                self._host.roster.add(live)
         if self._host is not None:
             self._host.nudge()
         return workflow_id

@@ -73,6 +73,9 @@ class Live:
         self.signal = asyncio.Event()
         """Set when something has come that a turn may have to see."""
         self.closed = asyncio.Event()
+        self.is_settled = asyncio.Event()
+        """Cleared while the server has a record of it and has not said that it is committed."""
+        self.is_settled.set()
         self.lock = asyncio.Lock()
         self.alarm: Alarm | None = None
 

@@ -13,6 +13,7 @@ from flowyard_conductor.tasks import Tasks
 
 _BATCH = 20
 _SHORTEST_WAIT = 0.02
+_GATHERING = 0.005
 
 Do: TypeAlias = Callable[[Json], Awaitable[Json | None]]
 
@@ -66,9 +67,11 @@ class Poller:
             try:
                 async with asyncio.timeout(wait):
                     await self._nudge.wait()
-                wait = _SHORTEST_WAIT
             except TimeoutError:
                 continue
+            wait = _SHORTEST_WAIT
+            # One poll is for all that comes at about the same time.
+            await asyncio.sleep(_GATHERING)
 
     def stop(self) -> None:
         """Poll no more."""

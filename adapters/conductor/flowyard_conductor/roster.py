@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from flowyard.executor import Executor
 from flowyard_conductor.connection import Connection
@@ -20,15 +23,22 @@ class Roster:
         self._connection = connection
         self._executor = executor
         self._lives: OrderedDict[str, Live] = OrderedDict()
+        self._starting: dict[str, asyncio.Event] = {}
+        self._by_instance: dict[str, Live] = {}
 
     def find(self, workflow_id: str) -> Live | None:
         """Return an instance if it is here."""
         return self._lives.get(workflow_id)
 
+    def of_instance(self, instance_id: str) -> Live | None:
+        """Return the latest instance of an ID if it is here."""
+        return self._by_instance.get(instance_id)
+
     def add(self, live: Live) -> None:
         """Keep an instance; the one that was used least makes room."""
         self._lives[live.workflow_id] = live
         self._lives.move_to_end(live.workflow_id)
+        self._by_instance[live.instance_id] = live
         while len(self._lives) > _MOST:
             self.drop(next(iter(self._lives.values())))
 
@@ -36,16 +46,35 @@ class Roster:
         """Forget what is known of an instance: it may be wrong, or over."""
         if self._lives.get(live.workflow_id) is live:
             del self._lives[live.workflow_id]
+        if self._by_instance.get(live.instance_id) in (None, live):
             self._executor.forget(live.instance_id)
+        if self._by_instance.get(live.instance_id) is live:
+            del self._by_instance[live.instance_id]
         if live.alarm is not None:
             live.alarm.cancel()
             live.alarm = None
         live.closed.set()
 
+    @asynccontextmanager
+    async def starting(self, live: Live) -> AsyncIterator[None]:
+        """Let the first step of an instance wait until its start has been answered."""
+        started = asyncio.Event()
+        self._starting[live.instance_id] = started
+        try:
+            yield
+        finally:
+            started.set()
+            del self._starting[live.instance_id]
+
     async def at(self, task: Json) -> Live | None:
         """Return the instance whose step this is; None if it is over."""
+        if (started := self._starting.get(task.get("correlationId", ""))) is not None:
+            # It may be of an older instance, which is not known here either then.
+            await started.wait()
         live = self._lives.get(task["workflowInstanceId"])
         if live is not None:
+            # The server hands the next step out before it has answered to the one before.
+            await live.is_settled.wait()
             if live.is_at(task):
                 self.add(live)
                 return live

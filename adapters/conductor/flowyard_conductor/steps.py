@@ -14,6 +14,7 @@ from flowyard_conductor.definitions import KEPT_STEPS
 from flowyard_conductor.instances import Json
 from flowyard_conductor.live import Live
 from flowyard_conductor.mailbox import Mailbox
+from flowyard_conductor.names import Names
 from flowyard_conductor.outbox import HOLD_MICROSECONDS, Outbox
 from flowyard_conductor.records import Record
 from flowyard_conductor.roster import Roster
@@ -40,7 +41,8 @@ class Steps:
         mailbox: Mailbox,
         waking: Waking,
         stalls: Stalls,
-        activity: str,
+        names: Names,
+        nudge: Callable[[str], None],
         is_full: Callable[[], bool],
         executor: Executor,
         clock: Clock,
@@ -53,7 +55,8 @@ class Steps:
         self._mailbox = mailbox
         self._waking = waking
         self._stalls = stalls
-        self._activity = activity
+        self._names = names
+        self._nudge = nudge
         self._is_full = is_full
         self._executor = executor
         self._clock = clock
@@ -86,7 +89,7 @@ class Steps:
         iteration = int(task["iteration"])
         is_lossy = iteration - live.iteration > _MOST_LOST
         if live.fused is not None and live.fused in live.journal.tasks:
-            if is_lossy or (task["taskType"] != self._activity and self._is_full()):
+            if is_lossy or (task["taskType"] != self._names.activity and self._is_full()):
                 return self._told_again(live)
             if iteration == live.iteration + 1 or not await self._turns.is_ended(live):
                 return await self._act(live, iteration)
@@ -164,16 +167,28 @@ class Steps:
     async def _commit(self, live: Live, task: Json, record: Record, hold: Hold) -> Json | None:
         came = {one.key: one.workflow_id for one in live.letters}
         execution_id = live.journal.started.execution_id if live.journal.started else ""
-        following = await self._tasks.complete(task, record.to_output())
-        if not hold.is_sure:
-            # Too late, the server drops an update and says that all is well.
-            self._roster.drop(live)
-            return following
-        live.note(record, int(task["iteration"]))
-        if record.backlog is not None:
-            live.pending_execution = execution_id
-            live.results.clear()
-            live.begin((), record.backlog)
+        follows = self._names.activity if record.next == "activity" else self._names.step
+        is_over = record.outcome is not None or record.next == "gate"
+        live.is_settled.clear()
+        try:
+            following = await self._tasks.complete(
+                task,
+                record.to_output(),
+                takes_next=not is_over and follows == task["taskType"],
+            )
+            if not hold.is_sure:
+                # Too late, the server drops an update and says that all is well.
+                self._roster.drop(live)
+                return following
+            live.note(record, int(task["iteration"]))
+            if record.backlog is not None:
+                live.pending_execution = execution_id
+                live.results.clear()
+                live.begin((), record.backlog)
+        finally:
+            live.is_settled.set()
+        if not is_over and following is None:
+            self._nudge(follows)
         if record.mail:
             taken = [came[key] for key in record.mail if key in came]
             self._spawn(self._mailbox.remove(taken))

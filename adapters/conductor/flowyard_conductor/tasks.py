@@ -75,11 +75,17 @@ class Tasks:
             await asyncio.gather(extending, return_exceptions=True)
             self.held.pop(task["taskId"], None)
 
-    async def complete(self, task: Json, output: Json, failure: str | None = None) -> Json | None:
-        """End a task, however long the server is away; return the next one that it hands out."""
+    async def complete(
+        self, task: Json, output: Json, failure: str | None = None, *, takes_next: bool = False
+    ) -> Json | None:
+        """End a task, however long the server is away.
+
+        Returns the next task of its type if told to take one: the server waits a moment for that.
+        """
         status = "COMPLETED" if failure is None else "FAILED_WITH_TERMINAL_ERROR"
         update = self._update(task, status, output, failure)
-        answering = asyncio.create_task(self._insistently("/tasks/update-v2", update))
+        path = "/tasks/update-v2" if takes_next else "/tasks"
+        answering = asyncio.create_task(self._insistently(path, update))
         self._answering.add(answering)
         try:
             # It may hand out a task, which must not be lost if who waits for it is cut off.
