@@ -32,7 +32,7 @@ fix: $(VENV)/.development ## Format, and mend what lint can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(VENV)/.demo $(VENV)/dbos/.made ## Measure the figures of the README; ARGS='chain' for some
+bench: $(VENV)/.development $(VENV)/dbos/.made ## Measure the README's figures; ARGS='chain' or 'temporal'
 	$(BIN)/python -m bench --dbos $(VENV)/dbos/bin/python $(ARGS)
 
 servers: $(VENV)/.made ## Build the servers of the live tests, once, and say where they are

@@ -41,12 +41,12 @@ def main() -> None:
         "--write", type=Path, metavar="FILE", help="put the table between the marks of this file"
     )
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - {*NAMES, *_LIVE}
-    if unknown:
-        parser.error(f"no such figure: {', '.join(sorted(unknown))}")
+    known = {name: _figures(name) for name in arguments.names}
+    if unknown := [name for name, figures in known.items() if not figures]:
+        parser.error(f"no such figure: {', '.join(unknown)}")
 
     rows: list[Row] = []
-    for name in arguments.names or NAMES:
+    for name in sum(known.values(), ()) or NAMES:
         print(f"measuring {name} in {arguments.rounds} rounds …", flush=True)
         rows += import_module(f"bench.{name}").rows(arguments.rounds, arguments.dbos)
     text = f"{_machine()} Median (lowest to highest) of {arguments.rounds} interleaved rounds.\n\n"
@@ -56,6 +56,11 @@ def main() -> None:
         before, _, rest = arguments.write.read_text().partition(_BEGIN)
         after = rest.partition(_END)[2]
         arguments.write.write_text(f"{before}{_BEGIN}\n{text}{_END}{after}")
+
+
+def _figures(name: str) -> tuple[str, ...]:
+    """Return what is called so, or belongs to what is."""
+    return tuple(one for one in (*NAMES, *_LIVE) if one == name or one.startswith(f"{name}."))
 
 
 def _machine() -> str:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
 import pytest
+from temporalio.client import Client
+
+from servers.fixtures import StartTemporal
 
 ROOT = Path(__file__).parent.parent
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -42,6 +49,11 @@ COMMANDS = [
     if block.language == "console"
     for line in block.text.splitlines()
 ]
+
+# What the README tells to do after the engine has been changed.
+AFTER_THE_CHANGE = ("python3 -m pip install . ./adapters/", "python3 examples/")
+# Of Temporal, where the README has it.
+PORT = 7233
 
 
 @pytest.fixture
@@ -79,21 +91,51 @@ def test_the_types_of_the_readme_are_strict(folder: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_commands_work_in_a_fresh_checkout(tmp_path: Path) -> None:
-    checkout = tmp_path / "checkout"
-    copytree(ROOT, checkout, ignore=ignore_patterns(".git", ".*_cache", ".venv*", "build", "*.db*"))
+    checkout = _copy_to(tmp_path)
     python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     printed = {}
+    # Into an environment of its own, as the README says; this one is in use.
+    _run([sys.executable, "-m", "venv", "own"], checkout)
     for command in COMMANDS:
-        if command.startswith("flowyard "):
+        if command.startswith(("flowyard ", *AFTER_THE_CHANGE)):
             continue
-        if command.startswith("python3 -m pip install"):
-            # Into an environment of its own, as the README says; this one is in use.
-            _run([sys.executable, "-m", "venv", "own"], checkout)
-            command = command.replace("python3", "own/bin/python")
+        command = command.replace("python3", "own/bin/python")
         printed[command] = _run(["sh", "-c", command], checkout, PATH=python)
     assert "COMPLETED" in printed["make demo"]
     assert "make demo" in printed["make help"]
-    _run(["own/bin/python", "-c", "import flowyard, flowyard_engine"], tmp_path / "checkout")
+    _run(["own/bin/python", "-c", "import flowyard, flowyard_engine"], checkout)
+
+
+@pytest.mark.timeout(600)
+async def test_the_demo_runs_on_temporal_after_the_change_of_one_line(
+    tmp_path: Path, start_temporal: StartTemporal
+) -> None:
+    checkout = _copy_to(tmp_path)
+    components = checkout / "components.yaml"
+    (change,) = [block.text.splitlines() for block in BLOCKS if block.language == "diff"]
+    assert change[0] == "--- components.yaml"
+    (removed,) = [line[1:] for line in change[1:] if line.startswith("-")]
+    (added,) = [line[1:] for line in change[1:] if line.startswith("+")]
+    lines = components.read_text().splitlines()
+    assert lines.count(removed) == 1
+    components.write_text("\n".join(added if line == removed else line for line in lines))
+
+    _run([sys.executable, "-m", "venv", "own"], checkout)
+    server = nullcontext() if _somebody_listens_on(PORT) else start_temporal(port=PORT)
+    with server:
+        client = await Client.connect(f"localhost:{PORT}")
+        began = datetime.now(UTC)
+        printed = ""
+        for command in COMMANDS:
+            if command.startswith(AFTER_THE_CHANGE):
+                command = command.replace("python3", "own/bin/python")
+                printed = await asyncio.to_thread(_run, ["sh", "-c", command], checkout)
+        assert "COMPLETED" in printed
+        instance_id = re.findall(r"Started (\S+)\.", printed)[-1]
+        found = await client.get_workflow_handle(instance_id).describe()
+    assert found.workflow_type == "process_order"
+    assert found.start_time > began
+    assert not (checkout / "flowyard.db").exists()
 
 
 def test_what_the_readme_serves_can_be_managed_as_it_says(folder: Path) -> None:
@@ -130,6 +172,17 @@ def test_every_link_of_the_readme_leads_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text())
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def _copy_to(folder: Path) -> Path:
+    checkout = folder / "checkout"
+    copytree(ROOT, checkout, ignore=ignore_patterns(".git", ".*_cache", ".venv*", "build", "*.db*"))
+    return checkout
+
+
+def _somebody_listens_on(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _run(command: list[str], folder: Path, **environment: str) -> str:

@@ -18,9 +18,9 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 
-from bench.process import report, run
+from bench.process import run
 from bench.sample import Row, interleave
-from bench.temporal.server import QUEUE, open_runtime, temporal
+from bench.temporal.server import QUEUE, open_runtime, report_and_leave, temporal
 from flowyard import Runtime
 from flowyard.identifier import new_uuid
 
@@ -149,7 +149,7 @@ def rows(rounds: int, _: str | None) -> list[Row]:
 
 def main() -> None:
     """Take one measurement: `calls.py ADDRESS`."""
-    report(asyncio.run(measure(sys.argv[1])))
+    report_and_leave(asyncio.run(measure(sys.argv[1])))
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from bench.chain import app, chain, rate
-from bench.process import report, run
+from bench.process import run
 from bench.sample import Row, interleave
 from bench.temporal.native import Chain, add
-from bench.temporal.server import QUEUE, open_runtime, temporal
+from bench.temporal.server import QUEUE, open_runtime, report_and_leave, temporal
 from flowyard.identifier import new_uuid
 
 _COUNT, _AT_ONCE = 200, 50
@@ -86,7 +86,7 @@ def rows(rounds: int, _: str | None) -> list[Row]:
 
 def main() -> None:
     """Take one measurement: `chain.py hosted|native|unsandboxed ADDRESS`."""
-    report(asyncio.run(MEASUREMENTS[sys.argv[1]](sys.argv[2])))
+    report_and_leave(asyncio.run(MEASUREMENTS[sys.argv[1]](sys.argv[2])))
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from bench import sequence
-from bench.process import report, run
+from bench.process import run
 from bench.sample import Row, interleave
 from bench.temporal.native import Chain, add
-from bench.temporal.server import QUEUE, open_runtime, temporal
+from bench.temporal.server import QUEUE, open_runtime, report_and_leave, temporal
 from flowyard.identifier import new_uuid
 
 COUNT = 2000
@@ -81,7 +81,7 @@ def rows(rounds: int, _: str | None) -> list[Row]:
 
 def main() -> None:
     """Take one measurement: `sequence.py hosted|native ADDRESS`."""
-    report(asyncio.run(measure(sys.argv[1], sys.argv[2])))
+    report_and_leave(asyncio.run(measure(sys.argv[1], sys.argv[2])))
 
 
 if __name__ == "__main__":

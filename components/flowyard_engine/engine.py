@@ -190,7 +190,9 @@ class Engine:
         if isinstance(result, TurnResult):
             self._conclude(instance, turn, result, batch)
         else:
-            self._errands.run(self._worker_turns.run(instance, turn, result, batch))
+            # From now on, not only once the errand has begun: what comes does not wait for it.
+            instance.waiting = asyncio.ensure_future(result)
+            self._errands.run(self._worker_turns.run(instance, turn, instance.waiting, batch))
 
     def _conclude(self, instance: Instance, turn: Turn, result: TurnResult, batch: Batch) -> None:
         if result.stalled is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from flowyard.executor import Turn, TurnResult
 from flowyard_engine import commits
@@ -34,10 +34,9 @@ class WorkerTurns:
         self._begin_again = begin_again
 
     async def run(
-        self, instance: Instance, turn: Turn, result: Awaitable[TurnResult], batch: Batch
+        self, instance: Instance, turn: Turn, waiting: asyncio.Future[TurnResult], batch: Batch
     ) -> None:
         """Conclude a turn that a worker runs, however long that takes."""
-        waiting = instance.waiting = asyncio.ensure_future(result)
         try:
             await asyncio.wait({waiting}, timeout=_PROMPT_SECONDS)
             outcome = None if waiting.done() else await self._keep(instance, batch)

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-import yaml
 
+from backends import BACKENDS, backend, write_components
 from flowyard import App, Runtime
 from flowyard.config import ComponentSpec
-from servers.namespaces import new_namespace
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -91,30 +90,10 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(entries), "PYTHONWARNINGS": "error"}
 
 
-@pytest.fixture(params=["engine", "temporal", "temporal that keeps nothing in memory"])
+@pytest.fixture(params=BACKENDS)
 def component_spec(request: pytest.FixtureRequest, tmp_path: Path) -> ComponentSpec:
-    """The backend under test, with nothing on it."""
-    if request.param == "engine":
-        # A killed program's successor need not wait for as long as in earnest.
-        file = {"connectionString": f"sqlite:///{tmp_path}/flowyard.db", "leaseSeconds": "2"}
-        return ComponentSpec(name="flowyard", type="workflow.engine", metadata=file)
-    address = request.getfixturevalue("temporal_server")
-    metadata = {"hostPort": address, "namespace": new_namespace(address), "heartbeatTimeout": "3"}
-    if request.param != "temporal":
-        metadata["maxCachedWorkflows"] = "0"
-    return ComponentSpec(name="flowyard", type="workflow.temporal", metadata=metadata)
-
-
-def manifest(spec: ComponentSpec) -> str:
-    """Write a component as components.yaml has it."""
-    metadata = [{"name": name, "value": value} for name, value in spec.metadata.items()]
-    document = {
-        "apiVersion": "dapr.io/v1alpha1",
-        "kind": "Component",
-        "metadata": {"name": spec.name},
-        "spec": {"type": spec.type, "version": spec.version, "metadata": metadata},
-    }
-    return yaml.safe_dump(document)
+    """The backend under test."""
+    return backend(request.param, tmp_path, request)
 
 
 @pytest.fixture
@@ -132,7 +111,7 @@ def outside_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def start_program(component_spec: ComponentSpec, tmp_path: Path) -> Iterator[StartProgram]:
     """Start programs as processes: `start_program("order_processing.py", "--pace", "0")`."""
-    (tmp_path / "components.yaml").write_text(manifest(component_spec))
+    write_components(component_spec, tmp_path)
     started: list[Program] = []
 
     def start(script: str | Path, *arguments: str) -> Program:

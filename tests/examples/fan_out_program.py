@@ -12,6 +12,7 @@ from outside_world import say
 from patterns import app, do_work, fan_out, world
 
 GATE_IS_OPEN = Path("gate").exists()
+PIECES = 100
 RECORDED = 1 + 40  # get_work, and what the gate lets pass
 
 
@@ -25,12 +26,13 @@ async def gated_work(ctx: ActivityContext, item: int) -> int:
 
 
 async def main() -> None:
-    """Start or resume the work, and say when 40 results were recorded."""
+    """Start or resume the work, and say when all were begun and 40 results were recorded."""
     async with Runtime.open("components.yaml", app.with_activities({"do_work": gated_work})) as rt:
-        instance_id = await resume_or_start(rt, fan_out, "batch", 100)
-        recorded = 0
-        while recorded < RECORDED:
+        instance_id = await resume_or_start(rt, fan_out, "batch", PIECES)
+        recorded = begun = 0
+        while recorded < RECORDED or begun < PIECES:
             await asyncio.sleep(0.05)
+            begun = sum(activity == "begin" for activity, _ in world.calls())
             history = await rt.history(instance_id)
             recorded = sum(isinstance(event, TaskCompleted) for event in history)
         say("40 results are recorded")

@@ -28,6 +28,7 @@ class StartTemporal(Protocol):
         *flags: str,
         database: Path | None = None,
         dynamic_config: Mapping[str, str] = QUICK,
+        port: int | None = None,
     ) -> AbstractContextManager[TemporalServer]:
         """Start it with these flags of `temporal/main.go`."""
 
@@ -61,9 +62,10 @@ def start_temporal(tmp_path_factory: pytest.TempPathFactory) -> StartTemporal:
         *flags: str,
         database: Path | None = None,
         dynamic_config: Mapping[str, str] = QUICK,
+        port: int | None = None,
     ) -> AbstractContextManager[TemporalServer]:
         return temporal_running(
-            program, folder, *flags, database=database, dynamic_config=dynamic_config
+            program, folder, *flags, database=database, dynamic_config=dynamic_config, port=port
         )
 
     return start

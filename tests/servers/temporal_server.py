@@ -20,8 +20,8 @@ _PATIENCE = 90
 class TemporalServer(ServerProcess):
     """One at a fixed address."""
 
-    def __init__(self, program: Path, folder: Path, flags: list[str]) -> None:
-        port = free_port()
+    def __init__(self, program: Path, folder: Path, flags: list[str], port: int | None) -> None:
+        port = port or free_port()
         self.address = f"127.0.0.1:{port}"
         command = [str(program), "-port", str(port), *flags]
         log = folder / f"temporal-{port}.log"
@@ -35,12 +35,13 @@ def temporal_running(
     *flags: str,
     database: Path | None = None,
     dynamic_config: Mapping[str, str] = QUICK,
+    port: int | None = None,
 ) -> Iterator[TemporalServer]:
     """Run one, in memory unless a file is given; `temporal/main.go` has the other flags."""
     settings = [f"-dynamic-config={key}={value}" for key, value in dynamic_config.items()]
     if database is not None:
         settings.append(f"-db={database}")
-    server = TemporalServer(program, folder, [*settings, *flags])
+    server = TemporalServer(program, folder, [*settings, *flags], port)
     try:
         yield server
     finally:

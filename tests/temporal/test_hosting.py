@@ -236,10 +236,14 @@ async def test_a_turn_that_no_worker_serves_waits_and_goes_on_when_one_connects(
     executors = RemoteExecutors()
     async with Runtime.open([spec], executor=executors.make) as runtime:
         instance_id = await runtime.start("nap", input=1)
+        assert (await runtime.get(instance_id)).status is WorkflowStatus.PENDING
         state = await until(runtime, instance_id, tells("waits for a worker"))
-        assert state.status is WorkflowStatus.RUNNING
+        assert not state.status.is_closed
         async with connected(executors, app):
             assert (await runtime.wait(instance_id, timeout=PATIENCE)).result() == 1
+        history = await runtime.history(instance_id)
+        # Those by which the host has looked for a worker are not the workflow's.
+        assert [event.id for event in history if isinstance(event, TimerCreated)] == [1]
 
 
 async def test_an_instance_that_no_workers_code_fits_is_stalled_until_one_with_it_connects(

@@ -112,6 +112,6 @@ def test_a_process_that_ends_right_after_its_last_call_ends_well(
 ) -> None:
     # The SDK alone aborts, or hangs, in one such process of ten.
     address = temporal_server if is_there else f"127.0.0.1:{free_port()}"
-    command = [sys.executable, str(ENDING), address, "40"]
+    command = [sys.executable, str(ENDING), address, "20"]
     run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    assert run.stdout.split() == ["0" if is_there else "1"] * 40
+    assert run.stdout.split() == ["0" if is_there else "1"] * 20

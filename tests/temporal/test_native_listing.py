@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -11,8 +12,10 @@ import pytest
 from temporalio.client import Client
 
 from flowyard import Runtime, WorkflowStatus
-from flowyard.errors import InvalidRequest
+from flowyard.config import ComponentSpec
+from flowyard.errors import BackendUnavailable, InvalidRequest
 from flowyard.models import InstanceQuery, WorkflowState
+from servers.fixtures import StartTemporal
 from temporal.conftest import OpenRuntime
 from temporal.waiting import until
 
@@ -134,6 +137,29 @@ async def test_many_instances_are_listed_page_by_page(runtime: Runtime) -> None:
         await asyncio.gather(*(runtime.terminate(one.instance_id) for one in page.instances))
     assert sorted(found) == sorted(started)
     await asyncio.gather(*(runtime.terminate(one) for one in started))
+
+
+async def test_more_listings_than_the_server_allows_are_refused_and_can_be_repeated(
+    start_temporal: StartTemporal,
+) -> None:
+    strict = {"frontend.namespaceRPS.visibility": "1"}
+    with start_temporal(dynamic_config=strict) as server:
+
+        def managing(patience: str) -> AbstractAsyncContextManager[Runtime]:
+            metadata = {"hostPort": server.address, "requestTimeout": patience}
+            return Runtime.open([ComponentSpec("orders", "workflow.temporal", metadata=metadata)])
+
+        async with managing("0.2") as hasty:
+            answers = await asyncio.gather(
+                *(hasty.list() for _ in range(30)), return_exceptions=True
+            )
+        refused = [one for one in answers if isinstance(one, BaseException)]
+        assert refused
+        for one in refused:
+            assert isinstance(one, BackendUnavailable)
+            assert "has had too many requests" in str(one)
+        async with managing("30") as patient:
+            assert (await patient.list()).instances == ()
 
 
 async def listed(runtime: Runtime, prefix: str, *status: WorkflowStatus) -> list[WorkflowState]:

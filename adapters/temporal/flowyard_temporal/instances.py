@@ -75,10 +75,16 @@ class Instances:
     async def wait(self, instance_id: str) -> WorkflowState:
         """Return the state once the instance is closed."""
         while True:
-            await self._run_closes(instance_id)
-            state = await self.state(instance_id)
-            if state.status.is_closed:
-                return state
+            end = await self._end(instance_id)
+            description, first = await asyncio.gather(
+                self.describe(instance_id), self._first(instance_id)
+            )
+            snapshot = Snapshot(description, first, (end,))
+            # By the time, the run that has ended is known to be the one that was described.
+            if snapshot.info.close_time != end.event_time or not snapshot.is_of_one_run:
+                snapshot = await self.snapshot(instance_id)
+            if snapshot.status.is_closed:
+                return snapshot.state(datetime.now(UTC))
 
     async def events(
         self, instance_id: str, run_id: str = "", *, only_the_end: bool = False
@@ -167,8 +173,8 @@ class Instances:
         page = await self.read(instance_id, service.get_workflow_execution_history_reverse, request)
         return tuple(page.history.events)
 
-    async def _run_closes(self, instance_id: str) -> None:
-        """Return once the run is closed that is the current one now."""
+    async def _end(self, instance_id: str) -> HistoryEvent:
+        """Return what closes the run that is the current one now, once it is closed."""
         request = GetWorkflowExecutionHistoryRequest(
             namespace=self._connection.namespace,
             execution=self._connection.execution(instance_id),
@@ -184,5 +190,5 @@ class Instances:
                 seconds=_LONG_POLL_SECONDS,
             )
             if page.history.events:
-                return
+                return page.history.events[-1]
             request.next_page_token = page.next_page_token

@@ -18,7 +18,7 @@ from flowyard.errors import BackendUnavailable, UnsupportedOperation
 from flowyard.identifier import new_uuid
 from flowyard.models import WorkflowStatus
 from flowyard_temporal.connection import Connection, Method, Q, R
-from flowyard_temporal.faults import Rejected
+from flowyard_temporal.faults import Rejected, error_of
 from flowyard_temporal.hosting.workflow import PAUSE, RESUME
 from flowyard_temporal.instances import Instances
 
@@ -36,10 +36,11 @@ class Pausing:
     async def pause(self, instance_id: str, reason: str | None) -> bool:
         """Pause the instance; False if it is closed or paused already."""
         snapshot = await self._instances.snapshot(instance_id, payloads=False)
-        status = snapshot.status_at(datetime.now(UTC))
+        now = datetime.now(UTC)
+        status = snapshot.status_at(now)
         if status.is_closed or status is WorkflowStatus.SUSPENDED:
             return False
-        if status is WorkflowStatus.PENDING:
+        if snapshot.is_delayed(now):
             # The server answers with an internal error.
             raise self._unsupported("pause", f"instance '{instance_id}' has not begun yet")
         if snapshot.is_hosted and not self._is_able:
@@ -89,12 +90,17 @@ class Pausing:
                 f"{connection.where}: no worker has taken '{update}' of instance '{instance_id}' "
                 f"within {patience:g} s (requestTimeout). Start the application that runs it."
             ) from error
-        except (WorkflowUpdateFailedError, RPCError):
-            # It has closed meanwhile, or the reason is told by whoever describes it.
+        except (WorkflowUpdateFailedError, RPCError) as error:
+            # It may have closed meanwhile.
             state = await self._instances.state(instance_id, payloads=False)
             if state.status.is_closed:
                 return False
-            raise
+            if isinstance(error, RPCError):
+                raise error_of(error, connection.where) from error
+            raise BackendUnavailable(
+                f"{connection.where}: instance '{instance_id}' did not take '{update}': {error}. "
+                "Try again."
+            ) from error
         return changed
 
     async def _change(

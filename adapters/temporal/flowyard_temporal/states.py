@@ -141,8 +141,8 @@ class Snapshot:
         if status is not WorkflowStatus.RUNNING:
             reason = self.description.workflow_extended_info.pause_info.reason
             return status, None, reason or None
-        begins = time_of(self.info.execution_time)
-        if begins > now and begins > time_of(self.info.start_time):
+        if self.is_delayed(now):
+            begins = time_of(self.info.execution_time)
             return WorkflowStatus.PENDING, None, f"it begins at {begins.isoformat()}"
         task = self.description.pending_workflow_task
         if self.is_paused_by_host:
@@ -152,6 +152,8 @@ class Snapshot:
             return WorkflowStatus.STALLED, unfit, unfit.message
         if self.is_tried_again and (failed := failed_task(self.latest)) is not None:
             return WorkflowStatus.STALLED, failed, failed.message
+        if not self._has_begun:
+            status = WorkflowStatus.PENDING
         if task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED:
             waits = f"no worker of task queue '{self.info.task_queue}' has taken its next turn yet"
             return status, None, waits
@@ -160,6 +162,21 @@ class Snapshot:
     def status_at(self, now: datetime) -> WorkflowStatus:
         """Return the status that callers see."""
         return self._progress(now)[0]
+
+    def is_delayed(self, now: datetime) -> bool:
+        """True if the time at which the instance begins is still to come."""
+        begins = time_of(self.info.execution_time)
+        return begins > now and begins > time_of(self.info.start_time)
+
+    @property
+    def _has_begun(self) -> bool:
+        """False for a hosted instance that has taken no turn, which the server calls running.
+
+        The worker that completes the first workflow task leaves its stamp.
+        """
+        is_first_run = self.info.first_run_id == self.run_id
+        has_stamp = self.info.HasField("most_recent_worker_version_stamp")
+        return has_stamp or not is_first_run or not self.is_hosted
 
     @property
     def is_paused_by_host(self) -> bool:

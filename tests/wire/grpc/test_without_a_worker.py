@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import grpc.aio
@@ -9,9 +10,10 @@ import pytest
 
 from flowyard import Runtime, WorkflowStatus
 from flowyard.config import ComponentSpec
+from flowyard.executor import TurnResult
 from flowyard.remote import RemoteExecutors
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
-from wire.grpc.peer import OpenServer, Peer, complete, kinds
+from wire.grpc.peer import PATIENCE, OpenServer, Peer, complete, kinds
 
 
 def _spec(folder: Path) -> ComponentSpec:
@@ -92,3 +94,19 @@ async def test_a_second_start_of_what_waits_for_a_worker_is_refused(
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await peer.start("chain")
         assert caught.value.code() is grpc.StatusCode.ALREADY_EXISTS
+
+
+async def test_events_that_are_raised_at_once_are_all_acknowledged_though_no_worker_is_there(
+    tmp_path: Path,
+) -> None:
+    executors = RemoteExecutors()
+    async with Runtime.open([_spec(tmp_path)], executor=executors.make) as runtime:
+        queue = executors.queue("orders")
+        started = asyncio.create_task(runtime.start("chain", instance_id="one"))
+        with queue.stream() as worker:
+            (await worker.take()).conclude(TurnResult())
+            await started
+        async with asyncio.timeout(PATIENCE):
+            # The first one begins a turn, and nobody runs it; the second one comes right behind.
+            raised = [runtime.raise_event("one", name) for name in ("first", "second", "third")]
+            assert await asyncio.gather(*raised) == [True, True, True]

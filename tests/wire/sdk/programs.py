@@ -10,28 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SERVER = Path(__file__).parent / "server.py"
-_COMPONENTS = """\
-apiVersion: dapr.io/v1alpha1
-kind: Component
-metadata:
-  name: orders
-spec:
-  type: workflow.engine
-  version: v1
-  metadata:
-  - name: connectionString
-    value: sqlite:///{file}
-"""
+_SERVE = "from flowyard.cli.main import main; main()"
 
 
 class Server:
-    """One that keeps its instances in a file."""
+    """`flowyard serve`."""
 
     def __init__(self, program: subprocess.Popen[str]) -> None:
         assert program.stdout is not None
         self._program = program
-        self.port = int(program.stdout.readline())
+        told = json.loads(program.stdout.readline())
+        self.port, self.http_port = (
+            int(told[face].rpartition(":")[2]) for face in ("grpc", "http")
+        )
 
     def kill(self) -> None:
         """Kill it without warning."""
@@ -65,30 +56,22 @@ class Application:
 
 
 @contextmanager
-def serving(file: Path, port: int = 0) -> Iterator[Server]:
-    """Run a server; the system chooses the port unless one is given."""
-    command = [sys.executable, "-W", "error", str(SERVER), str(file), str(port)]
-    with _running(command) as program:
-        yield Server(program)
-
-
-@contextmanager
-def sidecar(file: Path) -> Iterator[tuple[int, int]]:
-    """Run `flowyard serve` on the file; gives its ports, of gRPC and of HTTP."""
-    components = file.with_suffix(".yaml")
-    components.write_text(_COMPONENTS.format(file=file))
-    program = "from flowyard.cli.main import main; main()"
-    command = [sys.executable, "-W", "error", "-c", program, "serve", "--json"]
-    options = ["--components", str(components), "--http-port", "0", "--grpc-port", "0"]
-    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as served:
-        assert served.stdout is not None
-        told = json.loads(served.stdout.readline())
-        grpc, http = (int(told[face].rpartition(":")[2]) for face in ("grpc", "http"))
+def serving(components: Path, port: int = 0) -> Iterator[Server]:
+    """Run a server; the system chooses the port for gRPC unless one is given."""
+    command = [sys.executable, "-W", "error", "-c", _SERVE, "serve", "--json"]
+    ports = ["--http-port", "0", "--grpc-port", str(port)]
+    options = ["--components", str(components), *ports]
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as program:
         try:
-            yield grpc, http
+            yield Server(program)
         finally:
-            served.terminate()
-    assert served.returncode == 0
+            program.terminate()
+            try:
+                program.wait(30)
+            except subprocess.TimeoutExpired:
+                program.kill()
+                raise
+    assert program.returncode in {0, -9}
 
 
 @contextmanager
@@ -121,4 +104,4 @@ def _running(
             except subprocess.TimeoutExpired:
                 program.kill()
                 raise
-    assert program.returncode in {0, -9}
+    assert program.returncode in {0, -9}, f"{command[-2:]} ended with {program.returncode}"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from backends import BACKENDS, backend, write_components
 from wire.sdk.environments import java_app, node_app, python_app, python_with
-from wire.sdk.programs import connected, serving, sidecar
+from wire.sdk.programs import connected, serving
 
 HERE = Path(__file__).parent
 # The last whose `DaprClient` manages workflows.
@@ -34,12 +35,23 @@ def sdk(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="module", params=BACKENDS)
+def shared_components(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The components file of a server for many tests."""
+    folder = tmp_path_factory.mktemp("components")
+    return write_components(backend(request.param, folder, request), folder)
+
+
 @pytest.fixture(scope="module")
-def scenario(sdk: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+def scenario(sdk: str, shared_components: Path) -> Iterator[Scenario]:
     """Plays a scenario of the application and returns what came of it."""
     command = SDKS[sdk]()
-    file = tmp_path_factory.mktemp("engine") / "flowyard.db"
-    with serving(file) as server, connected(command, server.port) as application:
+    with (
+        serving(shared_components) as server,
+        connected(command, server.port) as application,
+    ):
         yield application.play
 
 
@@ -132,21 +144,22 @@ def test_our_messages_and_the_sdks_live_in_one_process(requirements: tuple[str, 
 
 
 @pytest.mark.parametrize("requirements", [PYTHON_1_18, PYTHON_1_19])
-def test_an_application_outlives_its_server(requirements: tuple[str, ...], tmp_path: Path) -> None:
+def test_an_application_outlives_its_server(
+    requirements: tuple[str, ...], components: Path
+) -> None:
     command = python_app(*requirements)
-    file = tmp_path / "flowyard.db"
-    with serving(file) as server, connected(command, server.port) as application:
+    with serving(components) as server, connected(command, server.port) as application:
         application.play("beginning")
         server.kill()
-        with serving(file, server.port):
+        with serving(components, server.port):
             assert application.play("finishing") == 13
 
 
 @pytest.mark.parametrize("requirements", [PYTHON_1_18, PYTHON_1_19])
-def test_the_async_client_manages(requirements: tuple[str, ...], tmp_path: Path) -> None:
+def test_the_async_client_manages(requirements: tuple[str, ...], components: Path) -> None:
     command = [python_with(*requirements), str(HERE / "apps" / "dapr_python_async.py")]
     with (
-        serving(tmp_path / "flowyard.db") as server,
+        serving(components) as server,
         connected(command, server.port) as application,
     ):
         seen = application.play("managing")
@@ -170,11 +183,11 @@ def test_the_async_client_manages(requirements: tuple[str, ...], tmp_path: Path)
     assert seen == expected
 
 
-def test_the_general_client_manages(tmp_path: Path) -> None:
+def test_the_general_client_manages(components: Path) -> None:
     command = [python_with(*PYTHON_1_17), str(HERE / "apps" / "dapr_python_client.py")]
     with (
-        sidecar(tmp_path / "flowyard.db") as (port, http_port),
-        connected(command, port, http_port) as application,
+        serving(components) as server,
+        connected(command, server.port, server.http_port) as application,
     ):
         seen = application.play("managing")
     assert isinstance(seen, dict)

@@ -26,10 +26,10 @@ pytestmark = pytest.mark.timeout(600)
     ],
 )
 def test_an_instance_whose_code_has_changed_waits_for_a_worker_that_fits(
-    requirements: tuple[str, ...], began: str, misfit: str, fitting: str, tmp_path: Path
+    requirements: tuple[str, ...], began: str, misfit: str, fitting: str, components: Path
 ) -> None:
     program = [python_with(*requirements), str(APPS / "dapr_python_versions.py")]
-    with serving(tmp_path / "flowyard.db") as server:
+    with serving(components) as server:
         with connected([*program, began], server.port) as application:
             assert application.play("starting") == "RUNNING"
         with connected([*program, misfit], server.port) as application:

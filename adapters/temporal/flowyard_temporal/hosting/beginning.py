@@ -66,7 +66,7 @@ def read_beginning(arguments: Sequence[RawValue], workflow: str, run_id: str) ->
     return msgspec.structs.replace(beginning, events=events)
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """The second argument of an activity; the first one is its input."""
 
     task_execution_id: str

@@ -139,11 +139,8 @@ class Environment:
             info.activity_id,
             info.activity_type,
         )
-        beat = asyncio.ensure_future(_beat(info.heartbeat_timeout))
-        try:
+        with _beating(info.heartbeat_timeout):
             result = await _to_its_end(asyncio.ensure_future(self.executor.run_activity(task)))
-        finally:
-            beat.cancel()
         result = self.limits.activity_result(task.name, result)
         if result.failure is not None:
             raise error_of(result.failure)
@@ -166,7 +163,22 @@ async def _to_its_end(running: asyncio.Future[ActivityResult]) -> ActivityResult
     return running.result()
 
 
-async def _beat(limit: timedelta | None) -> None:
-    while limit:
+@contextmanager
+def _beating(limit: timedelta | None) -> Iterator[None]:
+    """Tell Temporal that the activity is alive, from time to time: a short one need not."""
+    if not limit:
+        yield
+        return
+    next_beat: asyncio.TimerHandle
+    loop, interval = asyncio.get_running_loop(), limit.total_seconds() / 3
+
+    def beat() -> None:
+        nonlocal next_beat
         activity.heartbeat()
-        await asyncio.sleep(limit.total_seconds() / 3)
+        next_beat = loop.call_later(interval, beat)
+
+    next_beat = loop.call_later(interval, beat)
+    try:
+        yield
+    finally:
+        next_beat.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Any
 
 from temporalio import workflow
@@ -48,6 +49,8 @@ async def host(
             task_queue=settings.task_queue,
             workflows=[HostedWorkflow],
             activities=[environment.run_turn, environment.run_activity],
+            # By itself the SDK would read all code that is installed to make one up.
+            build_id=f"flowyard-temporal {version('flowyard-temporal')}",
             workflow_task_executor=inline,
             workflow_runner=UnsandboxedWorkflowRunner(),
             interceptors=[_Introduction(environment)],

@@ -11,9 +11,11 @@ both      the next one, beside the first
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import dapr.ext.workflow as wf
@@ -43,6 +45,7 @@ def order(ctx: wf.DaprWorkflowContext, item: str):
     if VERSION == "v2" or (VERSION == "patched" and ctx.is_patched("check first")):
         yield ctx.call_activity(check, input=item)
     item = yield ctx.call_activity(reserve, input=item)
+    ctx.set_custom_status("reserved")
     yield ctx.wait_for_external_event("go")
     return (yield ctx.call_activity(ship, input=item))
 
@@ -62,10 +65,21 @@ if VERSION in {"v1", "v2", "patched"}:
     runtime.register_workflow(order, name="order")
 
 
+def state_once(condition: Callable[[wf.WorkflowState], bool]) -> wf.WorkflowState:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        state = client.get_workflow_state(ID)
+        assert state is not None
+        if condition(state):
+            break
+        time.sleep(0.05)
+    return state
+
+
 def starting() -> Any:
     client.schedule_new_workflow("order", input="car", instance_id=ID)
-    state = client.wait_for_workflow_start(ID, timeout_in_seconds=60)
-    assert state is not None
+    # Nothing is under way any more when this application is replaced.
+    state = state_once(lambda state: "reserved" in (state.serialized_custom_status or ""))
     return state.runtime_status.name
 
 
@@ -75,14 +89,7 @@ def releasing() -> Any:
 
 
 def stalling() -> Any:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        state = client.get_workflow_state(ID)
-        assert state is not None
-        if state.runtime_status.name == "STALLED":
-            break
-        time.sleep(0.05)
-    return state.runtime_status.name
+    return state_once(lambda state: state.runtime_status.name == "STALLED").runtime_status.name
 
 
 def ending() -> Any:
@@ -103,3 +110,6 @@ if __name__ == "__main__":
             answer = {"error": traceback.format_exc()}
         print(json.dumps(answer), flush=True)
     runtime.shutdown()
+    # Not through the interpreter's teardown, in which this SDK's process has died now and then.
+    sys.stdout.flush()
+    os._exit(0)
