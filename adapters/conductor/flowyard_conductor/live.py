@@ -107,9 +107,10 @@ class Live:
 
     def note(self, record: Record, iteration: int) -> None:
         """Take a record into account that is committed; the journal has its events already."""
+        # A record that is told again has what somebody may have done already.
+        self.is_redone = record.cid == self.cid
         self.iteration, self.cid = iteration, record.cid
         self.is_parked = record.next == "gate"
-        self.is_redone = False
         self.fused = record.fused
         self.pending = []
         if record.events is not None:

@@ -192,21 +192,16 @@ class Steps:
         if record.mail:
             taken = [came[key] for key in record.mail if key in came]
             self._spawn(self._mailbox.remove(taken))
-        if record.outcome is not None or record.stalled is not None or record.is_base:
-            # What was rebuilt is right; what is done twice is found out only by looking.
-            self._over(live, record)
+        if record.outcome is not None:
+            # Should this process die now, the watch of the parent finds out.
+            self._spawn(self._outbox.tell_parent(live))
+            for side in live.sides:
+                self._spawn(self._outbox.end_side(side))
+        if record.outcome is not None or record.stalled is not None:
+            self._roster.drop(live)
         elif live.is_parked:
             await self._settle(live)
         return following
-
-    def _over(self, live: Live, record: Record) -> None:
-        if record.outcome is not None or record.stalled is not None:
-            if record.outcome is not None:
-                # Should this process die now, the watch of the parent finds out.
-                self._spawn(self._outbox.tell_parent(live))
-                for side in live.sides:
-                    self._spawn(self._outbox.end_side(side))
-            self._roster.drop(live)
 
     async def _settle(self, live: Live) -> None:
         """See to it that an instance at its gate is woken in time."""
