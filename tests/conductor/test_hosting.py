@@ -1,0 +1,92 @@
+"""How hosted instances live on the server."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from flowyard import ActivityContext, App, Runtime, WorkflowContext, when_all
+from flowyard.config import ComponentSpec
+from flowyard.history import TaskCompleted
+from flowyard_conductor.definitions import KEPT_STEPS
+
+STEPS = KEPT_STEPS + 15
+
+
+@pytest.fixture
+def spec(conductor_server: str) -> ComponentSpec:
+    metadata: dict[str, object] = {
+        "url": f"{conductor_server}/api",
+        "taskQueue": f"hosting.{uuid4().hex[:8]}",
+    }
+    return ComponentSpec("orders", "workflow.conductor", metadata=metadata)
+
+
+def make_app(halfway: asyncio.Event) -> App:
+    """Return an app whose long workflow says when it has come so far that steps are forgotten."""
+    app = App()
+
+    @app.activity
+    async def count(ctx: ActivityContext, number: int) -> int:
+        if number == STEPS:
+            halfway.set()
+        return number
+
+    @app.activity
+    async def same(ctx: ActivityContext, text: str) -> str:
+        return text
+
+    @app.workflow
+    async def long(ctx: WorkflowContext) -> list[int]:
+        counted = [await ctx.call_activity(count, input=number) for number in range(STEPS + 1)]
+        await ctx.wait_for_external_event("go")
+        return [*counted, await ctx.call_activity(count, input=-1)]
+
+    @app.workflow
+    async def quoting(ctx: WorkflowContext, text: str) -> list[str]:
+        one = await ctx.call_activity(same, input=text)
+        return await when_all([ctx.call_activity(same, input=one) for _ in range(2)])
+
+    return app
+
+
+async def test_an_instance_goes_on_though_the_server_has_forgotten_its_first_steps(
+    spec: ComponentSpec,
+) -> None:
+    halfway = asyncio.Event()
+    async with Runtime.open([spec], make_app(halfway)) as first:
+        instance_id = await first.start("long")
+        await halfway.wait()
+    async with Runtime.open([spec], make_app(halfway)) as second:
+        await second.raise_event(instance_id, "go")
+        state = await second.wait(instance_id)
+        history = await second.history(instance_id)
+    assert state.result() == [*range(STEPS + 1), -1]
+    results = [one.task_id for one in history if isinstance(one, TaskCompleted)]
+    assert len(results) == len(set(results)) == STEPS + 2
+
+
+@pytest.mark.parametrize("text", ["${workflow.input.first}", "${step.output.cid}", "zlib:"])
+async def test_what_means_something_to_conductor_is_only_text(
+    spec: ComponentSpec, text: str
+) -> None:
+    async with Runtime.open([spec], make_app(asyncio.Event())) as runtime:
+        state = await runtime.wait(await runtime.start("quoting", input=text))
+    assert state.result() == [text, text]
+
+
+async def test_an_instance_is_seen_in_conductor_by_its_id_and_name(
+    spec: ComponentSpec, conductor_server: str
+) -> None:
+    async with Runtime.open([spec], make_app(asyncio.Event())) as runtime:
+        instance_id = await runtime.start("quoting", input="x", instance_id=f"seen-{uuid4().hex}")
+        await runtime.wait(instance_id)
+    async with httpx.AsyncClient(base_url=f"{conductor_server}/api") as client:
+        query = {"query": f"correlationId='{instance_id}'", "classifier": "workflow"}
+        (found,) = (await client.get("/workflow/search", params=query)).json()["results"]
+        workflow = (await client.get(f"/workflow/{found['workflowId']}")).json()
+    assert found["workflowType"] == f"{spec.metadata['taskQueue']}.quoting"
+    assert workflow["output"]["outcome"]["result"] == '["x","x"]'
