@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from flowyard import ActivityContext, App, Runtime, WorkflowContext, when_all
+from flowyard import (
+    ActivityContext,
+    App,
+    InvalidRequest,
+    Runtime,
+    WorkflowContext,
+    WorkflowStatus,
+    when_all,
+)
 from flowyard.config import ComponentSpec
 from flowyard.history import TaskCompleted
 from flowyard_conductor.definitions import KEPT_STEPS
@@ -50,7 +59,46 @@ def make_app(halfway: asyncio.Event) -> App:
         one = await ctx.call_activity(same, input=text)
         return await when_all([ctx.call_activity(same, input=one) for _ in range(2)])
 
+    @app.activity
+    async def make(ctx: ActivityContext, size: int) -> str:
+        return os.urandom(size // 2).hex()
+
+    @app.workflow
+    async def growing(ctx: WorkflowContext, sizes: list[int]) -> list[int]:
+        if len(sizes) == 1:
+            return [len(await ctx.call_activity(make, input=sizes[0], result_type=str))]
+        made = await when_all([ctx.call_activity(make, input=one) for one in sizes])
+        return [len(one) for one in made]
+
     return app
+
+
+async def test_payloads_may_be_large_together(spec: ComponentSpec) -> None:
+    sizes = [700_000] * 5
+    async with Runtime.open([spec], make_app(asyncio.Event())) as runtime:
+        state = await runtime.wait(await runtime.start("growing", input=sizes))
+    assert state.result() == sizes
+
+
+@pytest.mark.parametrize("sizes", [[9_000_000], [9_000_000, 10], [900_000] * 12])
+async def test_a_result_that_is_too_large_fails_and_says_so(
+    spec: ComponentSpec, sizes: list[int]
+) -> None:
+    async with Runtime.open([spec], make_app(asyncio.Event())) as runtime:
+        state = await runtime.wait(await runtime.start("growing", input=sizes))
+    assert state.status is WorkflowStatus.FAILED
+    assert "PayloadTooLarge" in str(state.failure)
+
+
+async def test_an_input_that_is_too_large_is_refused(spec: ComponentSpec) -> None:
+    text = os.urandom(6_000_000).hex()
+    async with Runtime.open([spec], make_app(asyncio.Event())) as runtime:
+        with pytest.raises(InvalidRequest, match="Pass a reference to where the data is"):
+            await runtime.start("quoting", input=text)
+        instance_id = await runtime.start("long")
+        with pytest.raises(InvalidRequest, match="Pass a reference to where the data is"):
+            await runtime.raise_event(instance_id, "go", text)
+        await runtime.terminate(instance_id)
 
 
 async def test_an_instance_goes_on_though_the_server_has_forgotten_its_first_steps(

@@ -17,7 +17,7 @@ from flowyard_conductor.live import STEP, Live
 from flowyard_conductor.mailbox import Mailbox
 from flowyard_conductor.outbox import BeginChild, Outbox, Send, Tell
 from flowyard_conductor.pollers import Poller
-from flowyard_conductor.records import packed
+from flowyard_conductor.records import packed, too_large
 from flowyard_conductor.roster import Roster
 from flowyard_conductor.sides import Sides, scheduled_of
 from flowyard_conductor.stalls import Stalls
@@ -150,8 +150,11 @@ class Host:
             event = await run_scheduled(
                 self._executor, call["instance"], call["execution"], scheduled
             )
-        failure = event.failure.message if isinstance(event, TaskFailed) else None
         output = {"event": packed(encode_events([event]).decode())}
+        if (excess := too_large(output)) is not None:
+            event = TaskFailed(scheduled.id, excess)
+            output = {"event": packed(encode_events([event]).decode())}
+        failure = event.failure.message if isinstance(event, TaskFailed) else None
         following = await self._tasks.complete(task, output, failure)
         live = self.roster.find(call["workflow"])
         started = live.journal.started if live is not None else None

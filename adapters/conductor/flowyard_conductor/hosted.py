@@ -8,7 +8,12 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from flowyard.component import ComponentContext
-from flowyard.errors import FlowyardError, InstanceAlreadyExists, InstanceNotFound
+from flowyard.errors import (
+    FlowyardError,
+    InstanceAlreadyExists,
+    InstanceNotFound,
+    InvalidRequest,
+)
 from flowyard.executor import TurnResult
 from flowyard.history import (
     ChildCreated,
@@ -32,7 +37,7 @@ from flowyard_conductor.instances import ACTIVE, Found, Instances, Json
 from flowyard_conductor.live import Live, state_of
 from flowyard_conductor.mailbox import Mailbox, is_suspended_by, is_terminated_by
 from flowyard_conductor.natives import Natives
-from flowyard_conductor.records import Record, packed
+from flowyard_conductor.records import LARGEST_INPUT, Record, packed, too_large
 from flowyard_conductor.roster import read_live
 from flowyard_conductor.sides import Sides
 from flowyard_conductor.starting import Starts
@@ -241,6 +246,10 @@ class Hosted:
         first = self._first(live, started)
         if first is not None:
             given["first"] = first.to_output()
+        if (excess := too_large(given, LARGEST_INPUT)) is not None:
+            if self._executor is not None:
+                self._executor.forget(instance_id)
+            raise InvalidRequest(f"instance '{instance_id}' cannot be started: {excess.message}")
         names = self._instances.names
         body: Json = {
             "name": names.definition(started.workflow),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from flowyard.errors import InvalidRequest
 from flowyard.history import (
     ExecutionResumed,
     ExecutionSuspended,
@@ -23,7 +24,7 @@ from flowyard_conductor.definitions import Definitions
 from flowyard_conductor.faults import Rejected
 from flowyard_conductor.instances import Json
 from flowyard_conductor.names import Names
-from flowyard_conductor.records import packed, unpacked
+from flowyard_conductor.records import LARGEST_INPUT, packed, too_large, unpacked
 
 # When its watch looks after a piece of mail for the first time, in seconds.
 _WATCH_DELAY = 2
@@ -72,6 +73,8 @@ class Mailbox:
                 "order": time.time_ns(),
             },
         }
+        if (excess := too_large(body["input"], LARGEST_INPUT)) is not None:
+            raise InvalidRequest(f"the event cannot be sent: {excess.message}")
         return str(await self._connection.post("/workflow", body))
 
     async def letters(self, workflow_id: str) -> list[Mail]:

@@ -27,6 +27,7 @@ from flowyard.history import (
 from flowyard.journal import result_of
 from flowyard.models import FailureDetails
 from flowyard_conductor.live import Live
+from flowyard_conductor.records import LARGEST_INPUT
 from flowyard_conductor.sides import START, Sides
 
 # A timer that is due sooner is waited for by the step itself.
@@ -117,11 +118,13 @@ class Outbox:
         if activities or any(isinstance(one, ChildCreated) for one in pending):
             delay = min(delay, _FIRST_LOOK)
         needed = [] if live.pending_execution else awaited(self._executor, live.instance_id)
-        side = await self._sides.start(
-            live, execution_id, activities, others, min(delay, _LONGEST_DELAY), needed
-        )
-        if not live.pending_execution:
-            live.sides[side] = [*(one.id for one in activities), *others]
+        for few in _in_portions(activities) or [[]]:
+            side = await self._sides.start(
+                live, execution_id, few, others, min(delay, _LONGEST_DELAY), needed
+            )
+            if not live.pending_execution:
+                live.sides[side] = [*(one.id for one in few), *others]
+            others = []
 
     async def await_start(self, live: Live) -> None:
         """Have a watch begin an instance whose start time is far."""
@@ -157,3 +160,17 @@ class Outbox:
 # How long a watch sleeps at most, and how long at first where activities may end, in seconds.
 _LONGEST_DELAY = 3600
 _FIRST_LOOK = 5
+_LARGEST_PORTION = LARGEST_INPUT // 2
+
+
+def _in_portions(activities: Sequence[TaskScheduled]) -> list[list[TaskScheduled]]:
+    """Divide activities among side workflows, whose inputs the server limits."""
+    portions: list[list[TaskScheduled]] = []
+    size = 0
+    for one in activities:
+        size += len(one.input or "")
+        if not portions or size > _LARGEST_PORTION:
+            portions.append([])
+            size = len(one.input or "")
+        portions[-1].append(one)
+    return portions

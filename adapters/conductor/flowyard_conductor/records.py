@@ -17,6 +17,9 @@ from flowyard_conductor.instances import Json
 # Longer histories are compressed: they are stored three times, and the server limits their size.
 _PLAIN = 2000
 _COMPRESSED = "zlib:"
+# What is larger, the server keeps in a storage of its own, or refuses.
+_LARGEST_OUTPUT = 3_000_000
+LARGEST_INPUT = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,29 @@ class Record:
             kept=_events(kept) or (),
             outcome=Outcome.of(outcome) if outcome is not None else None,
         )
+
+
+def too_large(output: Json, largest: int = _LARGEST_OUTPUT) -> FailureDetails | None:
+    """Return why something cannot be told to the server, if it cannot."""
+    size = size_of(output)
+    if size <= largest:
+        return None
+    return FailureDetails(
+        "PayloadTooLarge",
+        f"Conductor keeps no more than {largest:,} bytes in one place, and this has {size:,}. Pass "
+        "a reference to where the data is instead of the data.",
+    )
+
+
+def size_of(value: object) -> int:
+    """Return about how many bytes a value has as JSON."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(size_of(one) for one in value.values())
+    if isinstance(value, (list, tuple)):
+        return sum(size_of(one) for one in value)
+    return 8
 
 
 def packed(text: str | None) -> str | None:

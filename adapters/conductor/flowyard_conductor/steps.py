@@ -10,13 +10,14 @@ from typing import TypeAlias
 from flowyard.clock import Clock
 from flowyard.executor import Executor, run_scheduled
 from flowyard.history import NEVER, HistoryEvent
+from flowyard.models import WorkflowStatus
 from flowyard_conductor.definitions import KEPT_STEPS
 from flowyard_conductor.instances import Json
 from flowyard_conductor.live import Live
 from flowyard_conductor.mailbox import Mailbox
 from flowyard_conductor.names import Names
 from flowyard_conductor.outbox import HOLD_MICROSECONDS, Outbox
-from flowyard_conductor.records import Record
+from flowyard_conductor.records import Outcome, Record, too_large
 from flowyard_conductor.roster import Roster
 from flowyard_conductor.stalls import Stalls
 from flowyard_conductor.tasks import Hold, Tasks
@@ -165,6 +166,12 @@ class Steps:
         return True
 
     async def _commit(self, live: Live, task: Json, record: Record, hold: Hold) -> Json | None:
+        output = record.to_output()
+        if (failure := too_large(output)) is not None:
+            # The server would lose the record, and the step be done again and again.
+            ended = Outcome(WorkflowStatus.FAILED, None, failure, None)
+            record = Record(cid=record.cid, outcome=ended, mail=record.mail)
+            output = record.to_output()
         came = {one.key: one.workflow_id for one in live.letters}
         execution_id = live.journal.started.execution_id if live.journal.started else ""
         follows = self._names.activity if record.next == "activity" else self._names.step
@@ -173,7 +180,7 @@ class Steps:
         try:
             following = await self._tasks.complete(
                 task,
-                record.to_output(),
+                output,
                 takes_next=not is_over and follows == task["taskType"],
             )
             if not hold.is_sure:
