@@ -66,7 +66,7 @@ def make_app(halfway: asyncio.Event) -> App:
     @app.workflow
     async def growing(ctx: WorkflowContext, sizes: list[int]) -> list[int]:
         if len(sizes) == 1:
-            return [len(await ctx.call_activity(make, input=sizes[0], result_type=str))]
+            return [len(await ctx.call_activity(make, input=sizes[0]))]
         made = await when_all([ctx.call_activity(make, input=one) for one in sizes])
         return [len(one) for one in made]
 
