@@ -170,7 +170,12 @@ class Instances:
             maximum_page_size=count,
         )
         service = self._connection.service
-        page = await self.read(instance_id, service.get_workflow_execution_history_reverse, request)
+        method = service.get_workflow_execution_history_reverse
+        page = await self.read(instance_id, method, request)
+        if not page.history.events:
+            # All it has looked at is what a server has left that died before it was valid.
+            request.maximum_page_size = _RECENT
+            page = await self.read(instance_id, method, request)
         return tuple(page.history.events)
 
     async def _end(self, instance_id: str) -> HistoryEvent:
