@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 	$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \
 	>/dev/null 2>&1 && echo $$python && break; done)
 
-.PHONY: help install demo test check fix bench servers proto lock
+.PHONY: help install demo test check fix bench servers support proto lock
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,10 @@ servers: $(VENV)/.made ## Build the servers of the live tests, once, and say whe
 proto: $(VENV)/proto/.made ## Generate the code of core/flowyard/wire from its .proto files
 	$(VENV)/proto/bin/python -m grpc_tools.protoc --proto_path=core --python_out=core \
 		--pyi_out=core core/flowyard/wire/v1/*.proto
+
+support: $(VENV)/.development ## Write docs/support.md from runs of the conformance suite
+	$(BIN)/python -m pytest --write-support $(ARGS) tests/wire/grpc/test_remote_conformance.py \
+		$(wildcard tests/*/test*conformance.py tests/conformance/test_engine.py)
 
 lock: ## Pin in constraints.txt what a clean installation gets now
 	rm -rf build/lock

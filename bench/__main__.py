@@ -22,10 +22,17 @@ NAMES = (
     "management",
     "rest",
 )
-_LIVE = ("temporal.chain", "temporal.sequence", "temporal.calls", "temporal.wire")
+_LIVE = (
+    "temporal.chain",
+    "temporal.sequence",
+    "temporal.calls",
+    "temporal.wire",
+    "conductor.chain",
+    "conductor.calls",
+    "conductor.turns",
+    "conductor.recovery",
+)
 """These start a real server, and are measured only where they are named."""
-ON_DEMAND = ("conductor",)
-"""What needs more than this checkout, and is measured only when it is named."""
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
 
 

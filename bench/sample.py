@@ -21,6 +21,10 @@ class Sample:
         """Turn rates per second into the time that each took."""
         return Sample(tuple(1000 / value for value in self.values))
 
+    def divided(self, by: float) -> Sample:
+        """Divide every round by the same number."""
+        return Sample(tuple(value / by for value in self.values))
+
     def over(self, other: Sample) -> Sample:
         """Divide round by round: what disturbed a round disturbed both."""
         return Sample(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import yaml
 
 from flowyard.config import ComponentSpec
-from servers.namespaces import new_namespace
+from servers.namespaces import new_namespace, new_queue
 
-BACKENDS = ("engine", "temporal", "temporal that keeps nothing in memory")
+BACKENDS = ("engine", "temporal", "temporal that keeps nothing in memory", "conductor")
 
 
 def backend(name: str, folder: Path, request: pytest.FixtureRequest) -> ComponentSpec:
@@ -19,6 +20,13 @@ def backend(name: str, folder: Path, request: pytest.FixtureRequest) -> Componen
         # A killed program's successor need not wait for as long as in earnest.
         file = {"connectionString": f"sqlite:///{folder}/flowyard.db", "leaseSeconds": "2"}
         return ComponentSpec(name="flowyard", type="workflow.engine", metadata=file)
+    if name == "conductor":
+        url = request.getfixturevalue("conductor_server")
+        places = ExitStack()
+        request.addfinalizer(places.close)
+        queue = places.enter_context(new_queue(url))
+        server = {"url": f"{url}/api", "taskQueue": queue, "leaseSeconds": "3"}
+        return ComponentSpec(name="flowyard", type="workflow.conductor", metadata=server)
     address = request.getfixturevalue("temporal_server")
     metadata = {"hostPort": address, "namespace": new_namespace(address), "heartbeatTimeout": "3"}
     if name != "temporal":

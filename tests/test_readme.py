@@ -9,16 +9,19 @@ import shlex
 import socket
 import subprocess
 import sys
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
+import httpx
 import pytest
 from temporalio.client import Client
 
-from servers.fixtures import StartTemporal
+from servers.fixtures import StartConductor, StartTemporal
 
 ROOT = Path(__file__).parent.parent
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -50,10 +53,17 @@ COMMANDS = [
     for line in block.text.splitlines()
 ]
 
-# What the README tells to do after the engine has been changed.
-AFTER_THE_CHANGE = ("python3 -m pip install . ./adapters/", "python3 examples/")
-# Of Temporal, where the README has it.
-PORT = 7233
+# What changes the engine, and what the README tells to do then.
+CHANGES = [
+    (change, commands)
+    for change, commands in pairwise(BLOCKS)
+    if change.language == "diff" and commands.language == "console"
+]
+AFTER_A_CHANGE = {
+    line.removeprefix("$ ") for _, block in CHANGES for line in block.text.splitlines()
+}
+# Where the README has the servers.
+TEMPORAL_PORT, CONDUCTOR_PORT = 7233, 8080
 
 
 @pytest.fixture
@@ -97,7 +107,7 @@ def test_the_commands_work_in_a_fresh_checkout(tmp_path: Path) -> None:
     # Into an environment of its own, as the README says; this one is in use.
     _run([sys.executable, "-m", "venv", "own"], checkout)
     for command in COMMANDS:
-        if command.startswith(("flowyard ", *AFTER_THE_CHANGE)):
+        if command.startswith("flowyard ") or command in AFTER_A_CHANGE:
             continue
         command = command.replace("python3", "own/bin/python")
         printed[command] = _run(["sh", "-c", command], checkout, PATH=python)
@@ -110,32 +120,30 @@ def test_the_commands_work_in_a_fresh_checkout(tmp_path: Path) -> None:
 async def test_the_demo_runs_on_temporal_after_the_change_of_one_line(
     tmp_path: Path, start_temporal: StartTemporal
 ) -> None:
-    checkout = _copy_to(tmp_path)
-    components = checkout / "components.yaml"
-    (change,) = [block.text.splitlines() for block in BLOCKS if block.language == "diff"]
-    assert change[0] == "--- components.yaml"
-    (removed,) = [line[1:] for line in change[1:] if line.startswith("-")]
-    (added,) = [line[1:] for line in change[1:] if line.startswith("+")]
-    lines = components.read_text().splitlines()
-    assert lines.count(removed) == 1
-    components.write_text("\n".join(added if line == removed else line for line in lines))
-
-    _run([sys.executable, "-m", "venv", "own"], checkout)
-    server = nullcontext() if _somebody_listens_on(PORT) else start_temporal(port=PORT)
-    with server:
-        client = await Client.connect(f"localhost:{PORT}")
+    in_use = _somebody_listens_on(TEMPORAL_PORT)
+    with nullcontext() if in_use else start_temporal(port=TEMPORAL_PORT):
+        client = await Client.connect(f"localhost:{TEMPORAL_PORT}")
         began = datetime.now(UTC)
-        printed = ""
-        for command in COMMANDS:
-            if command.startswith(AFTER_THE_CHANGE):
-                command = command.replace("python3", "own/bin/python")
-                printed = await asyncio.to_thread(_run, ["sh", "-c", command], checkout)
-        assert "COMPLETED" in printed
-        instance_id = re.findall(r"Started (\S+)\.", printed)[-1]
+        instance_id = await asyncio.to_thread(_run_changed, "temporal", tmp_path)
         found = await client.get_workflow_handle(instance_id).describe()
     assert found.workflow_type == "process_order"
     assert found.start_time > began
-    assert not (checkout / "flowyard.db").exists()
+
+
+@pytest.mark.timeout(900)
+def test_the_demo_runs_on_conductor_after_the_change_of_one_line(
+    tmp_path: Path, start_conductor: StartConductor
+) -> None:
+    in_use = _somebody_listens_on(CONDUCTOR_PORT)
+    with nullcontext() if in_use else start_conductor(port=CONDUCTOR_PORT):
+        began = time.time()
+        instance_id = _run_changed("conductor", tmp_path)
+        query = {"query": f"correlationId='{instance_id}'", "sort": "startTime:DESC"}
+        url = f"http://localhost:{CONDUCTOR_PORT}/api/workflow/search"
+        found = httpx.get(url, params=query).raise_for_status().json()["results"][0]
+    assert found["workflowType"] == "flowyard.process_order"
+    assert found["status"] == "COMPLETED"
+    assert datetime.fromisoformat(found["startTime"]).timestamp() > began - 1
 
 
 def test_what_the_readme_serves_can_be_managed_as_it_says(folder: Path) -> None:
@@ -172,6 +180,32 @@ def test_every_link_of_the_readme_leads_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text())
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def _run_changed(engine: str, folder: Path) -> str:
+    """Do what the README says to run the demo on an engine; return the ID of its order."""
+    checkout = _copy_to(folder)
+    components = checkout / "components.yaml"
+    (change, commands), *others = [one for one in CHANGES if f"workflow.{engine}" in one[0].text]
+    assert not others
+    title, *changed = change.text.splitlines()
+    assert title == "--- components.yaml"
+    (removed,) = [line[1:] for line in changed if line.startswith("-")]
+    (added,) = [line[1:] for line in changed if line.startswith("+")]
+    lines = components.read_text().splitlines()
+    assert lines.count(removed) == 1
+    components.write_text("\n".join(added if line == removed else line for line in lines))
+
+    # Into an environment of its own, as the README says; this one is in use.
+    _run([sys.executable, "-m", "venv", "own"], checkout)
+    printed = ""
+    for line in commands.text.splitlines():
+        command = line.removeprefix("$ ").replace("python3", "own/bin/python")
+        printed = _run(["sh", "-c", command], checkout)
+    assert "COMPLETED" in printed
+    assert not (checkout / "flowyard.db").exists()
+    *_, instance_id = re.findall(r"Started (\S+)\.", printed)
+    return str(instance_id)
 
 
 def _copy_to(folder: Path) -> Path:

@@ -27,9 +27,14 @@ class ConductorServer(ServerProcess):
     """One at a fixed URL, with a database in a file."""
 
     def __init__(
-        self, command: Sequence[str], folder: Path, database: Path | None, flags: Sequence[str]
+        self,
+        command: Sequence[str],
+        folder: Path,
+        database: Path | None,
+        flags: Sequence[str],
+        port: int | None,
     ) -> None:
-        port = free_port()
+        port = port or free_port()
         self.url = f"http://127.0.0.1:{port}"
         file = database or folder / f"conductor-{port}.db"
         settings = {
@@ -54,10 +59,14 @@ class ConductorServer(ServerProcess):
 
 @contextmanager
 def conductor_running(
-    command: Sequence[str], folder: Path, *flags: str, database: Path | None = None
+    command: Sequence[str],
+    folder: Path,
+    *flags: str,
+    database: Path | None = None,
+    port: int | None = None,
 ) -> Iterator[ConductorServer]:
     """Run one, with a database of its own unless a file is given."""
-    server = ConductorServer(command, folder, database, flags)
+    server = ConductorServer(command, folder, database, flags, port)
     try:
         yield server
     finally:

@@ -37,7 +37,7 @@ class StartConductor(Protocol):
     """Start a further Conductor server, which takes some 20 seconds and often more."""
 
     def __call__(
-        self, *flags: str, database: Path | None = None
+        self, *flags: str, database: Path | None = None, port: int | None = None
     ) -> AbstractContextManager[ConductorServer]:
         """Start it with these properties, written `--name=value`."""
 
@@ -88,8 +88,10 @@ def start_conductor(tmp_path_factory: pytest.TempPathFactory) -> StartConductor:
     command = required(builds.conductor_server)
     folder = tmp_path_factory.mktemp("conductor")
 
-    def start(*flags: str, database: Path | None = None) -> AbstractContextManager[ConductorServer]:
-        return conductor_running(command, folder, *flags, database=database)
+    def start(
+        *flags: str, database: Path | None = None, port: int | None = None
+    ) -> AbstractContextManager[ConductorServer]:
+        return conductor_running(command, folder, *flags, database=database, port=port)
 
     return start
 

@@ -1,14 +1,19 @@
-"""Namespaces of their own, for tests whose instance IDs are always the same."""
+"""Places of their own, for tests whose instance IDs are always the same."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import grpc
+import httpx
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceStub
 
+_MANY = 1000
 _DAY = Duration(seconds=24 * 3600)
 
 
@@ -19,3 +24,26 @@ def new_namespace(address: str) -> str:
     with grpc.insecure_channel(address) as channel:
         WorkflowServiceStub(channel).RegisterNamespace(request)
     return name
+
+
+@contextmanager
+def new_queue(url: str) -> Iterator[str]:
+    """Return a task queue of a Conductor server; at the end, remove what was started on it.
+
+    An instance ID is one of the whole server, whatever the task queue.
+    """
+    name = f"test.{uuid4().hex}"
+    since = round(time.time() * 1000) - 1
+    yield name
+    with httpx.Client(base_url=f"{url}/api", timeout=60) as client:
+        query: dict[str, str | int] = {"query": f"startTime>{since}", "size": _MANY}
+        while found := [
+            one["workflowId"]
+            for one in client.get("/workflow/search", params=query).json()["results"]
+            if one["workflowType"].startswith(name)
+        ]:
+            for workflow_id in found:
+                path = f"/workflow/{workflow_id}/remove"
+                answer = client.delete(path, params={"archiveWorkflow": False})
+                # One that is removed may have removed another.
+                assert answer.is_success or answer.status_code == httpx.codes.NOT_FOUND

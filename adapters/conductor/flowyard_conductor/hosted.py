@@ -70,6 +70,7 @@ class Hosted:
         self._mailbox = Mailbox(connection, names, self._definitions)
         self._sides = Sides(connection, names, self._definitions)
         tasks = Tasks(connection)
+        self._is_run_by_others = False
         self._host: Host | None = None
         self._waking = Waking(tasks, names, partial(read_live, connection), lambda _: None)
         if context.executor is not None:
@@ -98,10 +99,13 @@ class Hosted:
 
     async def is_run_by_others(self) -> bool:
         """Whether there has ever been a process with an app on our task queue."""
-        polls = await self._instances.connection.get(
-            "/tasks/queue/polldata", taskType=self._instances.names.step
-        )
-        return bool(polls)
+        if not self._is_run_by_others:
+            self._is_run_by_others = bool(
+                await self._instances.connection.get(
+                    "/tasks/queue/polldata", taskType=self._instances.names.step
+                )
+            )
+        return self._is_run_by_others
 
     async def start(self, request: StartRequest) -> str:
         """Start an instance under a claimed ID, and return the ID of its workflow."""

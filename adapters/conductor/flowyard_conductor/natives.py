@@ -39,16 +39,21 @@ class Natives:
         self._connection: Connection = instances.connection
         self._instances = instances
         self._claims = claims
+        self._known: set[str] = set()
 
     async def has(self, workflow: str) -> bool:
-        """Whether there is a definition of that name."""
+        """Whether there is a definition of that name, or was one when it was last asked for."""
+        if workflow in self._known:
+            return True
         try:
-            names = await self._connection.get(f"/metadata/workflow/{_quoted(workflow)}")
+            definition = await self._connection.get(f"/metadata/workflow/{_quoted(workflow)}")
         except Rejected as refusal:
             if refusal.is_not_found:
                 return False
             raise
-        return bool(names)
+        if definition:
+            self._known.add(workflow)
+        return bool(definition)
 
     async def start(self, request: StartRequest) -> str:
         """Start a definition under a claimed ID, and return Conductor's own ID of the workflow."""
@@ -70,6 +75,7 @@ class Natives:
         except Rejected as refusal:
             if not refusal.is_not_found:
                 raise
+            self._known.discard(request.workflow)
             raise WorkflowNotRegistered(request.workflow, ()) from refusal
 
     async def state(self, found: Found, *, payloads: bool) -> WorkflowState:

@@ -1,0 +1,1 @@
+"""The figures of Flowyard on Conductor, beside native definitions and the raw calls."""

@@ -1,0 +1,226 @@
+"""docs/support.md: what each backend can do, as this session's runs of the conformance suite show.
+
+A session that has run all of them compares the page with what it has seen, and fails if they
+differ; with `--write-support` it writes the page.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from flowyard.testing.conformance import ComponentConformance
+
+PAGE = Path(__file__).parents[1] / "docs" / "support.md"
+_HOSTED = "temporal/test_hosted_conformance.py::"
+HOSTING: Mapping[str, tuple[str, ...]] = {
+    "built-in engine": (
+        "conformance/test_engine.py::TestEngineOnSqlite",
+        "conformance/test_engine.py::TestEngineThatKeepsNothingInMemory",
+        "wire/grpc/test_remote_conformance.py::TestEngineWithWorkers",
+    ),
+    "Temporal": (
+        f"{_HOSTED}TestTemporal",
+        f"{_HOSTED}TestTemporalThatKeepsNothingInMemory",
+        f"{_HOSTED}TestTemporalWithWorkers",
+        f"{_HOSTED}TestTemporalWithWorkersThatKeepsNothingInMemory",
+        f"{_HOSTED}TestTemporalThatHasNoPause",
+    ),
+    "Conductor": (
+        "conductor/test_conformance.py::TestHosted",
+        "conductor/test_conformance.py::TestHostedWithWorkers",
+    ),
+}
+NATIVE: Mapping[str, tuple[str, ...]] = {
+    "Temporal": ("temporal/test_native_conformance.py::TestNative",),
+    "Conductor": ("conductor/test_conformance.py::TestNative",),
+}
+_CLASSES = {one for part in (HOSTING, NATIVE) for classes in part.values() for one in classes}
+_FEATURES = [one for one in ComponentConformance.__mro__ if "test_" in " ".join(vars(one))]
+
+_NEEDS_CODE = re.compile(r"declares no hosting, and `native_workflows`|not declare [^:]*hosting")
+_UNDECLARED = re.compile(r"does not declare (.+)$")
+_DEVIATION = re.compile(r"deviation (\d+)")
+
+_HEAD = """# What works where
+
+The [conformance suite](plugins.md) states every rule of the interface as a test. This page is \
+written from its runs on real servers, and a run that comes out differently fails (`make support` \
+writes it again). A number is of tests that pass; every one has passed in each of the ways in \
+which a backend is run: with the app in the process and with workers of an SDK, with instances in \
+memory and without.
+"""
+_NATIVE = """
+## Native workflows
+
+Workflows that other people's workers run are managed through the same interface. Tests that need \
+code of ours to run do not apply to them.
+"""
+_MISSING = """
+## What does not work, and why
+
+The numbers are those of [deviations](deviations.md).
+"""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What has become of one test on one backend, in all ways in which it is run."""
+
+    passed: bool = True
+    why: str = ""
+    applies: bool = True
+
+
+@dataclass(slots=True)
+class Matrix:
+    """The outcomes, by class and test."""
+
+    feature_of: dict[str, str] = field(default_factory=dict)
+    """By the name of a test."""
+    outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)
+    functions: dict[str, set[str]] = field(default_factory=dict)
+    """The functions whose tests are to be run."""
+    selected: dict[str, set[str]] = field(default_factory=dict)
+    """And those tests."""
+
+    def note(self, item: pytest.Item) -> None:
+        """Remember which feature a test is of."""
+        class_id = _class_of(item.nodeid)
+        if class_id not in _CLASSES or not isinstance(item, pytest.Function):
+            return
+        self.functions.setdefault(class_id, set()).add(item.originalname)
+        self.selected.setdefault(class_id, set()).add(item.name)
+        feature = next(one for one in _FEATURES if item.originalname in vars(one))
+        self.feature_of[item.name] = feature.__name__
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Take what has become of a test."""
+        class_id = _class_of(report.nodeid)
+        name = report.nodeid.partition("::")[2].partition("::")[2]
+        if class_id not in _CLASSES or (report.when != "call" and report.passed):
+            return
+        outcome = Outcome()
+        if hasattr(report, "wasxfail"):
+            outcome = Outcome(passed=False, why=report.wasxfail)
+        elif report.skipped:
+            assert isinstance(report.longrepr, tuple)
+            why = report.longrepr[2].removeprefix("Skipped: ")
+            outcome = Outcome(passed=False, why=why, applies=not _NEEDS_CODE.search(why))
+        self.outcomes.setdefault(class_id, {})[name] = outcome
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every test of the suite has run on every backend."""
+        functions = {
+            name
+            for one in _FEATURES
+            for name, _ in inspect.getmembers(one, inspect.isfunction)
+            if name.startswith("test_")
+        }
+        return all(
+            self.functions.get(one) == functions and self.selected[one] == {*self.outcomes[one]}
+            for one in _CLASSES
+        )
+
+    def page(self) -> str:
+        """Return the page."""
+        hosting = self._table(HOSTING)
+        native = self._table(NATIVE)
+        missing = [*self._missing(HOSTING, ""), *self._missing(NATIVE, ", native")]
+        return "\n".join([_HEAD, *hosting, _NATIVE, *native, _MISSING, *missing, ""])
+
+    def _table(self, columns: Mapping[str, Sequence[str]]) -> list[str]:
+        lines = [
+            f"| | the rule | {' | '.join(columns)} |",
+            f"|---|---|{'---|' * len(columns)}",
+        ]
+        for feature in _FEATURES:
+            name = feature.__name__
+            cells = [self._cell(self._of(classes, name)) for classes in columns.values()]
+            rule = (inspect.getdoc(feature) or "").partition("\n")[0]
+            lines.append(f"| {name} | {rule} | {' | '.join(cells)} |")
+        return lines
+
+    def _of(self, classes: Iterable[str], feature: str) -> dict[str, Outcome]:
+        """Return the outcomes of a feature's tests; the worst of the classes counts."""
+        found: dict[str, Outcome] = {}
+        for one in classes:
+            for name, outcome in self.outcomes[one].items():
+                if self.feature_of[name] == feature and found.get(name, outcome).passed:
+                    found[name] = outcome
+        return found
+
+    @staticmethod
+    def _cell(outcomes: Mapping[str, Outcome]) -> str:
+        apply = [one for one in outcomes.values() if one.applies]
+        passed = sum(one.passed for one in apply)
+        if not apply:
+            return "does not apply"
+        if passed == len(apply):
+            return f"all {passed}"
+        return f"{passed} of {len(apply)}" if passed else "no"
+
+    def _missing(self, columns: Mapping[str, Sequence[str]], kind: str) -> list[str]:
+        lines = []
+        for name, classes in columns.items():
+            reasons: dict[str, list[str]] = {}
+            for feature in _FEATURES:
+                for test, outcome in sorted(self._of(classes, feature.__name__).items()):
+                    if outcome.applies and not outcome.passed:
+                        sentence = test.removeprefix("test_").replace("_", " ")
+                        reasons.setdefault(_reason(outcome.why), []).append(sentence)
+            for why, tests in reasons.items():
+                lines += [f"- {name}{kind}, {why}:", *(f"  - {test}" for test in tests)]
+        return lines
+
+
+def _reason(why: str) -> str:
+    if (found := _DEVIATION.search(why)) is not None:
+        return f"deviation {found[1]}"
+    if (found := _UNDECLARED.search(why)) is not None:
+        return f"does not declare `{found[1]}`"
+    return why
+
+
+def _class_of(nodeid: str) -> str:
+    path, _, rest = nodeid.partition("::")
+    return f"{path.removeprefix('tests/')}::{rest.partition('::')[0]}"
+
+
+matrix = Matrix()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option."""
+    parser.addoption("--write-support", action="store_true", help="write docs/support.md")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Note what is going to be run."""
+    for item in items:
+        matrix.note(item)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note what has become of it."""
+    matrix.add(report)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Compare the page with what was seen, or write it."""
+    if session.config.getoption("collectonly") or session.testsfailed or not matrix.is_whole:
+        return
+    seen = matrix.page()
+    if session.config.getoption("write_support"):
+        PAGE.write_text(seen)
+    elif not PAGE.exists() or PAGE.read_text() != seen:
+        reporter = session.config.pluginmanager.getplugin("terminalreporter")
+        reporter.write_line("docs/support.md is not what was seen: run `make support`", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
