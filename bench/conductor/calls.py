@@ -11,19 +11,28 @@ from statistics import median
 
 import httpx
 
-from bench.chain import chain
-from bench.conductor.chain import app
 from bench.conductor.server import conductor, new_queue, open_runtime
 from bench.process import report, run
 from bench.sample import Row, interleave
+from flowyard import App, WorkflowContext
 from flowyard.identifier import new_uuid
 
 _COUNT = 200
 _CALLS = {
     "get": "`get`",
-    "new": "`start`, with an ID of ours",
-    "given": "`start`, with an ID of the caller's",
+    "native": "`start` of a native definition",
+    "hosted": "`start` of a hosted workflow",
+    "given": "`start` of a hosted workflow with an ID of the caller's",
 }
+_NATIVE = "bench_waiting"
+
+app = App()
+
+
+@app.workflow
+async def waiting(ctx: WorkflowContext, _: object) -> None:
+    """Wait."""
+    await ctx.wait_for_external_event("go")
 
 
 class Raw:
@@ -34,38 +43,55 @@ class Raw:
         self._body = body
 
     async def find(self, instance_id: str) -> httpx.Response:
-        """Look for the workflows of an ID."""
-        query: dict[str, str | int] = {"query": f"correlationId='{instance_id}'", "size": 100}
+        """Look for the workflows of an ID, the latest first."""
+        query = {"query": f"correlationId='{instance_id}'", "sort": "startTime:DESC"}
         return await self._call("GET", "/workflow/search", params=query)
 
-    async def get(self, instance_id: str) -> None:
+    async def get(self, instance_id: str) -> object:
         """Look for it, and read it."""
         found = (await self.find(instance_id)).json()["results"][0]
-        await self._call("GET", f"/workflow/{found['workflowId']}?includeTasks=false")
+        path = f"/workflow/{found['workflowId']}?includeTasks=false"
+        return (await self._call("GET", path)).json()
 
-    async def new(self) -> None:
-        """Start a workflow as the component has started one."""
+    async def native(self) -> None:
+        """Start a native workflow."""
+        body = {"name": _NATIVE, "correlationId": _new_id(), "input": {}}
+        await self._call("POST", "/workflow", json=body)
+
+    async def hosted(self) -> None:
+        """See whether there is a definition, and start a workflow as the component has done."""
+        await self._look_for_definition()
         await self._call("POST", "/workflow", json={**self._body, "correlationId": _new_id()})
 
     async def given(self) -> None:
-        """Claim an ID, see whether it is free, and start a workflow."""
+        """Do so after claiming an ID and seeing whether it is free."""
         instance_id = _new_id()
-        claim = {
-            "name": instance_id,
-            "version": 1,
-            "schemaVersion": 2,
-            "ownerEmail": "bench@example.com",
-            "timeoutSeconds": 0,
-            "tasks": [{"name": "noop", "taskReferenceName": "noop", "type": "NOOP"}],
-        }
-        await self._call("POST", "/metadata/workflow", json=claim)
+        await self._look_for_definition()
+        await self._call("POST", "/metadata/workflow", json=definition(instance_id, "NOOP"))
         await self.find(instance_id)
         await self._call("POST", "/workflow", json={**self._body, "correlationId": instance_id})
         await self._call("DELETE", f"/metadata/workflow/{instance_id}/1")
 
+    async def _look_for_definition(self) -> None:
+        answer = await self._client.get("/metadata/workflow/waiting")
+        assert answer.status_code == httpx.codes.NOT_FOUND
+
     async def _call(self, method: str, path: str, **given: object) -> httpx.Response:
         answer = await self._client.request(method, path, **given)  # type: ignore[arg-type]
         return answer.raise_for_status()
+
+
+def definition(name: str, kind: str) -> dict[str, object]:
+    """Return a definition of one task."""
+    return {
+        "name": name,
+        "version": 1,
+        "schemaVersion": 2,
+        "ownerEmail": "bench@example.com",
+        "timeoutSeconds": 0,
+        "timeoutPolicy": "ALERT_ONLY",
+        "tasks": [{"name": "only", "taskReferenceName": "only", "type": kind}],
+    }
 
 
 async def milliseconds(*calls: Callable[[], Awaitable[object]]) -> list[float]:
@@ -80,39 +106,40 @@ async def milliseconds(*calls: Callable[[], Awaitable[object]]) -> list[float]:
 
 
 async def measure(url: str) -> dict[str, float]:
-    """Measure with a component that manages: nobody takes what is started."""
+    """Measure `get` of a closed instance, and starts where nobody takes what is started."""
     queue = new_queue()
     async with open_runtime(url, app, queue) as runtime:
-        completed = (await runtime.wait(await runtime.start(chain, input=0))).instance_id
+        closed = await runtime.start(waiting)
+        await runtime.terminate(closed)
+        await runtime.wait(closed)
     async with (
         open_runtime(url, None, queue) as runtime,
         httpx.AsyncClient(base_url=url, timeout=60) as client,
     ):
-        instance_id = await runtime.start("chain", input=0)
-        raw = Raw(client, {})
-        found = (await raw.find(instance_id)).json()["results"][0]
-        whole = (await client.get(f"/workflow/{found['workflowId']}")).json()
-        raw = Raw(
-            client,
-            {
-                "name": whole["workflowName"],
-                "version": 1,
-                "workflowDef": whole["workflowDefinition"],
-                "input": whole["input"],
-            },
-        )
+        await client.put("/metadata/workflow", json=[definition(_NATIVE, "WAIT")])
+        raw = Raw(client, await _body_of(client, await runtime.start("waiting")))
         pairs: dict[str, tuple[Callable[[], Awaitable[object]], ...]] = {
-            "get": (lambda: runtime.get(completed), lambda: raw.get(completed)),
-            "new": (lambda: runtime.start("chain", input=0), raw.new),
-            "given": (
-                lambda: runtime.start("chain", input=0, instance_id=_new_id()),
-                raw.given,
-            ),
+            "get": (lambda: runtime.get(closed), lambda: raw.get(closed)),
+            "native": (lambda: runtime.start(_NATIVE), raw.native),
+            "hosted": (lambda: runtime.start("waiting"), raw.hosted),
+            "given": (lambda: runtime.start("waiting", instance_id=_new_id()), raw.given),
         }
         measured = {}
         for name, pair in pairs.items():
             measured[name], measured[f"raw_{name}"] = await milliseconds(*pair)
         return measured
+
+
+async def _body_of(client: httpx.AsyncClient, instance_id: str) -> dict[str, object]:
+    """Return what the component has sent to start an instance."""
+    found = (await Raw(client, {}).find(instance_id)).json()["results"][0]
+    workflow = (await client.get(f"/workflow/{found['workflowId']}")).json()
+    return {
+        "name": workflow["workflowName"],
+        "version": 1,
+        "workflowDef": workflow["workflowDefinition"],
+        "input": workflow["input"],
+    }
 
 
 def rows(rounds: int, _: str | None) -> list[Row]:
@@ -134,7 +161,7 @@ def rows(rounds: int, _: str | None) -> list[Row]:
 
 
 def _new_id() -> str:
-    return str(new_uuid())
+    return f"order-{new_uuid()}"
 
 
 def main() -> None:

@@ -21,9 +21,10 @@ import httpx
 from bench.conductor.server import conductor, new_queue, open_runtime
 from bench.process import report, run
 from bench.sample import Row, interleave
-from flowyard import WorkflowStatus
+from flowyard.errors import WorkflowNotRegistered
 
 LEASE_SECONDS = 10.0
+_PATIENCE = 60
 _SHAPES = {
     "steps": "one activity after the other",
     "fan": "20 activities side by side",
@@ -80,15 +81,20 @@ async def measure_hosted(url: str) -> dict[str, float]:
     async with open_runtime(url, None, queue) as runtime:
 
         async def start(shape: str) -> str:
-            return await runtime.start(shape, input=shape)
+            async with asyncio.timeout(_PATIENCE):
+                while True:
+                    try:
+                        return await runtime.start(shape, input=shape)
+                    except WorkflowNotRegistered:
+                        # The server tells a moment later that somebody polls.
+                        await asyncio.sleep(0.1)
 
         async def go(instance_id: str) -> str:
             await runtime.raise_event(instance_id, "go")
             return instance_id
 
         async def wait(instance_id: str) -> str:
-            status: WorkflowStatus = (await runtime.wait(instance_id)).status
-            return status.value
+            return (await runtime.wait(instance_id)).status.value
 
         return await _measure(["-m", "bench.conductor.living", url, queue], start, go, wait)
 

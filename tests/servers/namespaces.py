@@ -37,13 +37,17 @@ def new_queue(url: str) -> Iterator[str]:
     yield name
     with httpx.Client(base_url=f"{url}/api", timeout=60) as client:
         query: dict[str, str | int] = {"query": f"startTime>{since}", "size": _MANY}
-        while found := [
-            one["workflowId"]
-            for one in client.get("/workflow/search", params=query).json()["results"]
-            if one["workflowType"].startswith(name)
-        ]:
-            for workflow_id in found:
-                path = f"/workflow/{workflow_id}/remove"
-                answer = client.delete(path, params={"archiveWorkflow": False})
-                # One that is removed may have removed another.
-                assert answer.is_success or answer.status_code == httpx.codes.NOT_FOUND
+        removed = True
+        while removed:
+            found = client.get("/workflow/search", params=query).json()["results"]
+            # Of those that were removed while they ran, the server finds some for ever.
+            ours = [one for one in found if one["workflowType"].startswith(name)]
+            removed = sum(_remove(client, one) for one in ours) > 0
+
+
+def _remove(client: httpx.Client, found: dict[str, str]) -> bool:
+    path = f"/workflow/{found['workflowId']}/remove"
+    answer = client.delete(path, params={"archiveWorkflow": False})
+    # One that is removed may have removed another.
+    assert answer.is_success or answer.status_code == httpx.codes.NOT_FOUND
+    return answer.is_success

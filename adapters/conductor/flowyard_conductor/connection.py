@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
@@ -76,15 +77,13 @@ class Connection:
         Raises `BackendUnavailable`, `ConfigurationError`, and `Rejected` where the caller has to
         know what an answer means.
         """
+        if query:
+            # The SDK would have httpx take the URL apart and put it together again.
+            path += "?" + urlencode({key: _text(value) for key, value in query.items()}, doseq=True)
         try:
             return await self._client.call_api(
                 path,
                 method,
-                query_params=[
-                    (key, _text(one))
-                    for key, value in (query or {}).items()
-                    for one in (value if isinstance(value, tuple) else (value,))
-                ],
                 header_params=dict(_JSON),
                 body=body,
                 response_type="object",
@@ -178,5 +177,5 @@ def _verification(name: str, settings: ConductorSettings) -> ssl.SSLContext | bo
         ) from None
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _text(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value

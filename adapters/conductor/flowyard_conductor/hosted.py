@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from flowyard.component import ComponentContext
 from flowyard.errors import (
+    BackendUnavailable,
     FlowyardError,
     InstanceAlreadyExists,
     InstanceNotFound,
@@ -46,6 +47,8 @@ from flowyard_conductor.waking import Waking
 
 # How long an instance of this process is trusted to be here, in seconds.
 _LONGEST_WAIT = 5.0
+# How long a termination may take while its caller waits, in seconds.
+_LONGEST_END = 2.0
 
 
 class Hosted:
@@ -157,13 +160,17 @@ class Hosted:
         return True
 
     async def terminate(self, found: Found, *, output: str | None, recursive: bool) -> bool:
-        """Have the next turn end the instance, and let it come at once."""
+        """Have the next turn end the instance, let it come at once, and wait a while for it."""
         async with self._claims.hold(found.instance_id):
             active, _, ends = await self._progress(found)
             if not active or ends:
                 return False
             await self._post(found, ExecutionTerminated(output, recursive), ends=True)
-            return True
+        # It is durable; without a process that runs the instance, it takes effect later.
+        with suppress(TimeoutError, BackendUnavailable, InstanceNotFound):
+            async with asyncio.timeout(_LONGEST_END):
+                await self._until_closed(found)
+        return True
 
     async def pause(self, found: Found, reason: str | None) -> bool:
         """Let no further turn run code."""
@@ -209,6 +216,12 @@ class Hosted:
             Found(found.instance_id, one["workflowId"], one["workflowName"], one["status"], None)
             for one in (*mail, *sides)
         ]
+
+    async def _until_closed(self, found: Found) -> None:
+        delay = 0.02
+        while (await self._instances.read(found, tasks=False))["status"] in ACTIVE:
+            await asyncio.sleep(delay)
+            delay *= 1.5
 
     async def _progress(self, found: Found) -> tuple[bool, bool, bool]:
         """Return whether an instance is active, paused, and about to be terminated."""

@@ -56,7 +56,7 @@ class Connection:
         self.client = client
         self.where = _where(name, settings)
         self.capabilities = NamespaceInfo.Capabilities()
-        self._calls: set[asyncio.Future[Any]] = set()
+        self._waiting: set[asyncio.Future[Any]] = set()
         self._is_closed = False
         self.limits = NamespaceInfo.Limits()
 
@@ -94,35 +94,40 @@ class Connection:
         """Name a run of an instance, the latest without a run ID."""
         return WorkflowExecution(workflow_id=instance_id, run_id=run_id)
 
-    async def call(self, method: Method[Q, R], request: Q, *, seconds: float | None = None) -> R:
+    async def call(self, method: Method[Q, R], request: Q) -> R:
         """Make a call, trying again for a while where that can help.
 
         Raises `BackendUnavailable`, `InvalidRequest`, `ConfigurationError`, and `Rejected` where
         the caller has to know what an answer means.
         """
-        seconds = self.settings.request_timeout if seconds is None else seconds
-        answer = asyncio.ensure_future(
-            method(request, retry=True, timeout=timedelta(seconds=seconds))
-        )
-        self._calls.add(answer)
+        return await self._try(method, request, self.settings.request_timeout)
+
+    async def wait(self, method: Method[Q, R], request: Q, seconds: float) -> R:
+        """Make a call that the server answers when something happens; see `call`."""
+        answer = asyncio.ensure_future(self._try(method, request, seconds))
+        self._waiting.add(answer)
         try:
             return await answer
-        except RPCError as error:
-            raise error_of(error, self.where) from error
         except asyncio.CancelledError as error:
             if not self._is_closed:
                 raise
             raise BackendUnavailable(f"component '{self.name}' was closed") from error
         finally:
-            self._calls.discard(answer)
+            self._waiting.discard(answer)
+
+    async def _try(self, method: Method[Q, R], request: Q, seconds: float) -> R:
+        try:
+            return await method(request, retry=True, timeout=timedelta(seconds=seconds))
+        except RPCError as error:
+            raise error_of(error, self.where) from error
 
     async def close(self) -> None:
-        """End what is under way; its callers are told that the component was closed."""
+        """End what waits; who has called it is told that the component was closed."""
         self._is_closed = True
-        calls = tuple(self._calls)
-        for call in calls:
+        waiting = tuple(self._waiting)
+        for call in waiting:
             call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def _where(name: str, settings: TemporalSettings) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from temporalio.api.enums.v1 import HistoryEventFilterType
@@ -104,16 +105,10 @@ class Instances:
                 return
             request.next_page_token = page.next_page_token
 
-    async def read(
-        self, instance_id: str, method: Method[Q, R], request: Q, *, seconds: float | None = None
-    ) -> R:
+    async def read(self, instance_id: str, method: Method[Q, R], request: Q) -> R:
         """Ask for something that is there as long as the instance is."""
-        try:
-            return await self._connection.call(method, request, seconds=seconds)
-        except Rejected as refusal:
-            if refusal.status is RPCStatusCode.NOT_FOUND:
-                raise InstanceNotFound(instance_id) from refusal
-            raise
+        with _of(instance_id):
+            return await self._connection.call(method, request)
 
     async def change(self, instance_id: str, method: Method[Q, R], request: Q) -> bool:
         """Ask for a change; False if the instance is closed and nothing was done.
@@ -188,12 +183,21 @@ class Instances:
         )
         service = self._connection.service
         while True:
-            page = await self.read(
-                instance_id,
-                service.get_workflow_execution_history,
-                request,
-                seconds=_LONG_POLL_SECONDS,
-            )
+            with _of(instance_id):
+                page = await self._connection.wait(
+                    service.get_workflow_execution_history, request, _LONG_POLL_SECONDS
+                )
             if page.history.events:
                 return page.history.events[-1]
             request.next_page_token = page.next_page_token
+
+
+@contextmanager
+def _of(instance_id: str) -> Iterator[None]:
+    """Say of which instance a call has found nothing."""
+    try:
+        yield
+    except Rejected as refusal:
+        if refusal.status is RPCStatusCode.NOT_FOUND:
+            raise InstanceNotFound(instance_id) from refusal
+        raise

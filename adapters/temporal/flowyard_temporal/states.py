@@ -165,6 +165,8 @@ class Snapshot:
 
     def is_delayed(self, now: datetime) -> bool:
         """True if the time at which the instance begins is still to come."""
+        if self.info.execution_time == self.info.start_time:
+            return False
         begins = time_of(self.info.execution_time)
         return begins > now and begins > time_of(self.info.start_time)
 
