@@ -205,9 +205,10 @@ def _status_of(
         return WorkflowStatus.SUSPENDED, None
     if server is WorkflowStatus.SUSPENDED:
         return server, "it is paused in Conductor"
-    start_at = live.started.start_at
-    if live.journal.started is None and start_at is not None and start_at > now:
-        return WorkflowStatus.PENDING, None
+    if live.journal.started is None and not live.backlog:
+        start_at = live.started.start_at
+        is_due = start_at is None or start_at <= now
+        return WorkflowStatus.PENDING, "no process has taken its first turn" if is_due else None
     return WorkflowStatus.RUNNING, None
 
 

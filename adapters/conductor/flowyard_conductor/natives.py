@@ -90,6 +90,11 @@ class Natives:
         Conductor keeps nothing for a task that is not there yet, so that is refused.
         """
         fields = fields_of(data, f"data of event '{name}'")
+        # Of several that complete a task at once, the server tells each that it has.
+        async with self._claims.hold(found.instance_id):
+            return await self._complete(found, name, fields)
+
+    async def _complete(self, found: Found, name: str, fields: Json) -> bool:
         workflow = await self._instances.read(found, tasks=True)
         for task in workflow["tasks"]:
             if task["taskType"] in _WAITING and task["status"] in _OPEN and _is_for(task, name):
@@ -99,7 +104,7 @@ class Natives:
                 except Rejected as refusal:
                     # Somebody else was faster; another task of the name may have come since.
                     if refusal.is_not_found:
-                        return await self.raise_event(found, name, data)
+                        return await self._complete(found, name, fields)
                     raise
                 return True
         if workflow["status"] not in {"RUNNING", "PAUSED"}:

@@ -172,7 +172,10 @@ def test_the_async_client_manages(requirements: tuple[str, ...], components: Pat
         "purged": None,
     }
     if requirements == PYTHON_1_19:
-        expected["listed"] = [*(f"chain-{one}" for one in range(5)), "waiting"]
+        own = [*(f"chain-{one}" for one in range(5)), "waiting"]
+        # A Conductor server has those of other tests, too.
+        seen["listed"] = [one for one in seen["listed"] if one in own]
+        expected["listed"] = own
         turn = ["WORKFLOW_STARTED", "TASK_COMPLETED"]
         call = ["TASK_SCHEDULED"]
         expected["history"] = [
