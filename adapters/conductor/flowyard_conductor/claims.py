@@ -20,9 +20,10 @@ from flowyard_conductor.names import Names
 
 OWNER = "flowyard@localhost"
 """The owner of our definitions; the server wants an address."""
-# No holder needs as long: what is older was left behind by a process that died.
-_STALE_SECONDS = 10.0
-_PATIENCE_SECONDS = 60.0
+# Nobody holds a claim for longer; what is older was left behind by a process that died.
+_LONGEST_SECONDS = 25.0
+_STALE_SECONDS = 30.0
+_PATIENCE_SECONDS = 90.0
 _CONFLICT = "already exists"
 
 
@@ -41,7 +42,13 @@ class Claims:
             name = self._names.claim(instance_id)
             version = await self._acquire(name, instance_id)
             try:
-                yield
+                async with asyncio.timeout(_LONGEST_SECONDS):
+                    yield
+            except TimeoutError as error:
+                raise BackendUnavailable(
+                    f"{self._connection.where} took more than {_LONGEST_SECONDS:g} s to change "
+                    f"instance '{instance_id}'. Look at it before you try again."
+                ) from error
             finally:
                 await self._release(name, version)
 

@@ -71,6 +71,7 @@ class Host:
             names,
             self._nudge,
             lambda: self._pollers[names.activity].free <= 0,
+            lambda: self._pollers[names.activity].lend(),
             executor,
             clock,
             self._spawn,

@@ -10,10 +10,10 @@ from functools import partial
 from flowyard.component import ComponentContext
 from flowyard.errors import (
     BackendUnavailable,
-    FlowyardError,
     InstanceAlreadyExists,
     InstanceNotFound,
     InvalidRequest,
+    UnsupportedOperation,
 )
 from flowyard.executor import TurnResult
 from flowyard.history import (
@@ -125,9 +125,9 @@ class Hosted:
             workflow = await self._instances.read(found, tasks=False)
             if workflow["status"] not in ACTIVE:
                 return state_of(workflow, None, None, now, payloads=payloads)
-        workflow, mail = await asyncio.gather(
-            self._instances.read(found, tasks=True), self._mailbox.letters(found.workflow_id)
-        )
+        # In this order: what is taken meanwhile is then in the workflow.
+        mail = await self._mailbox.letters(found.workflow_id)
+        workflow = await self._instances.read(found, tasks=True)
         if workflow["status"] not in ACTIVE:
             return state_of(workflow, None, None, now, payloads=payloads)
         live = Live.of(workflow)
@@ -225,9 +225,8 @@ class Hosted:
 
     async def _progress(self, found: Found) -> tuple[bool, bool, bool]:
         """Return whether an instance is active, paused, and about to be terminated."""
-        workflow, mail = await asyncio.gather(
-            self._instances.read(found, tasks=True), self._mailbox.letters(found.workflow_id)
-        )
+        mail = await self._mailbox.letters(found.workflow_id)
+        workflow = await self._instances.read(found, tasks=True)
         if workflow["status"] not in ACTIVE:
             return False, False, False
         live = Live.of(workflow)
@@ -355,7 +354,7 @@ class Hosted:
                 await self._natives.raise_event(found, event.name, event.input)
             elif ends:
                 await self._natives.terminate(found, output=None, recursive=True)
-        except FlowyardError:
+        except (InstanceNotFound, InvalidRequest, UnsupportedOperation):
             # Nobody waits for it there, and a sender is told of nothing.
             return
 

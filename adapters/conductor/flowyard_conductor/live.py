@@ -26,7 +26,6 @@ from flowyard_conductor.states import STATUSES, failure_of, updated_at
 
 STEP = "step__"
 """What the reference names of steps begin with; the number of the step follows."""
-_MOST_MAIL = 200
 
 _ACTIONS = (TaskScheduled, ChildCreated, EventSent, TimerCreated)
 
@@ -114,12 +113,12 @@ class Live:
         self.fused = record.fused
         self.pending = []
         if record.events is not None:
-            self.pending = _decided(record.events, record.fused)
+            self.pending = [] if record.is_done else _decided(record.events, record.fused)
             self.pending_execution = ""
             if record.is_base:
                 self.base = iteration
         self.kept, self.stalled = record.kept, record.stalled
-        self.mail = [*([] if record.is_base else self.mail), *record.mail][-_MOST_MAIL:]
+        self.mail = [*([] if record.is_base else self.mail), *record.mail]
         self.custom_status = record.custom_status
         if record.children is not None:
             self.children = list(record.children)

@@ -91,16 +91,25 @@ class Mailbox:
         )
         return found
 
-    async def remove(self, workflow_ids: Iterable[str]) -> None:
-        """Remove mail that a turn has taken."""
-        for one in workflow_ids:
-            try:
-                await self._connection.call(
-                    "DELETE", f"/workflow/{one}/remove", query={"archiveWorkflow": False}
-                )
-            except Rejected as refusal:
-                if not refusal.is_not_found:
-                    raise
+    async def remove(self, mail: Iterable[Mail]) -> None:
+        """Remove mail that a turn has taken.
+
+        What ends the instance stays until it has ended: who ends an activity early for it may
+        overtake the turn, which the server then drops without saying so.
+        """
+        for one in mail:
+            if not isinstance(one.event, ExecutionTerminated):
+                await self.discard(one.workflow_id)
+
+    async def discard(self, letter_id: str) -> None:
+        """Remove mail that nobody will take."""
+        try:
+            await self._connection.call(
+                "DELETE", f"/workflow/{letter_id}/remove", query={"archiveWorkflow": False}
+            )
+        except Rejected as refusal:
+            if not refusal.is_not_found:
+                raise
 
 
 def is_suspended_by(mail: Iterable[Mail], suspended: bool) -> bool:

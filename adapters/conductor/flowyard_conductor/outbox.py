@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 from flowyard.clock import Clock
-from flowyard.errors import FlowyardError, InstanceNotFound
+from flowyard.errors import InstanceAlreadyExists, InvalidRequest
 from flowyard.executor import Executor, awaited
 from flowyard.history import (
     NEVER,
@@ -87,9 +87,7 @@ class Outbox:
             link = Parent(live.instance_id, execution_id, live.started.workflow, child.id)
             try:
                 await self._begin_child(live, link, child)
-            except InstanceNotFound:
-                raise
-            except FlowyardError as error:
+            except (InstanceAlreadyExists, InvalidRequest) as error:
                 failures.append(ChildFailed(child.id, FailureDetails.of(error)))
         await self._start_side(live, execution_id, activities, pending)
         return failures

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from flowyard.errors import FlowyardError
@@ -32,12 +33,23 @@ class Poller:
         self._logger = log
         self._nudge = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
+        self._lent = 0
         self._is_closing = False
 
     @property
     def free(self) -> int:
         """How many more tasks it may do now."""
-        return self._slots - len(self._running)
+        return self._slots - len(self._running) - self._lent
+
+    @contextmanager
+    def lend(self) -> Iterator[None]:
+        """Do one task less meanwhile: another poller has one of this kind."""
+        self._lent += 1
+        try:
+            yield
+        finally:
+            self._lent -= 1
+            self._look_if_free()
 
     def nudge(self) -> None:
         """There may be a task."""
@@ -91,6 +103,9 @@ class Poller:
 
     def _ended(self, running: asyncio.Task[None]) -> None:
         self._running.discard(running)
+        self._look_if_free()
+
+    def _look_if_free(self) -> None:
         if self.free == 1:
             self._nudge.set()
 

@@ -27,8 +27,11 @@ class Purging:
 
     async def purge(self, instance_id: str, *, recursive: bool) -> int:
         """Remove the instance, and return how many instances were; see `WorkflowComponent`."""
-        family = [await self._instances.find(instance_id)]
-        known = {family[0].workflow_id}
+        # Of an ID that was used again, every run.
+        family = list(await self._instances.runs(instance_id))
+        if not family:
+            raise InstanceNotFound(instance_id)
+        known = {one.workflow_id for one in family}
         # The list grows while it is gone through.
         for member in family:
             if member.is_active:
@@ -39,7 +42,7 @@ class Purging:
                     family.append(child)
         for member in reversed(family):
             await self.remove(member)
-        return len(family)
+        return len({member.instance_id for member in family})
 
     async def remove(self, member: Found) -> None:
         """Remove one closed instance with its belongings."""

@@ -69,8 +69,10 @@ class Queries:
             waiting = []
             if len(states) == query.page_size:
                 return InstancePage(tuple(states), place.token if place is not None else None)
-        await self._add(states, waiting, query, place)
-        return InstancePage(tuple(states))
+        place = await self._add(states, waiting, query, place)
+        if place is None or not waiting or waiting[-1]["workflowId"] in place.seen:
+            return InstancePage(tuple(states))
+        return InstancePage(tuple(states), place.token)
 
     async def _add(
         self,

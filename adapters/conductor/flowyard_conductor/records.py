@@ -66,7 +66,8 @@ class Record:
 
     `events` is what a turn added to the history (all of the history in a base), None where no turn
     was taken. `fused` is the activity that the next step runs. `backlog` begins a new execution.
-    `kept` is what had come when the code did not fit: it is still to be taken up.
+    `kept` is what had come when the code did not fit: it is still to be taken up. `is_done` says
+    that what the events want done was done.
     """
 
     cid: str
@@ -84,6 +85,7 @@ class Record:
     stalled: FailureDetails | None = None
     kept: Sequence[HistoryEvent] = ()
     outcome: Outcome | None = None
+    is_done: bool = False
 
     def to_output(self) -> Json:
         """Return the output of the step."""
@@ -110,6 +112,7 @@ class Record:
             "customStatus": self.custom_status,
             "children": list(self.children) if self.children is not None else None,
             "sides": self.sides,
+            "done": self.is_done or None,
         }
         output.update({key: value for key, value in plain.items() if value is not None})
         return output
@@ -136,6 +139,7 @@ class Record:
             stalled=msgspec.convert(stalled, FailureDetails) if stalled is not None else None,
             kept=_events(kept) or (),
             outcome=Outcome.of(outcome) if outcome is not None else None,
+            is_done=bool(output.get("done")),
         )
 
 

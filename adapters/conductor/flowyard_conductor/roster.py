@@ -35,12 +35,14 @@ class Roster:
         return self._by_instance.get(instance_id)
 
     def add(self, live: Live) -> None:
-        """Keep an instance; the one that was used least makes room."""
+        """Keep an instance; of those that nothing happens to, the one used least makes room."""
         self._lives[live.workflow_id] = live
         self._lives.move_to_end(live.workflow_id)
         self._by_instance[live.instance_id] = live
-        while len(self._lives) > _MOST:
-            self.drop(next(iter(self._lives.values())))
+        for one in list(self._lives.values()) if len(self._lives) > _MOST else ():
+            if one is not live and not one.lock.locked() and one.is_settled.is_set():
+                self.drop(one)
+                return
 
     def drop(self, live: Live) -> None:
         """Forget what is known of an instance: it may be wrong, or over."""

@@ -49,7 +49,8 @@ class Sides:
                 "execution": execution_id,
                 "activity": one.name,
                 "scheduled": packed(encode_events([one]).decode()),
-                "needed": list(needed) if len(needed) > 1 else [],
+                # The last of these is followed by a watch, which wakes an instance elsewhere.
+                "needed": ids if len(ids) > 1 and set(ids) == set(needed) else [],
             }
             for one in activities
         }

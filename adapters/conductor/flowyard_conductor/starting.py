@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeAlias
 
-from flowyard.errors import InstanceAlreadyExists
+from flowyard.errors import BackendUnavailable, InstanceAlreadyExists
 from flowyard.models import ReusePolicy, StartRequest
 from flowyard_conductor.claims import Claims
+from flowyard_conductor.faults import Rejected
 from flowyard_conductor.instances import Found, Instances
 from flowyard_conductor.states import STATUSES
 
@@ -37,5 +39,7 @@ class Starts:
             for run in runs:
                 # Of others' workflows, Conductor shows all runs of an ID, and so do we.
                 if run.workflow is not None:
-                    await self._remove(run)
+                    # The new one hides it, and is purged together with it.
+                    with suppress(BackendUnavailable, Rejected):
+                        await self._remove(run)
             return workflow_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -27,6 +28,9 @@ from flowyard_conductor.waking import LOOKS_AFTER_SECONDS, Waking
 # Where as many steps were lost one after the other, what the server may forget is told again.
 _MOST_LOST = KEPT_STEPS // 6
 
+# The same after as many that had nothing to add.
+_MOST_WITHOUT_BASE = 2 * KEPT_STEPS // 3
+
 Spawn: TypeAlias = Callable[[Coroutine[object, object, object]], None]
 
 
@@ -45,6 +49,7 @@ class Steps:
         names: Names,
         nudge: Callable[[str], None],
         is_full: Callable[[], bool],
+        lend_slot: Callable[[], AbstractContextManager[None]],
         executor: Executor,
         clock: Clock,
         spawn: Spawn,
@@ -59,6 +64,7 @@ class Steps:
         self._names = names
         self._nudge = nudge
         self._is_full = is_full
+        self._lend_slot = lend_slot
         self._executor = executor
         self._clock = clock
         self._spawn = spawn
@@ -88,12 +94,17 @@ class Steps:
         if live.outcome is not None:
             return Record(cid=live.cid, custom_status=live.custom_status, outcome=live.outcome)
         iteration = int(task["iteration"])
-        is_lossy = iteration - live.iteration > _MOST_LOST
+        is_lossy = (
+            iteration - live.iteration > _MOST_LOST or iteration - live.base > _MOST_WITHOUT_BASE
+        )
         if live.fused is not None and live.fused in live.journal.tasks:
             if is_lossy or (task["taskType"] != self._names.activity and self._is_full()):
                 return self._told_again(live)
             if iteration == live.iteration + 1 or not await self._turns.is_ended(live):
-                return await self._act(live, iteration)
+                if task["taskType"] == self._names.activity:
+                    return await self._act(live, iteration)
+                with self._lend_slot():
+                    return await self._act(live, iteration)
         await self._outbox.await_start(live)
         came = await self._outbox.perform(live)
         if is_lossy:
@@ -101,8 +112,11 @@ class Steps:
         if live.journal.completion is not None:
             return Record(cid=live.cid, custom_status=live.custom_status, outcome=outcome_of(live))
         news = await self._turns.gather(live, came)
-        while not news.events and not news.mail and not live.backlog and await self._hold(live):
-            news = await self._turns.gather(live)
+        while live.has_mail or (
+            not news.events and not news.mail and not live.backlog and await self._hold(live)
+        ):
+            # Mail that came meanwhile may pause the instance, or end it.
+            news = await self._turns.gather(live, came)
         record = await self._turns.take(live, news, iteration)
         if record is not None and record.stalled is not None:
             await self._stalls.note(live, record.stalled)
@@ -138,6 +152,7 @@ class Steps:
             sides=live.sides,
             stalled=live.stalled,
             kept=[*live.kept, *came],
+            is_done=True,
         )
         if live.fused is None:
             return again
@@ -172,7 +187,7 @@ class Steps:
             ended = Outcome(WorkflowStatus.FAILED, None, failure, None)
             record = Record(cid=record.cid, outcome=ended, mail=record.mail)
             output = record.to_output()
-        came = {one.key: one.workflow_id for one in live.letters}
+        came = {one.key: one for one in live.letters}
         execution_id = live.journal.started.execution_id if live.journal.started else ""
         follows = self._names.activity if record.next == "activity" else self._names.step
         is_over = record.outcome is not None or record.next == "gate"
@@ -202,8 +217,9 @@ class Steps:
         if record.outcome is not None:
             # Should this process die now, the watch of the parent finds out.
             self._spawn(self._outbox.tell_parent(live))
-            for side in live.sides:
-                self._spawn(self._outbox.end_side(side))
+            if record.outcome.status is WorkflowStatus.TERMINATED:
+                for side in live.sides:
+                    self._spawn(self._outbox.end_side(side))
         if record.outcome is not None or record.stalled is not None:
             self._roster.drop(live)
         elif live.is_parked:

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
 from flowyard.errors import BackendUnavailable
@@ -66,12 +66,13 @@ class Tasks:
         """Keep a task for as long as it takes, by extending its lease."""
         hold = Hold(task, self._lease_seconds)
         self.held[task["taskId"]] = task
-        extending = asyncio.create_task(self._extend(hold))
+        ended = asyncio.Event()
+        extending = asyncio.create_task(self._extend(hold, ended))
         try:
             yield hold
         finally:
-            # An extension that overtakes the answer would write what the task was before.
-            extending.cancel()
+            # One that is under way would write over the answer what the task was before.
+            ended.set()
             await asyncio.gather(extending, return_exceptions=True)
             self.held.pop(task["taskId"], None)
 
@@ -149,6 +150,10 @@ class Tasks:
 
     async def requeue(self, task: Json) -> None:
         """Put a task into its queue again, whose message somebody has taken and lost."""
+        now: Json = await self._connection.get(f"/tasks/{task['taskId']}")
+        if any(now.get(key) != task.get(key) for key in ("status", "updateTime", "pollCount")):
+            # Somebody has it after all.
+            return
         body = {**self._update(task, "IN_PROGRESS", task.get("outputData") or {}, None)}
         await self._connection.post("/tasks", {**body, "callbackAfterSeconds": 0})
 
@@ -185,10 +190,13 @@ class Tasks:
             await asyncio.sleep(delay)
             delay = min(delay * 1.7, 1.0)
 
-    async def _extend(self, hold: Hold) -> None:
+    async def _extend(self, hold: Hold, ended: asyncio.Event) -> None:
         task = hold.task
         while True:
-            await asyncio.sleep(0.3 * self._lease_seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.3 * self._lease_seconds):
+                    await ended.wait()
+                return
             update = {**self._update(task, "IN_PROGRESS", {}, None), "extendLease": True}
             try:
                 await self._connection.post("/tasks", update)

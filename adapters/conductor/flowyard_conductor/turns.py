@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from flowyard.clock import Clock
-from flowyard.executor import Executor, Turn, TurnResult, awaited
+from flowyard.executor import Executor, QueuedTurn, Turn, TurnResult, awaited
 from flowyard.history import (
     ChildCreated,
     EventSent,
@@ -24,6 +24,9 @@ from flowyard_conductor.outbox import Outbox
 from flowyard_conductor.records import Outcome, Record
 from flowyard_conductor.sides import Sides
 
+# How many letters of the past are known.
+_MOST_GONE = 200
+_LEFT_MILLISECONDS = 5000
 # After so many steps, a record has all that was: the server forgets the oldest.
 _STEPS_PER_BASE = 20
 # Once an execution ends, these still have to be done.
@@ -76,11 +79,23 @@ class Turns:
 
     async def unread(self, live: Live) -> list[Mail]:
         """Return mail that no turn has taken."""
+        letters = await self._mailbox.letters(live.workflow_id)
+        left = {one.key for one in letters}
+        # Of what is gone, only the latest may be posted once more, by a step that is done again.
+        live.mail = [
+            *(key for key in live.mail[:-_MOST_GONE] if key in left),
+            *live.mail[-_MOST_GONE:],
+        ]
         taken = set(live.mail)
         unread: dict[str, Mail] = {}
-        for one in await self._mailbox.letters(live.workflow_id):
+        for one in letters:
             if one.key not in taken:
                 unread.setdefault(one.key, one)
+        # Who has taken it removes it, unless it died; then its watch would wake for ever.
+        now = self._clock.now() // 1000
+        await self._mailbox.remove(
+            one for one in letters if one.key in taken and now - one.at > _LEFT_MILLISECONDS
+        )
         return list(unread.values())
 
     async def is_ended(self, live: Live) -> bool:
@@ -111,7 +126,7 @@ class Turns:
             if isinstance(answer, TurnResult):
                 result = answer
             else:
-                awaited_result = await self._answer(live, answer)
+                awaited_result = await self._answer(live, answer, set(consumed))
                 if awaited_result is None:
                     return None
                 result = awaited_result
@@ -170,7 +185,7 @@ class Turns:
             mail=[*live.mail, *mail] if is_base else mail,
             custom_status=live.custom_status,
             children=children if is_base or new or journal.continuation is not None else None,
-            sides=live.sides if is_base else None,
+            sides=live.sides,
         )
         outgoing = [one for one in result.actions if isinstance(one, _OUTGOING)]
         if journal.completion is not None:
@@ -204,22 +219,35 @@ class Turns:
             sides=live.sides,
         )
 
-    async def _answer(self, live: Live, answer: Awaitable[TurnResult]) -> TurnResult | None:
-        """Wait for a worker's answer; None if the instance is terminated before it comes."""
+    async def _answer(
+        self, live: Live, answer: Awaitable[TurnResult], seen: Set[str]
+    ) -> TurnResult | None:
+        """Wait for a worker's answer; None if the turn has to be taken again, with more mail.
+
+        That is so once the instance is terminated, and after any mail as long as no worker has it.
+        """
         waiting = asyncio.ensure_future(answer)
+        heard = False
         try:
             while not waiting.done():
+                heard = heard or live.signal.is_set()
                 live.signal.clear()
                 signal = asyncio.ensure_future(live.signal.wait())
                 await asyncio.wait(
                     {waiting, signal}, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
                 )
                 signal.cancel()
-                if not waiting.done() and is_terminated_by(await self.unread(live)):
+                if waiting.done():
+                    break
+                mail = [one for one in await self.unread(live) if one.key not in seen]
+                is_taken = not isinstance(answer, QueuedTurn) or answer.is_taken
+                if is_terminated_by(mail) or (mail and not is_taken):
                     return None
             return waiting.result()
         finally:
             waiting.cancel()
+            if heard:
+                live.signal.set()
 
     async def _results(self, live: Live) -> list[tuple[float, HistoryEvent]]:
         """Return the results of activities that no turn has seen."""

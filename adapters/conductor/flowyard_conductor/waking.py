@@ -80,8 +80,9 @@ class Waking:
                 if not pauses or self._is_here(step, live) or seen == step["taskId"]:
                     return
                 seen, delay = step["taskId"], LOOKS_AFTER_SECONDS + 0.1
-            elif not is_taken or self._is_here(step, live):
-                # A turn that is still to be taken looks, and so does one of this process.
+            elif not is_taken or (self._is_here(step, live) and not pauses):
+                # A turn that is still to be taken looks, and so does one of this process; but a
+                # worker may have it already, whose code shall not run after the pause.
                 return
             await asyncio.sleep(delay)
             delay = min(delay * 2, 0.3)

@@ -72,22 +72,27 @@ class Watches:
     async def _of_mail(self, task: Json, live: Live | None) -> float | None:
         if live is None:
             # Nobody will ever take it.
-            await self._mailbox.remove([task["workflowInstanceId"]])
+            await self._mailbox.discard(task["workflowInstanceId"])
             return None
-        await self._wake(live)
+        if self._may_go_on(live) or await self._turns.is_ended(live):
+            await self._wake(live)
         return _MAIL_INTERVAL
+
+    def _may_go_on(self, live: Live) -> bool:
+        """Whether a turn can be of use, as far as this process knows."""
+        return live.stalled is None or self._stalls.is_worth_a_try(live.workflow_id)
 
     async def _of_side(self, task: Json, live: Live | None) -> float | None:
         side_id = task["workflowInstanceId"]
         if live is None:
-            await self._sides.end(side_id)
+            # Its activities go on to their end, as on any engine; nobody waits for them.
             return None
         side = await self._instances.connection.get(f"/workflow/{side_id}", includeTasks=False)
         given = side["input"]
         if STALL in given["ids"]:
             if live.stalled is None:
                 return None
-            if self._stalls.is_worth_a_try(live.workflow_id):
+            if self._may_go_on(live):
                 await self._wake(live)
             return _MAIL_INTERVAL
         started = live.journal.started
@@ -104,6 +109,8 @@ class Watches:
         ]
         if not open_ids:
             return None
+        if not self._may_go_on(live):
+            return _MAIL_INTERVAL
         await self._post_lost_children(live)
         now = self._clock.now()
         if journal.due_timers(now) or await self._turns.has_results(live):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from flowyard.component import Capability
 from flowyard.models import InstanceQuery, WorkflowState, WorkflowStatus
 from flowyard.testing.conformance.subject import Subject, requires
@@ -108,25 +110,30 @@ class Listing:
         assert len(listed) == 5
 
     @requires(Capability.LIST)
-    async def test_pages_leave_nothing_out_and_repeat_nothing(self, subject: Subject) -> None:
+    @pytest.mark.parametrize("size", [3, 10])
+    async def test_pages_leave_nothing_out_and_repeat_nothing(
+        self, subject: Subject, size: int
+    ) -> None:
         prefix = subject.new_id()
         started = [
             await subject.start("echo", number, instance_id=f"{prefix}-{number}")
-            for number in range(7)
+            for number in range(13)
         ]
         token: str | None = None
         pages: list[list[str]] = []
         while True:
-            query = InstanceQuery(instance_id_prefix=prefix, page_size=3, continuation_token=token)
+            query = InstanceQuery(
+                instance_id_prefix=prefix, page_size=size, continuation_token=token
+            )
             page = await subject.runtime.list(query)
             pages.append([state.instance_id for state in page.instances])
             token = page.continuation_token
             # A backend may say only with an empty page that nothing follows.
-            if token is None or len(pages) > 7:
+            if token is None or len(pages) > len(started):
                 break
         listed = [instance_id for page in pages for instance_id in page]
         assert sorted(listed) == sorted(started)
-        assert max(len(page) for page in pages) <= 3
+        assert max(len(page) for page in pages) <= size
 
     @requires(Capability.LIST)
     async def test_what_starts_between_two_pages_does_not_disturb_the_second(
