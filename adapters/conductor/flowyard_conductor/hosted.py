@@ -165,7 +165,9 @@ class Hosted:
             active, _, ends = await self._progress(found)
             if not active or ends:
                 return False
-            await self._post(found, ExecutionTerminated(output, recursive), ends=True)
+            terminated = ExecutionTerminated(output, recursive)
+            await self._mailbox.post(found.workflow_id, terminated)
+        await self._wake(found, ends=True)
         # It is durable; without a process that runs the instance, it takes effect later.
         with suppress(TimeoutError, BackendUnavailable, InstanceNotFound):
             async with asyncio.timeout(_LONGEST_END):
@@ -178,8 +180,10 @@ class Hosted:
             active, suspended, ends = await self._progress(found)
             if not active or suspended or ends:
                 return False
-            await self._post(found, ExecutionSuspended(reason), pauses=True)
-            return True
+            await self._mailbox.post(found.workflow_id, ExecutionSuspended(reason))
+        # A worker may have a turn for as long as it likes; the claim is not held meanwhile.
+        await self._wake(found, pauses=True)
+        return True
 
     async def resume(self, found: Found, reason: str | None) -> bool:
         """Let turns run code again; also where somebody has paused the workflow in Conductor."""
@@ -189,8 +193,9 @@ class Hosted:
             active, suspended, ends = await self._progress(found)
             if not active or not suspended or ends:
                 return False
-            await self._post(found, ExecutionResumed(reason))
-            return True
+            await self._mailbox.post(found.workflow_id, ExecutionResumed(reason))
+        await self._wake(found)
+        return True
 
     async def history(self, found: Found) -> Sequence[HistoryEvent]:
         """Return the history of the current execution."""
@@ -241,9 +246,11 @@ class Hosted:
         *,
         key: str | None = None,
         ends: bool = False,
-        pauses: bool = False,
     ) -> None:
         await self._mailbox.post(found.workflow_id, event, key=key)
+        await self._wake(found, ends=ends)
+
+    async def _wake(self, found: Found, *, ends: bool = False, pauses: bool = False) -> None:
         await self._waking.wake(
             found.workflow_id, self._find(found.workflow_id), ends=ends, pauses=pauses
         )

@@ -12,6 +12,7 @@ from flowyard.history import (
     ChildCreated,
     EventSent,
     ExecutionStarted,
+    ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
     TaskScheduled,
@@ -111,6 +112,7 @@ class Turns:
 
         Its journal is then ahead of what is committed. None if the instance has to be read again.
         """
+        news, later = _paused_first(live, news)
         consumed = [one.key for one in news.mail]
         admitted = [event for event in news.events if live.journal.admit(event)]
         events = [*live.backlog, *admitted]
@@ -134,7 +136,7 @@ class Turns:
             mailed = {id(one.event) for one in news.mail}
             kept = [
                 one
-                for one in admitted
+                for one in (*admitted, *later)
                 if id(one) not in mailed and not isinstance(one, ExecutionStarted)
             ]
             return Record(
@@ -148,7 +150,8 @@ class Turns:
         for event in admitted:
             if isinstance(event, ExecutionTerminated):
                 await self._outbox.end_children(live, event)
-        return self.record(live, turn, result, iteration, consumed, has_looked=news.has_looked)
+        record = self.record(live, turn, result, iteration, consumed, has_looked=news.has_looked)
+        return replace(record, kept=later) if later else record
 
     def record(
         self,
@@ -257,6 +260,20 @@ class Turns:
                 found = await self._sides.results(side)
                 results.update((one, found[one]) for one in ids if one in found)
         return [(at, event) for at, event in results.values()]
+
+
+def _paused_first(live: Live, news: News) -> tuple[News, list[HistoryEvent]]:
+    """Let a pause be a turn of its own: what came with it shall run no code any more.
+
+    Also returns what came with it and is nowhere else.
+    """
+    pause = next((one for one in news.mail if isinstance(one.event, ExecutionSuspended)), None)
+    journal = live.journal
+    if pause is None or journal.suspended or journal.started is None or len(news.events) == 1:
+        return news, []
+    mailed = {id(one.event) for one in news.mail}
+    later = [one for one in news.events if id(one) not in mailed]
+    return News([pause.event], [pause]), later
 
 
 def outcome_of(live: Live) -> Outcome:

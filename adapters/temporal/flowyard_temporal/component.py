@@ -93,7 +93,9 @@ class TemporalComponent(WorkflowComponent):
             if misfit is not None:
                 failure = misfit if state.failure is not None else None
                 state = replace(state, failure=failure, detail=misfit.message)
-        if self._environment.is_waiting(instance_id):
+        if state.status.is_closed:
+            self._environment.settled(instance_id)
+        elif self._environment.is_waiting(instance_id):
             state = replace(state, detail=state.detail or WAITS)
         return state
 

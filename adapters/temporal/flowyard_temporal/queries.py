@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 
 from flowyard.errors import InstanceNotFound
@@ -14,7 +13,7 @@ from flowyard.models import InstancePage, InstanceQuery, WorkflowState, Workflow
 from flowyard_temporal.cursors import Cursor
 from flowyard_temporal.instances import Instances
 from flowyard_temporal.recent import RecentChanges
-from flowyard_temporal.states import STATUSES
+from flowyard_temporal.states import STATUSES, Snapshot
 from flowyard_temporal.visibility import Visibility, is_quotable, one_of, quoted
 
 # How many descriptions are asked for at once.
@@ -52,30 +51,42 @@ class Queries:
         while True:
             found, token = await self._visibility.page(condition, query.page_size, cursor.token)
             fresh = [one for one in found if not cursor.has_shown(one.execution.run_id)]
-            cursor = cursor.moved(token, _open_runs(found))
-            states = [state for state in await self._states(fresh) if _fits(state, query)]
+            snapshots = [
+                snapshot
+                for snapshot in await self._snapshots(fresh)
+                if not cursor.has_shown(snapshot.run_id)
+            ]
+            cursor = cursor.moved(token, _open_runs(found, snapshots))
+            now = datetime.now(UTC)
+            states = [state for one in snapshots if _fits(state := one.state(now), query)]
             if states or not token:
                 states.sort(key=lambda state: state.created_at, reverse=True)
                 return InstancePage(tuple(states), cursor.encoded())
 
-    async def _states(self, found: Sequence[WorkflowExecutionInfo]) -> list[WorkflowState]:
-        states = await asyncio.gather(*(self._state(one.execution) for one in found))
-        return [state for state in states if state is not None]
+    async def _snapshots(self, found: Sequence[WorkflowExecutionInfo]) -> list[Snapshot]:
+        """Return the instances that were found, each once."""
+        snapshots = await asyncio.gather(*(self._snapshot(one) for one in found))
+        return list({one.run_id: one for one in snapshots if one is not None}.values())
 
-    async def _state(self, found: WorkflowExecution) -> WorkflowState | None:
-        """Return the state of an instance, None where the run is one that was replaced."""
+    async def _snapshot(self, found: WorkflowExecutionInfo) -> Snapshot | None:
+        """Return the instance of a run, None where the run was replaced before it was found."""
+        run = found.execution
         async with self._turnstile:
             try:
-                snapshot = await self._instances.snapshot(found.workflow_id, payloads=False)
+                snapshot = await self._instances.snapshot(run.workflow_id, payloads=False)
             except InstanceNotFound:
                 return None
-        if snapshot.run_id != found.run_id:
+        if snapshot.run_id != run.run_id and STATUSES[found.status].is_closed:
             return None
-        return snapshot.state(datetime.now(UTC))
+        # One that was open may have continued as new, as a run that nobody finds yet.
+        return snapshot
 
 
-def _open_runs(found: Iterable[WorkflowExecutionInfo]) -> list[str]:
-    return [one.execution.run_id for one in found if not STATUSES[one.status].is_closed]
+def _open_runs(found: Iterable[WorkflowExecutionInfo], shown: Iterable[Snapshot]) -> list[str]:
+    """Return the runs that a later page shall not have again."""
+    known = {one.execution.run_id for one in found}
+    runs = [one.execution.run_id for one in found if not STATUSES[one.status].is_closed]
+    return [*runs, *(one.run_id for one in shown if one.run_id not in known)]
 
 
 def _condition(query: InstanceQuery) -> str | None:

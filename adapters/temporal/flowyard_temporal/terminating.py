@@ -8,7 +8,7 @@ from temporalio.api.enums.v1 import ParentClosePolicy
 from temporalio.api.workflow.v1 import PendingChildExecutionInfo
 from temporalio.api.workflowservice.v1 import TerminateWorkflowExecutionRequest
 
-from flowyard.errors import InstanceNotFound, UnsupportedOperation
+from flowyard.errors import BackendUnavailable, InstanceNotFound, UnsupportedOperation
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.instances import Instances
 from flowyard_temporal.payloads import payloads_of
@@ -58,17 +58,31 @@ class Terminating:
         if Snapshot(description).is_hosted:
             children = description.pending_children
             hosted = [one for one in children if one.parent_close_policy == _ABANDON]
-            await asyncio.gather(*(self._terminate_child(one) for one in hosted))
+            await asyncio.gather(*(self._terminate_child(one, instance_id) for one in hosted))
 
-    async def _terminate_child(self, child: PendingChildExecutionInfo) -> None:
+    async def _terminate_child(self, child: PendingChildExecutionInfo, parent: str) -> None:
+        is_others = False
         for _ in range(_PATIENCE):
             try:
-                await self._terminate(child.workflow_id, None, child.run_id)
-                await self._follow(child.workflow_id)
+                info = (await self._instances.describe(child.workflow_id)).workflow_execution_info
+                is_others = info.parent_execution.workflow_id != parent or (
+                    child.run_id not in {"", info.first_run_id}
+                )
+                if not is_others:
+                    await self._terminate(child.workflow_id, None, info.first_run_id)
+                    await self._follow(child.workflow_id)
+                    return
             except InstanceNotFound:
-                await asyncio.sleep(_PAUSE)
-            else:
+                is_others = False
+            if child.run_id:
+                # It has begun, and is over: the ID was purged, or used again.
                 return
+            await asyncio.sleep(_PAUSE)
+        if not is_others:
+            raise BackendUnavailable(
+                f"instance '{parent}' was terminated, but its child '{child.workflow_id}' has not "
+                "begun yet. Terminate it again, so that the child ends as well."
+            )
 
     async def _refuse_to_part(self, instance_id: str) -> None:
         description = await self._instances.describe(instance_id)

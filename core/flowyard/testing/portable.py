@@ -33,6 +33,7 @@ _WORKFLOWS: tuple[Callable[..., Any], ...] = (
     waits.impatient,
     waits.outlived_timeout,
     waits.messenger,
+    waits.soliloquist,
     waits.pause_witness,
     waits.timer,
     waits.timers,

@@ -20,6 +20,7 @@ from flowyard.history import (
     ChildCompleted,
     ChildCreated,
     ChildFailed,
+    EventRaised,
     EventSent,
     ExecutionStarted,
     HistoryEvent,
@@ -78,7 +79,11 @@ class Commands:
                 self._keep(self._running, self._start(action, begun))
                 self._keep(self._outgoing, begun.wait())
         elif isinstance(action, EventSent):
-            self._keep(self._outgoing, self._send(action))
+            if action.instance_id == workflow.info().workflow_id:
+                # The server refuses a signal to oneself.
+                self._deliver(EventRaised(action.name, action.input))
+            else:
+                self._keep(self._outgoing, self._send(action))
 
     async def sent(self) -> None:
         """Return once everything has left that the server drops when its sender ends."""

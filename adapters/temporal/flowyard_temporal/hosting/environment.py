@@ -13,12 +13,17 @@ import msgspec
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.common import RawValue
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from flowyard.executor import ActivityResult, Executor, QueuedTurn, Turn, TurnResult
-from flowyard.history import ExecutionStarted, HistoryEvent, to_microseconds
+from flowyard.history import (
+    Action,
+    ExecutionStarted,
+    HistoryEvent,
+    TurnStarted,
+    to_microseconds,
+)
 from flowyard.identifier import new_uuid
-from flowyard.journal import Journal
 from flowyard.models import FailureDetails, StartRequest
 from flowyard_temporal.hosting.beginning import Beginning, read_call
 from flowyard_temporal.hosting.failures import error_of
@@ -69,14 +74,26 @@ class Environment:
         """Whether a turn of the instance waits for a worker that serves it."""
         return instance_id in self._waiting
 
+    def settled(self, instance_id: str) -> None:
+        """Forget that a turn of an instance waits: it is over."""
+        self._waiting.discard(instance_id)
+
     def misfit(self, instance_id: str, history: Sequence[HistoryEvent]) -> FailureDetails | None:
         """Return how the code of this process does not fit a history; None if it does.
 
         Temporal, which compares what it has recorded, says so in words of its own.
         """
-        journal = Journal(instance_id, history)
+        turns = [place for place, one in enumerate(history) if isinstance(one, TurnStarted)]
+        if not turns:
+            return None
+        past: list[HistoryEvent] = [*history]
+        new: list[HistoryEvent] = [TurnStarted(0)]
+        if not any(isinstance(one, Action) for one in history[turns[-1] :]):
+            # It is the one that has failed, for whatever reason.
+            past, new = [*history[: turns[-1]]], [*history[turns[-1] :]]
+        (execution_id,) = (one.execution_id for one in history if isinstance(one, ExecutionStarted))
         try:
-            result = self.executor.run_turn(journal.turn(0, []))
+            result = self.executor.run_turn(Turn(instance_id, execution_id, past, new))
         finally:
             self.executor.forget(instance_id)
         return result.stalled if isinstance(result, TurnResult) else None
@@ -101,6 +118,9 @@ class Environment:
         try:
             await self._client.get_workflow_handle(instance_id).signal(WAKE)
         except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                self.settled(instance_id)
+                return
             # It looks again by itself, later.
             self._logger.warning("instance '%s' was not woken: %s", instance_id, error.message)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import msgspec
+from temporalio.common import RawValue
 
 from flowyard.executor import ActivityResult, TurnResult
 from flowyard.history import (
@@ -18,6 +22,8 @@ from flowyard.models import FailureDetails, WorkflowStatus
 # What a payload takes besides its text, and what else is in a list of arguments.
 _WRAPPING = 2048
 _BYTES_PER_CHARACTER = 4
+# How much of a message is told that is too long.
+_SHOWN = 500
 _UNKNOWN_LIMIT = 2 * 1024 * 1024
 
 
@@ -76,14 +82,41 @@ class Limits:
             )
         )
 
+    def carried_refusal(self, arguments: Sequence[RawValue]) -> FailureDetails | None:
+        """Return why an execution cannot begin anew with these arguments, None if it can."""
+        size = sum(len(one.payload.data) for one in arguments)
+        if size <= self.value:
+            return None
+        return FailureDetails(
+            "PayloadTooLarge",
+            f"the new input of the workflow and the events that it keeps have {size} bytes, and "
+            f"Temporal stores at most {self.value} at a time. Take more events before "
+            "continue_as_new, or pass where their data is.",
+            non_retryable=True,
+        )
+
     def _refusal_of(self, action: Action) -> FailureDetails | None:
         if isinstance(action, ExecutionCompleted):
-            return self.refusal(action.output, "result of the workflow")
+            return self.refusal(action.output, "result of the workflow") or self._failure_refusal(
+                action.failure
+            )
         if isinstance(action, ContinuedAsNew):
             return self.refusal(action.input, "new input of the workflow")
         if isinstance(action, EventSent):
             return self.refusal(action.input, f"data of event '{action.name}'")
         return None
+
+    def _failure_refusal(self, failure: FailureDetails | None) -> FailureDetails | None:
+        # Temporal has the message three times: as such, in the details, and in the stack.
+        size = len(msgspec.json.encode(failure)) * 3
+        if size <= self.value:
+            return None
+        return FailureDetails(
+            "PayloadTooLarge",
+            f"the failure of the workflow has {size} bytes as Temporal stores it, which is at most "
+            f"{self.value}. It begins: {failure.message[:_SHOWN] if failure is not None else ''}",
+            non_retryable=True,
+        )
 
 
 def _failed(refusal: FailureDetails) -> TurnResult:

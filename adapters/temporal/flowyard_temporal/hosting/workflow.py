@@ -141,15 +141,17 @@ class HostedWorkflow:
     async def _run(self, turn: Turn) -> TurnResult:
         if not self._beginning.inline:
             return await self._run_by_worker(turn)
+        name = workflow.info().workflow_type
+        if self.environment.executor.local_code(name) is None:
+            raise UnfitCode(
+                turn.instance_id,
+                f"workflow '{name}' was begun by code of the application that is not there any "
+                "more. Register it again.",
+            )
         turn.replaying = workflow.unsafe.is_replaying()
         turn.patched = self._patched
         result = self.environment.executor.run_turn(turn)
-        if not isinstance(result, TurnResult):
-            raise UnfitCode(
-                turn.instance_id,
-                f"workflow '{workflow.info().workflow_type}' was begun by code of the application "
-                "that is not there any more. Register it again.",
-            )
+        assert isinstance(result, TurnResult)  # noqa: S101
         if result.stalled is not None:
             raise UnfitCode(turn.instance_id, result.stalled.message)
         return result
@@ -179,6 +181,7 @@ class HostedWorkflow:
                 is_stalled = True
                 self._note(STALLED, msgspec.json.encode(stalled).decode())
             await self._wait_for_code(wakes, look)
+            await workflow.wait_condition(lambda: not self._is_paused)
             look = min(2 * look, _RAREST_LOOK)
 
     async def _wait_for_code(self, wakes: int, look: timedelta) -> None:
@@ -212,13 +215,18 @@ class HostedWorkflow:
         return raw(completion.output)
 
     def _continue_as_new(self) -> RawValue:
-        late = [event for event in self._inbox if isinstance(event, EventRaised)]
+        # A pause or a resume among what has come meanwhile is the successor's, too.
+        came = [event for event in self._inbox if self._journal.admit(event)]
+        late = [event for event in came if isinstance(event, EventRaised)]
         events = [*self._journal.successor(workflow.uuid4().hex), *late]
         info = workflow.info()
         created_at = self._beginning.created_at
         if created_at is None:
             created_at = to_microseconds(info.workflow_start_time)
         code = self.environment.executor.local_code(info.workflow_type)
+        arguments = Beginning.of(events, code, created_at).arguments()
+        if (refusal := self.environment.limits.carried_refusal(arguments)) is not None:
+            raise error_of(refusal)
         memo = {key: RawValue(payload) for key, payload in info.raw_memo.items()}
         memo[CREATED_AT] = raw(str(created_at))
-        workflow.continue_as_new(args=Beginning.of(events, code, created_at).arguments(), memo=memo)
+        workflow.continue_as_new(args=arguments, memo=memo)

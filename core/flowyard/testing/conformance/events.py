@@ -92,6 +92,9 @@ class Events:
         assert (await subject.finish(target)).result() == {"from": sender}
         assert (await subject.finish(sender)).result() == "sent"
 
+    async def test_an_event_of_an_instance_to_itself_arrives(self, subject: Subject) -> None:
+        assert await subject.result("soliloquist", 7) == 7
+
     async def test_an_event_of_an_instance_to_nobody_is_dropped(self, subject: Subject) -> None:
         assert await subject.result("messenger", subject.new_id()) == "sent"
 

@@ -59,6 +59,12 @@ async def messenger(ctx: WorkflowContext, target: str) -> str:
     return "sent"
 
 
+async def soliloquist(ctx: WorkflowContext, data: object) -> object:
+    """Raise event `go` to itself, and return what comes."""
+    ctx.send_event(ctx.instance_id, "go", data=data)
+    return await ctx.wait_for_external_event("go")
+
+
 async def pause_witness(ctx: WorkflowContext) -> list[object]:
     """Record every turn's cause: a short timer, gate `gate`, event `go`."""
 
