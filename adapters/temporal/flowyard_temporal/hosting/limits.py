@@ -22,6 +22,9 @@ from flowyard.models import FailureDetails, WorkflowStatus
 # What a payload takes besides its text, and what else is in a list of arguments.
 _WRAPPING = 2048
 _BYTES_PER_CHARACTER = 4
+# What the server takes in one message, but for what else is in it.
+_MESSAGE = 4 * 1024 * 1024 - 64 * 1024
+_WITH_INPUT = (TaskScheduled, ChildCreated, EventSent)
 # How much of a message is told that is too long.
 _SHOWN = 500
 _UNKNOWN_LIMIT = 2 * 1024 * 1024
@@ -67,20 +70,14 @@ class Limits:
         refusal = self.refusal(result.custom_status, "custom status")
         for action in result.actions:
             refusal = refusal or self._refusal_of(action)
+        refusal = refusal or _message_refusal(result.actions)
         return result if refusal is None else _failed(refusal)
 
     def recorded(self, result: TurnResult, data: bytes) -> TurnResult:
         """Return the result of a worker's turn, or a failure if all of it together is too large."""
         if len(data) <= self.value:
             return result
-        return _failed(
-            FailureDetails(
-                "PayloadTooLarge",
-                f"what the workflow has asked for in one turn has {len(data)} bytes, and Temporal "
-                f"stores at most {self.value} at a time. Pass less, or ask for it in more turns.",
-                non_retryable=True,
-            )
-        )
+        return _failed(_too_much(len(data), self.value))
 
     def carried_refusal(self, arguments: Sequence[RawValue]) -> FailureDetails | None:
         """Return why an execution cannot begin anew with these arguments, None if it can."""
@@ -117,6 +114,24 @@ class Limits:
             f"{self.value}. It begins: {failure.message[:_SHOWN] if failure is not None else ''}",
             non_retryable=True,
         )
+
+
+def _message_refusal(actions: Sequence[Action]) -> FailureDetails | None:
+    """Return why a turn cannot be told, None if it can: the server ends who tells too much."""
+    texts = [one.input for one in actions if isinstance(one, _WITH_INPUT) and one.input]
+    if sum(map(len, texts)) * _BYTES_PER_CHARACTER <= _MESSAGE:
+        return None
+    size = sum(len(text.encode()) + _WRAPPING for text in texts)
+    return _too_much(size, _MESSAGE) if size > _MESSAGE else None
+
+
+def _too_much(size: int, most: int) -> FailureDetails:
+    return FailureDetails(
+        "PayloadTooLarge",
+        f"what the workflow has asked for in one turn has {size} bytes, and Temporal takes at "
+        f"most {most} at a time. Pass less, or ask for it in more turns.",
+        non_retryable=True,
+    )
 
 
 def _failed(refusal: FailureDetails) -> TurnResult:
