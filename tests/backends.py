@@ -25,7 +25,7 @@ def backend(name: str, folder: Path, request: pytest.FixtureRequest) -> Componen
         places = ExitStack()
         request.addfinalizer(places.close)
         queue = places.enter_context(new_queue(url))
-        server = {"url": f"{url}/api", "taskQueue": queue, "leaseSeconds": "3"}
+        server = {"url": f"{url}/api", "taskQueue": queue, "leaseSeconds": "5"}
         return ComponentSpec(name="flowyard", type="workflow.conductor", metadata=server)
     address = request.getfixturevalue("temporal_server")
     metadata = {"hostPort": address, "namespace": new_namespace(address), "heartbeatTimeout": "3"}

@@ -64,7 +64,7 @@ code of ours to run do not apply to them.
 _MISSING = """
 ## What does not work, and why
 
-The numbers are those of [deviations](deviations.md).
+What the numbers mean is documented in [deviations](deviations.md).
 """
 
 
@@ -152,7 +152,7 @@ class Matrix:
         found: dict[str, Outcome] = {}
         for one in classes:
             for name, outcome in self.outcomes[one].items():
-                if self.feature_of[name] == feature and found.get(name, outcome).passed:
+                if self.feature_of[name] == feature and (name not in found or found[name].passed):
                     found[name] = outcome
         return found
 
