@@ -1,4 +1,4 @@
-"""A front before the real server: with TLS, or letting in only who has a token, as Orkes does."""
+"""A front before the real server: with TLS, with tokens as Orkes has them, or failing for once."""
 
 from __future__ import annotations
 
@@ -21,9 +21,16 @@ KEY, SECRET = "application", "open-sesame"
 
 @asynccontextmanager
 async def fronted(
-    server: str, *, certificate: Certificate | None = None, wants_token: bool = False
+    server: str,
+    *,
+    certificate: Certificate | None = None,
+    wants_token: bool = False,
+    failing: list[str] | None = None,
 ) -> AsyncIterator[str]:
-    """Put a front before a server; lends the URL of its API."""
+    """Put a front before a server; lends the URL of its API.
+
+    Of the methods in `failing`, one is struck off with each call that fails.
+    """
     tokens: list[str] = []
 
     async def token(request: Request) -> Response:
@@ -35,6 +42,9 @@ async def fronted(
     async def forward(request: Request) -> Response:
         if wants_token and request.headers.get("X-Authorization") not in tokens[-1:]:
             return JSONResponse({"message": "no token", "error": "INVALID_TOKEN"}, 401)
+        if failing and request.method in failing:
+            failing.remove(request.method)
+            return JSONResponse({"message": "[SQLITE_BUSY] The database file is locked"}, 500)
         answer = await client.request(
             request.method,
             f"{request.url.path}?{request.url.query}",

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from conductor.conftest import OpenRuntime
+from conductor.front import fronted
 from flowyard import Runtime
 from flowyard.errors import (
     InstanceAlreadyExists,
@@ -241,6 +242,23 @@ async def test_a_purged_id_is_free_and_its_workflow_gone(open_native: OpenRuntim
             await runtime.purge(instance_id)
         assert await runtime.start("native-waiter", instance_id=instance_id) == instance_id
         await runtime.terminate(instance_id)
+
+
+async def test_a_removal_in_which_the_server_fails_is_made_again(
+    open_native: OpenRuntime, conductor_server: str
+) -> None:
+    failing: list[str] = []
+    async with (
+        fronted(conductor_server, failing=failing) as url,
+        open_native(url=url) as runtime,
+    ):
+        instance_id = await runtime.start("native-waiter")
+        await runtime.terminate(instance_id)
+        failing += ["DELETE", "DELETE"]
+        assert await runtime.purge(instance_id) == 1
+        assert not failing
+        with pytest.raises(InstanceNotFound):
+            await runtime.get(instance_id)
 
 
 async def test_native_instances_are_listed(open_native: OpenRuntime) -> None:

@@ -254,7 +254,8 @@ def test_an_interrupted_program_says_how_to_go_on_and_does(start_program: StartP
     first.interrupt()
     assert first.finish(code=130)[-1] == "Interrupted. The same command goes on from here."
     output = start_program("order_processing.py", "--pace", "0.1").finish()
-    assert "Resuming order-1: the stock was verified before the interruption." in output
+    # It goes on from the moment it is open, and may have come further than it was interrupted at.
+    assert any(line.startswith("Resuming order-1: the ") for line in output)
     assert [activity for activity, _ in world.calls()].count("verify_inventory") == 1
 
 

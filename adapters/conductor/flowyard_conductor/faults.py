@@ -22,6 +22,11 @@ class Rejected(FlowyardError):
         """True if there is no such thing."""
         return self.status == 404
 
+    @property
+    def is_fault(self) -> bool:
+        """True if the server has failed, whatever was asked."""
+        return self.status >= 500
+
 
 def error_of(error: ApiException, where: str) -> FlowyardError:
     """Return what a failed call means to a caller; `where` names component and server."""

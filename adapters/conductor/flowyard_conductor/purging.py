@@ -15,6 +15,7 @@ from flowyard_conductor.states import STATUSES
 Relatives: TypeAlias = Callable[[Found], Awaitable[Sequence[Found]]]
 
 _SETTLES_SECONDS = 10.0
+_PAUSE_SECONDS = 0.05
 
 
 class Purging:
@@ -51,18 +52,21 @@ class Purging:
         await self._remove(member)
 
     async def _remove(self, found: Found) -> None:
-        path = f"/workflow/{found.workflow_id}"
-        try:
-            await self._instances.connection.call(
-                "DELETE", f"{path}/remove", query={"archiveWorkflow": False}
-            )
-        except Rejected as refusal:
-            if not refusal.is_not_found:
-                raise
-        await self._until_gone(found)
-
-    async def _until_gone(self, found: Found) -> None:
+        path = f"/workflow/{found.workflow_id}/remove"
         deadline = time.monotonic() + _SETTLES_SECONDS
+        while True:
+            try:
+                await self._instances.connection.call(
+                    "DELETE", path, query={"archiveWorkflow": False}
+                )
+                break
+            except Rejected as refusal:
+                if refusal.is_not_found:
+                    break
+                # It removes task by task, and fails where its database is busy with one.
+                if not refusal.is_fault or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_PAUSE_SECONDS)
         while True:
             try:
                 await self._instances.read(found, tasks=False)
@@ -74,4 +78,4 @@ class Purging:
                     f"'{found.instance_id}' is still there though the server has removed it. "
                     "Purge it again."
                 )
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_PAUSE_SECONDS)
