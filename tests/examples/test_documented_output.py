@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROMPT = "$ python examples/"
-CHANCE = re.compile(r"^\d+%$|^Executing <|^'.*' is STALLED: ")
+CHANCE = re.compile(r"^\d+%$|^Round \d+ is done|^Executing <|^'.*' is STALLED: ")
 
 
 def documentation(example: Path) -> list[str]:
@@ -52,7 +52,7 @@ def first_missing(promised: list[str], printed: list[str]) -> str | None:
 def comparable(printed: list[str]) -> list[str]:
     """Return what does not depend on chance: what runs side by side prints in any order.
 
-    Percentages are looked at now and then. What asyncio says of slow callbacks, and the warning
+    Percentages are looked at now and then, and an endless workflow goes on before anybody looks. What asyncio says of slow callbacks, and the warning
     that an instance is STALLED, are logs.
     """
     return sorted(line for line in printed if not CHANCE.search(line))

@@ -10,29 +10,29 @@ from dataclasses import dataclass
 
 from flowyard.errors import InvalidRequest
 
-# How many runs are remembered, and in how many bytes each: the token has to fit into a URL.
+# How many instances are remembered, and in how many bytes each: the token has to fit into a URL.
 _MOST = 300
 _SIZE = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Temporal's own token, and the open runs that were shown last.
+    """Temporal's own token, and the open instances that were shown last.
 
-    Temporal lists what is open before what is closed. A run that closes between two pages comes
-    once more; by this it is known.
+    Temporal lists what is open before what is closed. An instance that closes, or begins again,
+    between two pages comes once more; by this it is known.
     """
 
     token: bytes = b""
     shown: tuple[bytes, ...] = ()
 
-    def has_shown(self, run_id: str) -> bool:
-        """True if the run was on a page before, and open."""
-        return _digest(run_id.encode()) in self.shown
+    def has_shown(self, instance_id: str) -> bool:
+        """True if the instance was on a page before, and open."""
+        return _digest(instance_id.encode()) in self.shown
 
-    def moved(self, token: bytes, open_runs: Iterable[str]) -> Cursor:
-        """Return the cursor after a page that had these open runs on it."""
-        return Cursor(token, (*self.shown, *(_digest(one.encode()) for one in open_runs))[-_MOST:])
+    def moved(self, token: bytes, open_ids: Iterable[str]) -> Cursor:
+        """Return the cursor after a page that had these open instances on it."""
+        return Cursor(token, (*self.shown, *(_digest(one.encode()) for one in open_ids))[-_MOST:])
 
     def encoded(self) -> str | None:
         """Return the token for the caller, None where nothing follows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 
@@ -18,6 +18,9 @@ from flowyard_temporal.visibility import Visibility, is_quotable, one_of, quoted
 
 # How many descriptions are asked for at once.
 _AT_ONCE = 32
+_OPEN = {WorkflowStatus.RUNNING, WorkflowStatus.SUSPENDED}
+# Longer than visibility lags behind, and two clocks differ.
+_REPLACED_LATELY = timedelta(seconds=30)
 # What visibility calls it. It knows nothing of PENDING and STALLED: to it, both are running.
 _NAMES = {
     WorkflowStatus.RUNNING: ("Running",),
@@ -50,13 +53,9 @@ class Queries:
         await self._recent.are_shown()
         while True:
             found, token = await self._visibility.page(condition, query.page_size, cursor.token)
-            fresh = [one for one in found if not cursor.has_shown(one.execution.run_id)]
-            snapshots = [
-                snapshot
-                for snapshot in await self._snapshots(fresh)
-                if not cursor.has_shown(snapshot.run_id)
-            ]
-            cursor = cursor.moved(token, _open_runs(found, snapshots))
+            fresh = [one for one in found if not cursor.has_shown(one.execution.workflow_id)]
+            snapshots = await self._snapshots(fresh)
+            cursor = cursor.moved(token, _open_ids(fresh, snapshots))
             now = datetime.now(UTC)
             states = [state for one in snapshots if _fits(state := one.state(now), query)]
             if states or not token:
@@ -65,38 +64,57 @@ class Queries:
 
     async def _snapshots(self, found: Sequence[WorkflowExecutionInfo]) -> list[Snapshot]:
         """Return the instances that were found, each once."""
-        snapshots = await asyncio.gather(*(self._snapshot(one) for one in found))
-        return list({one.run_id: one for one in snapshots if one is not None}.values())
+        # Of one that begins again and again, there are many runs that were replaced.
+        replaced = {one.execution.workflow_id: one for one in found if _is_replaced(one)}
+        runs = [*(one for one in found if not _is_replaced(one)), *replaced.values()]
+        snapshots = await asyncio.gather(*(self._snapshot(one) for one in runs))
+        # By their IDs: two looks at one may have met two of its runs.
+        return list({_id_of(one): one for one in snapshots if one is not None}.values())
 
     async def _snapshot(self, found: WorkflowExecutionInfo) -> Snapshot | None:
-        """Return the instance of a run, None where the run was replaced before it was found."""
+        """Return the instance of a run, None where it is found by another run as well."""
         run = found.execution
         async with self._turnstile:
             try:
                 snapshot = await self._instances.snapshot(run.workflow_id, payloads=False)
             except InstanceNotFound:
                 return None
+        if _is_replaced(found):
+            return None if snapshot.status.is_closed else snapshot
         if snapshot.run_id != run.run_id and STATUSES[found.status].is_closed:
             return None
         # One that was open may have continued as new, as a run that nobody finds yet.
         return snapshot
 
 
-def _open_runs(found: Iterable[WorkflowExecutionInfo], shown: Iterable[Snapshot]) -> list[str]:
-    """Return the runs that a later page shall not have again."""
-    known = {one.execution.run_id for one in found}
-    runs = [one.execution.run_id for one in found if not STATUSES[one.status].is_closed]
-    return [*runs, *(one.run_id for one in shown if one.run_id not in known)]
+def _is_replaced(found: WorkflowExecutionInfo) -> bool:
+    return STATUSES[found.status] is WorkflowStatus.CONTINUED_AS_NEW
+
+
+def _open_ids(found: Iterable[WorkflowExecutionInfo], shown: Iterable[Snapshot]) -> set[str]:
+    """Return the instances that a later page shall not have again."""
+    return {
+        *(one.execution.workflow_id for one in found if STATUSES[one.status] in _OPEN),
+        *(_id_of(one) for one in shown if not one.status.is_closed),
+    }
+
+
+def _id_of(snapshot: Snapshot) -> str:
+    return snapshot.info.execution.workflow_id
 
 
 def _condition(query: InstanceQuery) -> str | None:
     """Return the query in visibility's language, None if nothing can fit it."""
-    conditions = ["ExecutionStatus != 'ContinuedAsNew'"]
-    if query.status:
-        names = sorted({name for status in query.status for name in _NAMES[status]})
-        if not names:
-            return None
-        conditions = [f"ExecutionStatus IN {one_of(names)}"]
+    names = {name for status in query.status for name in _NAMES[status]}
+    if query.status and not names:
+        return None
+    is_one = f"IN {one_of(sorted(names))}" if names else "!= 'ContinuedAsNew'"
+    status = f"ExecutionStatus {is_one}"
+    if not names or "Running" in names:
+        # Visibility has the end of a run before the beginning of the one that replaces it.
+        since = _stamp(datetime.now(UTC) - _REPLACED_LATELY)
+        status = f"({status} OR ExecutionStatus = 'ContinuedAsNew' AND CloseTime > {since})"
+    conditions = [status]
     if query.workflow is not None and is_quotable(query.workflow):
         conditions.append(f"WorkflowType = {quoted(query.workflow)}")
     if query.instance_id_prefix and is_quotable(query.instance_id_prefix):
