@@ -52,8 +52,8 @@ def first_missing(promised: list[str], printed: list[str]) -> str | None:
 def comparable(printed: list[str]) -> list[str]:
     """Return what does not depend on chance: what runs side by side prints in any order.
 
-    Percentages are looked at now and then, and an endless workflow goes on before anybody looks. What asyncio says of slow callbacks, and the warning
-    that an instance is STALLED, are logs.
+    Percentages are looked at now and then, and an endless workflow goes on before anybody looks.
+    What asyncio says of slow callbacks, and the warning that an instance is STALLED, are logs.
     """
     return sorted(line for line in printed if not CHANCE.search(line))
 
