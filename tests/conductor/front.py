@@ -1,4 +1,4 @@
-"""A front before the real server: with TLS, with tokens as Orkes has them, or failing for once."""
+"""A front before the real server: with TLS, with tokens as Orkes has them, failing, or late."""
 
 from __future__ import annotations
 
@@ -19,6 +19,31 @@ from temporal.certificates import Certificate
 KEY, SECRET = "application", "open-sesame"
 
 
+class Withheld:
+    """The first task of a workflow that a poll brings: the answer is kept back until let go."""
+
+    def __init__(self, workflow: str) -> None:
+        self.workflow = workflow
+        self.is_there = asyncio.Event()
+        self.let_go = asyncio.Event()
+        self.was_ended = asyncio.Event()
+        """Set when the server has answered to who had polled it, and has ended it."""
+        self._task_id: str | None = None
+
+    async def keep(self, request: Request, answer: httpx.Response) -> None:
+        """Keep the answer back if it brings the task; note if it is to the end of the task."""
+        if "/tasks/poll/batch/" in request.url.path and self._task_id is None:
+            for task in answer.json():
+                if task["workflowType"] == self.workflow:
+                    self._task_id = task["taskId"]
+                    self.is_there.set()
+                    await self.let_go.wait()
+        elif request.url.path in ("/api/tasks", "/api/tasks/update-v2"):
+            update = await request.json()
+            if update.get("taskId") == self._task_id and update["status"] == "COMPLETED":
+                self.was_ended.set()
+
+
 @asynccontextmanager
 async def fronted(
     server: str,
@@ -26,6 +51,7 @@ async def fronted(
     certificate: Certificate | None = None,
     wants_token: bool = False,
     failing: list[str] | None = None,
+    withheld: Withheld | None = None,
 ) -> AsyncIterator[str]:
     """Put a front before a server; lends the URL of its API.
 
@@ -51,6 +77,8 @@ async def fronted(
             content=await request.body(),
             headers={"Content-Type": "application/json"},
         )
+        if withheld is not None:
+            await withheld.keep(request, answer)
         kind = answer.headers.get("Content-Type")
         return Response(answer.content, answer.status_code, media_type=kind)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from conductor.front import Withheld, fronted
 from flowyard import ActivityContext, App, Runtime, WorkflowContext
 from flowyard.config import ComponentSpec
 from flowyard.history import EventRaised, TaskCompleted
@@ -151,6 +153,50 @@ async def test_an_instance_that_is_woken_for_nothing_forgets_nothing(spec: Compo
         state = await runtime.wait(instance_id, timeout=PATIENCE)
     assert state.result() == ["once", 7]
     assert doors.begun == ["once"]
+
+
+async def test_what_a_process_does_that_hears_of_a_task_too_late_is_told_to_nobody(
+    spec: ComponentSpec,
+) -> None:
+    has_begun, may_end = asyncio.Event(), asyncio.Event()
+
+    def answering_with(word: str) -> App:
+        app = App()
+
+        @app.activity
+        async def answer(ctx: ActivityContext) -> str:
+            if word == "in time":
+                has_begun.set()
+                await may_end.wait()
+            return word
+
+        @app.workflow
+        async def answering(ctx: WorkflowContext) -> str:
+            return await ctx.call_activity(answer)
+
+        @app.workflow
+        async def asking(ctx: WorkflowContext) -> str:
+            return await ctx.call_child_workflow(answering)
+
+        return app
+
+    queue, server = spec.metadata["taskQueue"], str(spec.metadata["url"]).removesuffix("/api")
+    late = Withheld(f"{queue}.answering")
+    async with asyncio.timeout(PATIENCE.total_seconds()), fronted(server, withheld=late) as url:
+        slow = replace(spec, metadata={**spec.metadata, "url": url})
+        async with Runtime.open([slow], answering_with("late")) as runtime:
+            instance_id = await runtime.start("asking")
+            await late.is_there.wait()
+            async with Runtime.open([spec], answering_with("in time")):
+                await has_begun.wait()
+                late.let_go.set()
+                await late.was_ended.wait()
+                # What it wants to tell it has told by the time that another instance is through.
+                other = await runtime.start("answering")
+                await runtime.terminate(other)
+                may_end.set()
+                state = await runtime.wait(instance_id)
+    assert state.result() == "in time"
 
 
 async def test_mail_that_nobody_has_removed_is_taken_once_and_then_goes(

@@ -19,24 +19,31 @@ from flowyard_conductor.instances import Json
 _PATIENCE_SECONDS = 600.0
 # How long a process that ends waits for the server, in seconds.
 _LAST_WORDS_SECONDS = 5.0
+# When a task was asked for, by our clock: its lease began no sooner.
+_ASKED_FOR = "flowyardAskedFor"
 _OPEN = ("SCHEDULED", "IN_PROGRESS")
 
 
 class Hold:
-    """A task that this process has polled, and until when it surely holds it."""
+    """A task that this process has polled, and until when it surely holds it.
+
+    Once it may have lost the task it never knows again: the server acknowledges whatever is said
+    of a task that it has given to somebody else, and does nothing.
+    """
 
     def __init__(self, task: Json, lease_seconds: float) -> None:
         self.task = task
         self._lease_seconds = lease_seconds
-        self._renewed = time.monotonic()
+        self._renewed = float(task[_ASKED_FOR])
 
-    def renew(self) -> None:
-        """Note that the server knows that somebody works on it."""
-        self._renewed = time.monotonic()
+    def renew(self, asked: float) -> None:
+        """Note that the server was asked at that time for another lease, and has said yes."""
+        if self.is_sure:
+            self._renewed = asked
 
     @property
     def is_sure(self) -> bool:
-        """Whether what the server has acknowledged was not too late: it says nothing if it was."""
+        """Whether all that the server has acknowledged until now was in time."""
         return time.monotonic() - self._renewed < 0.8 * self._lease_seconds
 
 
@@ -53,13 +60,14 @@ class Tasks:
 
     async def poll(self, kind: str, count: int) -> list[Json]:
         """Return tasks that are due; never waits for one."""
-        tasks = await self._connection.call(
+        asked = time.monotonic()
+        tasks: list[Json] | None = await self._connection.call(
             "GET",
             f"/tasks/poll/batch/{kind}",
             # With a timeout the server would wait until the batch is full.
             query={"count": count, "timeout": 0, "workerid": self.worker_id},
         )
-        return list(tasks or ())
+        return [{**task, _ASKED_FOR: asked} for task in tasks or ()]
 
     @asynccontextmanager
     async def hold(self, task: Json) -> AsyncIterator[Hold]:
@@ -86,11 +94,13 @@ class Tasks:
         status = "COMPLETED" if failure is None else "FAILED_WITH_TERMINAL_ERROR"
         update = self._update(task, status, output, failure)
         path = "/tasks/update-v2" if takes_next else "/tasks"
+        asked = time.monotonic()
         answering = asyncio.create_task(self._insistently(path, update))
         self._answering.add(answering)
         try:
             # It may hand out a task, which must not be lost if who waits for it is cut off.
-            return _following(await asyncio.shield(answering))
+            following = _following(await asyncio.shield(answering))
+            return {**following, _ASKED_FOR: asked} if following is not None else None
         finally:
             if answering.done():
                 self._answering.discard(answering)
@@ -192,17 +202,18 @@ class Tasks:
 
     async def _extend(self, hold: Hold, ended: asyncio.Event) -> None:
         task = hold.task
+        update = {**self._update(task, "IN_PROGRESS", {}, None), "extendLease": True}
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.3 * self._lease_seconds):
                     await ended.wait()
                 return
-            update = {**self._update(task, "IN_PROGRESS", {}, None), "extendLease": True}
+            asked = time.monotonic()
             try:
                 await self._connection.post("/tasks", update)
             except (Rejected, BackendUnavailable):
                 continue
-            hold.renew()
+            hold.renew(asked)
 
 
 def _following(answer: object) -> Json | None:
