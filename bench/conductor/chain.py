@@ -22,6 +22,7 @@ from flowyard import App
 
 _WIDTH, _FANS = 100, 5
 _COUNT, _AT_ONCE = 100, 50
+_WARM_UPS = 3
 
 app = App()
 app.activity(add)
@@ -103,9 +104,10 @@ MEASUREMENTS: Mapping[str, Callable[[str], Coroutine[object, object, dict[str, f
 def rows(rounds: int, _: str | None) -> list[Row]:
     """Compare hosted with native workflows."""
     with conductor() as url:
-        for kind in MEASUREMENTS:
-            # A server that has just started is slow for a while.
-            run("conductor.chain", kind, url)
+        # A server that has just started is slow for a while.
+        interleave(
+            _WARM_UPS, {kind: partial(run, "conductor.chain", kind, url) for kind in MEASUREMENTS}
+        )
         samples = interleave(
             rounds, {kind: partial(run, "conductor.chain", kind, url) for kind in MEASUREMENTS}
         )

@@ -12,14 +12,17 @@ from datetime import timedelta
 from bench.conductor.server import open_runtime
 from flowyard import ActivityContext, App, WorkflowContext, when_all
 
+# These are still in their first when the one that is in its second is killed.
+SECONDS = {"fan": 3.0, "child": 3.0}
+
 app = App()
 
 
 @app.activity
 async def work(_: ActivityContext, name: str) -> None:
-    """Take a second."""
+    """Take a second, or more."""
     print(name, flush=True)
-    await asyncio.sleep(1)
+    await asyncio.sleep(SECONDS.get(name.split()[0], 1.0))
 
 
 @app.workflow

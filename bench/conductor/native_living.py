@@ -15,13 +15,15 @@ from conductor.client.orkes_clients import OrkesClients
 from conductor.client.worker.worker import Worker
 
 LEASE_SECONDS = 10
+# As in `living.py`.
+SECONDS = {"fan": 3.0, "child": 3.0}
 _OWNER = "bench@example.com"
 
 
 def work(name: str) -> dict[str, object]:
-    """Take a second."""
+    """Take a second, or more."""
     print(name, flush=True)
-    time.sleep(1)
+    time.sleep(SECONDS.get(name.split()[0], 1.0))
     return {}
 
 

@@ -1,7 +1,7 @@
 """How long work stands still after SIGKILL of the process that does it, on Conductor.
 
 Another process is started at once. What is measured is the time from the kill to the end of an
-instance, without the work that it has left: its activities take a second each.
+instance, without the work that it has left.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SHAPES = {
     "child": "a child has an activity",
 }
 # How many seconds of work each has left then.
-_LEFT = {"steps": 2, "fan": 1, "event": 1, "child": 3}
+_LEFT = {"steps": 2.0, "fan": 3.0, "event": 1.0, "child": 9.0}
 # By then each is in the middle of what it does.
 _UNDER_WAY = {"steps 1", "fan 19", "child 0"}
 
