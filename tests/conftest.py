@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from servers.fixtures import conductor_server, start_conductor, start_temporal, temporal_server
@@ -25,6 +27,10 @@ __all__ = [
     "start_temporal",
     "temporal_server",
 ]
+
+
+# A shell's background job ignores SIGINT, and what a test starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
