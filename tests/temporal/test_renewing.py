@@ -71,6 +71,11 @@ async def stuffing(ctx: WorkflowContext, count: int) -> int:
     return len(await when_all(calls))
 
 
+@app.workflow
+async def spreading(ctx: WorkflowContext, count: int) -> int:
+    return len(await when_all([ctx.call_activity(swallow, input="") for _ in range(count)]))
+
+
 @pytest.fixture
 def spec(temporal_server: str) -> ComponentSpec:
     return spec_at(temporal_server)
@@ -176,3 +181,15 @@ async def test_a_turn_that_asks_for_too_much_fails_the_instance(spec: ComponentS
         state = await runtime.wait(await runtime.start(stuffing, input=3), timeout=PATIENCE)
     assert state.failure is not None
     assert "ask for it in more turns" in state.failure.message
+
+
+async def test_more_activities_at_a_time_than_temporal_takes_stall_the_instance_with_its_words(
+    spec: ComponentSpec,
+) -> None:
+    async with Runtime.open([spec], app) as runtime:
+        instance_id = await runtime.start(spreading, input=2_001)
+        state = await until(runtime, instance_id, lambda one: one.status is WorkflowStatus.STALLED)
+        await runtime.terminate(instance_id)
+    assert state.failure is not None
+    assert "2000" in state.failure.message
+    assert "activities" in state.failure.message.lower()
