@@ -104,13 +104,10 @@ MEASUREMENTS: Mapping[str, Callable[[str], Coroutine[object, object, dict[str, f
 def rows(rounds: int, _: str | None) -> list[Row]:
     """Compare hosted with native workflows."""
     with conductor() as url:
+        runs = {kind: partial(run, "conductor.chain", kind, url) for kind in MEASUREMENTS}
         # A server that has just started is slow for a while.
-        interleave(
-            _WARM_UPS, {kind: partial(run, "conductor.chain", kind, url) for kind in MEASUREMENTS}
-        )
-        samples = interleave(
-            rounds, {kind: partial(run, "conductor.chain", kind, url) for kind in MEASUREMENTS}
-        )
+        interleave(_WARM_UPS, runs)
+        samples = interleave(rounds, runs)
     hosted, native = samples["hosted"], samples["native"]
     alone = hosted["alone"].milliseconds(), native["alone"].milliseconds()
     against = "native, conductor-python workers"

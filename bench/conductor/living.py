@@ -9,20 +9,18 @@ import asyncio
 import sys
 from datetime import timedelta
 
+from bench.conductor.recovery import SECONDS
 from bench.conductor.server import open_runtime
 from flowyard import ActivityContext, App, WorkflowContext, when_all
-
-# These are still in their first when the one that is in its second is killed.
-SECONDS = {"fan": 3.0, "child": 3.0}
 
 app = App()
 
 
 @app.activity
 async def work(_: ActivityContext, name: str) -> None:
-    """Take a second, or more."""
+    """Take as long as an activity of the shape does that the name begins with."""
     print(name, flush=True)
-    await asyncio.sleep(SECONDS.get(name.split()[0], 1.0))
+    await asyncio.sleep(SECONDS[name.split()[0]])
 
 
 @app.workflow

@@ -14,16 +14,15 @@ from conductor.client.configuration.configuration import Configuration
 from conductor.client.orkes_clients import OrkesClients
 from conductor.client.worker.worker import Worker
 
-LEASE_SECONDS = 10
-# As in `living.py`.
-SECONDS = {"fan": 3.0, "child": 3.0}
+from bench.conductor.recovery import LEASE_SECONDS, SECONDS
+
 _OWNER = "bench@example.com"
 
 
 def work(name: str) -> dict[str, object]:
-    """Take a second, or more."""
+    """Take as long as an activity of the shape does that the name begins with."""
     print(name, flush=True)
-    time.sleep(SECONDS.get(name.split()[0], 1.0))
+    time.sleep(SECONDS[name.split()[0]])
     return {}
 
 
@@ -86,7 +85,7 @@ def main(url: str) -> None:
         "name": "bench_work",
         "ownerEmail": _OWNER,
         "timeoutSeconds": 0,
-        "responseTimeoutSeconds": LEASE_SECONDS,
+        "responseTimeoutSeconds": round(LEASE_SECONDS),
         "retryCount": 3,
         "retryDelaySeconds": 0,
     }

@@ -13,7 +13,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
 
 import httpx
@@ -31,8 +30,10 @@ _SHAPES = {
     "event": "an event is waited for",
     "child": "a child has an activity",
 }
-# How many seconds of work each has left then.
-_LEFT = {"steps": 2.0, "fan": 3.0, "event": 1.0, "child": 9.0}
+# How long an activity of each takes: two are still in their first when `steps` is in its second.
+SECONDS = {"steps": 1.0, "fan": 3.0, "event": 1.0, "child": 3.0}
+# How many activities, one after the other, each has left then.
+_LEFT = {"steps": 2, "fan": 1, "event": 1, "child": 3}
 # By then each is in the middle of what it does.
 _UNDER_WAY = {"steps 1", "fan 19", "child 0"}
 
@@ -64,7 +65,7 @@ async def _measure(command: list[str], start: Start, go: Start, wait: Start) -> 
 
     async def end(shape: str, instance_id: str, began: float) -> None:
         assert await wait(instance_id) == "COMPLETED"
-        taken[shape] = time.perf_counter() - began - _LEFT[shape]
+        taken[shape] = time.perf_counter() - began - _LEFT[shape] * SECONDS[shape]
 
     with _workers(*command) as first:
         instances = {shape: await start(shape) for shape in _SHAPES}
@@ -121,8 +122,7 @@ async def measure_native(url: str) -> dict[str, float]:
                     return status
                 await asyncio.sleep(0.1)
 
-        program = str(Path(__file__).parent / "native_living.py")
-        return await _measure([program, url], start, go, wait)
+        return await _measure(["-m", "bench.conductor.native_living", url], start, go, wait)
 
 
 MEASUREMENTS = {"hosted": measure_hosted, "native": measure_native}

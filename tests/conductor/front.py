@@ -33,11 +33,11 @@ class Withheld:
     async def keep(self, request: Request, answer: httpx.Response) -> None:
         """Keep the answer back if it brings the task; note if it is to the end of the task."""
         if "/tasks/poll/batch/" in request.url.path and self._task_id is None:
-            for task in answer.json():
-                if task["workflowType"] == self.workflow:
-                    self._task_id = task["taskId"]
-                    self.is_there.set()
-                    await self.let_go.wait()
+            brought = [task for task in answer.json() if task["workflowType"] == self.workflow]
+            if brought:
+                self._task_id = brought[0]["taskId"]
+                self.is_there.set()
+                await self.let_go.wait()
         elif request.url.path in ("/api/tasks", "/api/tasks/update-v2"):
             update = await request.json()
             if update.get("taskId") == self._task_id and update["status"] == "COMPLETED":

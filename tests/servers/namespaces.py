@@ -39,17 +39,19 @@ def new_queue(url: str) -> Iterator[str]:
     with httpx.Client(base_url=f"{url}/api", timeout=60) as client:
         query: dict[str, str | int] = {"query": f"startTime>{since}", "size": _MANY}
         deadline = time.monotonic() + _PATIENCE
-        there = True
-        while there:
-            found = client.get("/workflow/search", params=query).json()["results"]
-            # Of those that were removed while they ran, the server finds some for ever.
-            ours = [one for one in found if one["workflowType"].startswith(name)]
-            answers = [_remove(client, one) for one in ours]
-            there = any(answer.status_code != httpx.codes.NOT_FOUND for answer in answers)
+        while left := _removed(client, query, name):
             if time.monotonic() > deadline:
-                raise AssertionError([answer.text for answer in answers])
+                raise AssertionError([answer.text for answer in left])
 
 
-def _remove(client: httpx.Client, found: dict[str, str]) -> httpx.Response:
-    path = f"/workflow/{found['workflowId']}/remove"
-    return client.delete(path, params={"archiveWorkflow": False})
+def _removed(client: httpx.Client, query: dict[str, str | int], name: str) -> list[httpx.Response]:
+    """Remove the workflows of a queue; returns the answers of those that may still be there."""
+    found = client.get("/workflow/search", params=query).json()["results"]
+    # Of those that were removed while they ran, the server finds some for ever.
+    paths = [
+        f"/workflow/{one['workflowId']}/remove"
+        for one in found
+        if one["workflowType"].startswith(name)
+    ]
+    answers = [client.delete(path, params={"archiveWorkflow": False}) for path in paths]
+    return [answer for answer in answers if answer.status_code != httpx.codes.NOT_FOUND]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,6 +25,8 @@ from flowyard_conductor.settings import ConductorSettings
 
 # More connections make SQLite and the server slower, not faster.
 _CONNECTIONS = 12
+_REMOVAL_SECONDS = 10.0
+_REMOVAL_PAUSE_SECONDS = 0.05
 _JSON = {"Accept": "application/json, text/plain", "Content-Type": "application/json"}
 
 
@@ -68,6 +71,23 @@ class Connection:
     async def post(self, path: str, body: object = None, **query: object) -> Any:
         """Send something that must not be sent twice."""
         return await self.call("POST", path, query=query, body=body)
+
+    async def remove(self, workflow_id: str) -> None:
+        """Remove a workflow and its tasks, if it is there."""
+        deadline = time.monotonic() + _REMOVAL_SECONDS
+        path = f"/workflow/{workflow_id}/remove"
+        while True:
+            try:
+                await self.call("DELETE", path, query={"archiveWorkflow": False})
+            except Rejected as refusal:
+                if refusal.is_not_found:
+                    return
+                # It removes task by task, and fails where its database is busy with one.
+                if not refusal.is_fault or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+            await asyncio.sleep(_REMOVAL_PAUSE_SECONDS)
 
     async def call(
         self, method: str, path: str, *, query: Mapping[str, object] | None = None, body: Any = None

@@ -21,7 +21,6 @@ from flowyard.history import (
 )
 from flowyard_conductor.connection import Connection
 from flowyard_conductor.definitions import Definitions
-from flowyard_conductor.faults import Rejected
 from flowyard_conductor.instances import Json
 from flowyard_conductor.names import Names
 from flowyard_conductor.records import LARGEST_INPUT, packed, too_large, unpacked
@@ -103,13 +102,7 @@ class Mailbox:
 
     async def discard(self, letter_id: str) -> None:
         """Remove mail that nobody will take."""
-        try:
-            await self._connection.call(
-                "DELETE", f"/workflow/{letter_id}/remove", query={"archiveWorkflow": False}
-            )
-        except Rejected as refusal:
-            if not refusal.is_not_found:
-                raise
+        await self._connection.remove(letter_id)
 
 
 def is_suspended_by(mail: Iterable[Mail], suspended: bool) -> bool:

@@ -8,14 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 from flowyard.errors import BackendUnavailable, InstanceNotClosed, InstanceNotFound
-from flowyard_conductor.faults import Rejected
 from flowyard_conductor.instances import Found, Instances
 from flowyard_conductor.states import STATUSES
 
 Relatives: TypeAlias = Callable[[Found], Awaitable[Sequence[Found]]]
 
 _SETTLES_SECONDS = 10.0
-_PAUSE_SECONDS = 0.05
 
 
 class Purging:
@@ -52,21 +50,11 @@ class Purging:
         await self._remove(member)
 
     async def _remove(self, found: Found) -> None:
-        path = f"/workflow/{found.workflow_id}/remove"
+        await self._instances.connection.remove(found.workflow_id)
+        await self._until_gone(found)
+
+    async def _until_gone(self, found: Found) -> None:
         deadline = time.monotonic() + _SETTLES_SECONDS
-        while True:
-            try:
-                await self._instances.connection.call(
-                    "DELETE", path, query={"archiveWorkflow": False}
-                )
-                break
-            except Rejected as refusal:
-                if refusal.is_not_found:
-                    break
-                # It removes task by task, and fails where its database is busy with one.
-                if not refusal.is_fault or time.monotonic() > deadline:
-                    raise
-            await asyncio.sleep(_PAUSE_SECONDS)
         while True:
             try:
                 await self._instances.read(found, tasks=False)
@@ -78,4 +66,4 @@ class Purging:
                     f"'{found.instance_id}' is still there though the server has removed it. "
                     "Purge it again."
                 )
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(0.05)

@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from http import HTTPStatus
 
 from flowyard.errors import BackendUnavailable
 from flowyard_conductor.connection import Connection
@@ -192,7 +191,7 @@ class Tasks:
                 if refusal.is_not_found:
                     # The workflow was removed, and there is nothing to tell.
                     return None
-                if refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR or time.monotonic() > deadline:
+                if not refusal.is_fault or time.monotonic() > deadline:
                     raise
             except BackendUnavailable:
                 if time.monotonic() > deadline:

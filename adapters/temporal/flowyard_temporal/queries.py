@@ -65,9 +65,11 @@ class Queries:
     async def _snapshots(self, found: Sequence[WorkflowExecutionInfo]) -> list[Snapshot]:
         """Return the instances that were found, each once."""
         # Of one that begins again and again, there are many runs that were replaced.
-        replaced = {one.execution.workflow_id: one for one in found if _is_replaced(one)}
-        runs = [*(one for one in found if not _is_replaced(one)), *replaced.values()]
-        snapshots = await asyncio.gather(*(self._snapshot(one) for one in runs))
+        runs = {
+            one.execution.workflow_id if _is_replaced(one) else one.execution.run_id: one
+            for one in found
+        }
+        snapshots = await asyncio.gather(*(self._snapshot(one) for one in runs.values()))
         # By their IDs: two looks at one may have met two of its runs.
         return list({_id_of(one): one for one in snapshots if one is not None}.values())
 
