@@ -8,7 +8,7 @@ from typing import Protocol
 from flowyard.clock import Alarm, Clock
 from flowyard.history import NEVER
 
-_MOST_GONE = 100
+_MOST_STALE = 20
 
 
 class OnDue(Protocol):
@@ -23,31 +23,35 @@ class Alarms:
     def __init__(self, clock: Clock, on_due: OnDue) -> None:
         self._clock = clock
         self._on_due = on_due
-        self._heap: list[tuple[int, str]] = []
-        self._noted: set[tuple[int, str]] = set()
-        """What is in the heap: an instance that is read again brings its timers again."""
-        self._gone: set[str] = set()
+        self._timers: dict[str, list[int]] = {}
+        """The times of each instance, as a heap: an instance is forgotten at once."""
+        self._earliest: list[tuple[int, str]] = []
+        """A heap of the earliest time of each instance; entries that do not hold are skipped."""
         self._disk = NEVER
         self._alarm: Alarm | None = None
         self._alarm_at = NEVER
+        self._is_stopped = False
+
+    def __len__(self) -> int:
+        return sum(map(len, self._timers.values()))
 
     def add(self, fire_at: int, instance_id: str) -> None:
         """Note a timer of an instance in memory."""
-        self._gone.discard(instance_id)
-        timer = (fire_at, instance_id)
-        if fire_at < NEVER and timer not in self._noted:
-            self._noted.add(timer)
-            heapq.heappush(self._heap, timer)
+        if fire_at >= NEVER:
+            return
+        times = self._timers.setdefault(instance_id, [])
+        heapq.heappush(times, fire_at)
+        if times[0] == fire_at:
+            heapq.heappush(self._earliest, (fire_at, instance_id))
             self._set(fire_at)
 
     def forget(self, instance_id: str) -> None:
-        """The instance has left memory: its timers do so together with those of others."""
-        self._gone.add(instance_id)
-        if len(self._gone) > _MOST_GONE and 2 * len(self._gone) > len(self._heap):
-            self._heap = [timer for timer in self._heap if timer[1] not in self._gone]
-            heapq.heapify(self._heap)
-            self._noted = set(self._heap)
-            self._gone.clear()
+        """The instance has closed, has left memory, or goes on without its timers."""
+        if self._timers.pop(instance_id, None) is None:
+            return
+        if len(self._earliest) > 2 * len(self._timers) + _MOST_STALE:
+            self._earliest = [(times[0], one) for one, times in self._timers.items()]
+            heapq.heapify(self._earliest)
 
     def on_disk(self, due_at: int) -> None:
         """Note that an instance which is not in memory has something due then."""
@@ -56,30 +60,42 @@ class Alarms:
 
     def cancel(self) -> None:
         """Stop calling."""
+        self._is_stopped = True
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm_at = -1
 
     def _set(self, when: int) -> None:
-        if when < self._alarm_at:
+        if when < self._alarm_at and not self._is_stopped:
             if self._alarm is not None:
                 self._alarm.cancel()
             self._alarm_at = when
             self._alarm = self._clock.call_at(when, self._ring)
 
     def _ring(self) -> None:
-        if self._alarm_at < 0:
+        if self._is_stopped:
             return
         now = self._clock.now()
-        self._alarm_at = NEVER
-        due: set[str] = set()
-        while self._heap and self._heap[0][0] <= now:
-            timer = heapq.heappop(self._heap)
-            self._noted.discard(timer)
-            due.add(timer[1])
+        self._alarm, self._alarm_at = None, NEVER
+        due = self._take_due(now)
         on_disk = self._disk <= now
         if on_disk:
             self._disk = NEVER
-        self._set(min(self._heap[0][0] if self._heap else NEVER, self._disk))
+        self._set(min(self._earliest[0][0] if self._earliest else NEVER, self._disk))
         if due or on_disk:
             self._on_due(due, on_disk=on_disk)
+
+    def _take_due(self, now: int) -> set[str]:
+        due: set[str] = set()
+        while self._earliest and self._earliest[0][0] <= now:
+            fire_at, instance_id = heapq.heappop(self._earliest)
+            times = self._timers.get(instance_id)
+            if times is None or times[0] != fire_at:
+                continue
+            while times and times[0] <= now:
+                heapq.heappop(times)
+            due.add(instance_id)
+            if times:
+                heapq.heappush(self._earliest, (times[0], instance_id))
+            else:
+                del self._timers[instance_id]
+        return due

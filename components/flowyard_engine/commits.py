@@ -2,164 +2,217 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 
 import msgspec
 
 from flowyard.errors import InstanceAlreadyExists
 from flowyard.executor import Turn, TurnResult
 from flowyard.history import (
+    ChildCompleted,
     ChildCreated,
     ChildFailed,
     EventRaised,
     EventSent,
+    ExecutionResumed,
     ExecutionStarted,
+    ExecutionSuspended,
     ExecutionTerminated,
-    HistoryEvent,
     Parent,
-    TimerFired,
     TurnStarted,
     to_microseconds,
 )
-from flowyard.identifier import new_uuid
+from flowyard.journal import Journal, result_of
+from flowyard.machine import Machine
 from flowyard.models import FailureDetails, StartRequest, WorkflowStatus
 from flowyard_engine.instance import Batch, Entry, Instance
-from flowyard_engine.store import FIRST, Commit, Message, Record
+from flowyard_engine.store import FIRST, Child, Commit, Message, Record
 
-_last_run = 0
-
-
-def new_run() -> int:
-    """Return a number for a new execution; unique across processes by the clock's nanoseconds."""
-    global _last_run
-    _last_run = max(_last_run + 1, time.time_ns())
-    return _last_run
+_PAUSES = (ExecutionSuspended, ExecutionResumed)
 
 
-def new_execution_id() -> str:
-    """Return an ID for a new execution."""
-    return new_uuid().hex
+def new_record(instance_id: str, workflow: str, now: int, machine: Machine) -> Record:
+    """Return a new holder of an ID."""
+    run = machine.new_number()
+    return Record(instance_id, run, run, workflow, WorkflowStatus.PENDING, now)
 
 
-def of_start(request: StartRequest, now: int) -> tuple[Record, Message]:
+def of_start(request: StartRequest, now: int, machine: Machine) -> tuple[Record, Message]:
     """Return a new instance and the message that starts it, due at once or at its time."""
     start_at = to_microseconds(request.start_at) if request.start_at is not None else 0
     due_at = start_at if start_at > now else 0
     instance_id, workflow = request.instance_id, request.workflow
-    record = Record(instance_id, new_run(), workflow, WorkflowStatus.PENDING, now, wake_at=None)
-    execution_id = new_execution_id()
+    record = new_record(instance_id, workflow, now, machine)
+    record.wake_at = None
+    execution_id = machine.new_uuid().hex
     started = ExecutionStarted(workflow, request.input, execution_id, None, due_at or None)
-    return record, Message(instance_id, started, due_at)
+    return record, Message(instance_id, started, record.birth, due_at)
 
 
-def of_turn(instance: Instance, turn: Turn, result: TurnResult, batch: Batch) -> Commit:
+def of_turn(
+    instance: Instance, turn: Turn, result: TurnResult, batch: Batch, machine: Machine
+) -> Commit:
     """Add a turn to the instance's journal and record; return what is to be written."""
     journal, record = instance.journal, instance.record
     started = turn.new[0]
     assert isinstance(started, TurnStarted)  # noqa: S101
     events = journal.commit(turn, result)
-    commit = Commit(record, instance.turns, started.at, events, consumed=batch.consumed)
+    consumed = batch.consumed if instance.known else ()
+    commit = Commit(record, instance.turns, started.at, events, consumed=consumed)
     instance.turns += 1
-    children: list[tuple[Record, Message]] = []
+    children: list[Child] = []
     messages: list[Message] = []
     for action in result.actions:
-        kind = type(action)
-        if kind is ChildCreated:
-            children.append(_new_child(instance, action, started.at))  # type: ignore[arg-type]
+        if isinstance(action, ChildCreated):
+            if action.refused is None:
+                children.append(new_child(record, journal, action, started.at, machine))
         elif isinstance(action, EventSent):
             messages.append(Message(action.instance_id, EventRaised(action.name, action.input)))
     terminated = turn.new[-1]
     if isinstance(terminated, ExecutionTerminated) and terminated.recursive:
-        messages += [Message(one.instance_id, terminated) for one in journal.children.values()]
+        commit.ends_children = terminated
     status = journal.status
-    wake_at = 0 if journal.tasks else journal.next_timer()
+    wake_at = 0 if journal.tasks or journal.refused else _next_timer(journal)
     if status.is_closed:
         wake_at = None
         commit.closes = True
+        if (end := _end_for_parent(instance)) is not None:
+            messages.append(end)
     elif journal.continuation is not None:
-        # The next execution begins with messages, so that it is there whatever happens.
+        # The next execution begins with messages, so that it is there whatever happens. They come
+        # before what this one has sent to itself.
         wake_at = 0
-        successor = journal.successor(new_execution_id())
-        messages += [Message(record.id, event, FIRST) for event in successor]
-        commit.retired_run, record.run = record.run, new_run()
+        successor = journal.successor(machine.new_uuid().hex)
+        messages[:0] = [Message(record.id, event, record.birth, FIRST) for event in successor]
+        commit.retired_run, record.run = record.run, machine.new_number()
         commit.events = ()
         commit.updates = True
         instance.turns = 0
+    else:
+        if instance.will_be_suspended is not None:
+            status = _folded_status(instance, status)
     custom_status = record.custom_status
     if result.custom_status is not None:
         custom_status = result.custom_status or None
     if (
-        instance.is_woken
-        or status is not record.status
+        status is not record.status
         or wake_at != record.wake_at
         or custom_status != record.custom_status
     ):
         commit.updates = True
         record.status, record.wake_at = status, wake_at
         record.custom_status, record.stalled = custom_status, None
-        instance.is_woken = False
     commit.children, commit.messages = children, messages
-    commit.is_new, commit.reuse = instance.is_new, instance.reuse
-    instance.is_new = False
+    if instance.is_new:
+        _insert_if_new(instance, commit)
     return commit
 
 
-def of_wait(instance: Instance, batch: Batch) -> Commit | None:
-    """Store what callers want to know to be stored while a worker runs the turn; None if nothing.
+def of_inbox(instance: Instance) -> Commit:
+    """Store what callers wait for to be stored, before a turn has taken it up.
 
-    Only a result of the worker goes into the history: until then these are messages.
+    Only what a turn decides goes into the history: until then these are messages.
     """
-    record = instance.record
-    messages = [Message(record.id, entry.event) for entry in batch.admitted if entry.is_kept]
-    if not messages:
-        return None
-    commit = Commit(record, 0, 0, (), messages=messages)
-    commit.is_new, commit.reuse = instance.is_new, instance.reuse
-    instance.is_new = False
+    record, journal = instance.record, instance.journal
+    commit = Commit(record, 0, 0, ())
+    commit.messages = [_message_of(record, entry) for entry in instance.unsaved]
+    if any(type(entry.event) in _PAUSES for entry in instance.unsaved):
+        status = _folded_status(instance, journal.status)
+        if record.status not in {status, WorkflowStatus.STALLED}:
+            record.status, commit.updates = status, True
+    _insert_if_new(instance, commit)
     return commit
 
 
-def of_stall(instance: Instance, failure: FailureDetails, batch: Batch) -> Commit:
-    """Mark an instance as stalled and keep all that has come for it."""
+def of_stall(instance: Instance, failure: FailureDetails) -> Commit | None:
+    """Mark an instance as stalled and store what has come for it; None if all that is so."""
     record = instance.record
-    record.status, record.wake_at = WorkflowStatus.STALLED, 0
-    record.stalled = msgspec.json.encode(failure).decode()
-    came = (*batch.admitted, *batch.redundant, *instance.inbox)
-    messages = [
-        Message(record.id, one.event)
-        for one in came
-        # A timer fires again when the instance is read again.
-        if not one.message_id and not isinstance(one.event, TimerFired)
-    ]
-    commit = Commit(record, 0, 0, (), updates=True, messages=messages)
-    commit.is_new, commit.reuse = instance.is_new, instance.reuse
-    return commit
+    stalled = msgspec.json.encode(failure).decode()
+    commit = of_inbox(instance)
+    if record.status is not WorkflowStatus.STALLED or record.stalled != stalled:
+        record.status, record.wake_at, record.stalled = WorkflowStatus.STALLED, 0, stalled
+        commit.updates = True
+    return commit if commit.updates or commit.messages or commit.is_new else None
+
+
+def note_saved(instance: Instance, entries: Sequence[Entry], commit: Commit) -> None:
+    """Note that entries are stored as the messages of a commit, and tell who waits for that."""
+    for entry, message in zip(entries, commit.messages, strict=True):
+        entry.message_id = message.id
+        instance.know(message.id)
+        entry.acknowledge(entry.changes)
 
 
 def of_rest(instance: Instance) -> Commit | None:
     """Correct when an idle instance is to be woken; None if its row says so already."""
     record = instance.record
-    wake_at = instance.journal.next_timer()
-    if not instance.is_woken and record.wake_at == wake_at:
+    wake_at = _next_timer(instance.journal)
+    if record.wake_at == wake_at:
         return None
-    record.wake_at, instance.is_woken = wake_at, False
+    record.wake_at = wake_at
     return Commit(record, 0, 0, (), updates=True)
 
 
-def refused_child(child_id: str, started: HistoryEvent, taken: WorkflowStatus) -> Entry:
+def refused_child(child: Child, taken: WorkflowStatus) -> Message | None:
     """Tell a parent that the ID of its child belongs to an active instance."""
+    started = child.message.event
     assert isinstance(started, ExecutionStarted)  # noqa: S101
     link = started.parent
-    assert link is not None  # noqa: S101
-    failure = FailureDetails.of(InstanceAlreadyExists(child_id, taken))
-    return Entry(ChildFailed(link.task_id, failure), execution_id=link.execution_id)
+    if link is None:
+        return None
+    failure = FailureDetails.of(InstanceAlreadyExists(child.record.id, taken))
+    return _to_parent(child.record, link, ChildFailed(link.task_id, failure))
 
 
-def _new_child(instance: Instance, action: ChildCreated, now: int) -> tuple[Record, Message]:
-    parent = instance.journal.started
-    assert parent is not None  # noqa: S101
-    record = Record(action.instance_id, new_run(), action.name, WorkflowStatus.PENDING, now)
-    record.parent_id = instance.record.id
-    link = Parent(instance.record.id, parent.execution_id, parent.workflow, action.id)
-    started = ExecutionStarted(action.name, action.input, new_execution_id(), link)
-    return record, Message(record.id, started)
+def _insert_if_new(instance: Instance, commit: Commit) -> None:
+    commit.is_new, commit.reuse = instance.is_new, instance.reuse
+    instance.is_new = False
+
+
+def _message_of(record: Record, entry: Entry) -> Message:
+    return Message(record.id, entry.event, record.birth, entry.due_at, entry.execution_id)
+
+
+def _folded_status(instance: Instance, status: WorkflowStatus) -> WorkflowStatus:
+    """Return the status with what waits in the inbox: a pause holds from when it is stored."""
+    if instance.will_be_suspended is None or status.is_closed:
+        return status
+    if instance.will_be_suspended:
+        return WorkflowStatus.SUSPENDED
+    started = instance.journal.started
+    return WorkflowStatus.RUNNING if started is not None else WorkflowStatus.PENDING
+
+
+def _end_for_parent(instance: Instance) -> Message | None:
+    """Return what tells the parent's execution how its child has ended."""
+    record, journal = instance.record, instance.journal
+    link = journal.started.parent if journal.started is not None else None
+    if link is None or journal.completion is None:
+        return None
+    child = ChildCreated(link.task_id, record.workflow, record.id, None)
+    return _to_parent(record, link, result_of(child, journal.completion))
+
+
+def _to_parent(child: Record, link: Parent, event: ChildCompleted | ChildFailed) -> Message:
+    birth = child.parent_birth or 0
+    return Message(link.instance_id, event, birth, execution_id=link.execution_id)
+
+
+def new_child(
+    parent: Record, journal: Journal, action: ChildCreated, now: int, machine: Machine
+) -> Child:
+    """Return a new child, or a detached instance, and the message that starts it."""
+    started = journal.child_started(action, machine.new_uuid().hex)
+    record = new_record(action.instance_id, action.name, now, machine)
+    if not action.detached:
+        record.parent_id, record.parent_birth = parent.id, parent.birth
+    due_at = action.start_at if action.start_at is not None and action.start_at > now else 0
+    if due_at:
+        record.wake_at = None
+    return Child(record, Message(record.id, started, record.birth, due_at), action.id)
+
+
+def _next_timer(journal: Journal) -> int | None:
+    """Return when the earliest timer fires; 0 in `wake_at` says something else."""
+    earliest = journal.next_timer()
+    return None if earliest is None else max(earliest, 1)

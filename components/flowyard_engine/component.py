@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from flowyard.component import ComponentContext, WorkflowComponent
 from flowyard.errors import BackendUnavailable, InstanceNotClosed, InstanceNotFound
+from flowyard.executor import obstacle
 from flowyard.history import (
     EventRaised,
     ExecutionResumed,
@@ -28,9 +29,9 @@ from flowyard_engine.commits import of_start
 from flowyard_engine.engine import Engine
 from flowyard_engine.reruns import of_rerun
 from flowyard_engine.settings import EngineSettings
-from flowyard_engine.sqlite import SqliteStore
 from flowyard_engine.state import to_state
-from flowyard_engine.store import LeaseLost, Message
+from flowyard_engine.store import LeaseLost, Message, Store
+from flowyard_engine.stores import open_store
 
 # How often a process that does not own the file looks at it, in seconds.
 _LOOK_INTERVAL = 0.05
@@ -42,9 +43,7 @@ _WAITS = "a worker is to run the next turn, and none has answered yet"
 class EngineComponent(WorkflowComponent):
     """One SQLite file, shared by any number of processes of which one runs the turns."""
 
-    def __init__(
-        self, settings: EngineSettings, context: ComponentContext, store: SqliteStore
-    ) -> None:
+    def __init__(self, settings: EngineSettings, context: ComponentContext, store: Store) -> None:
         super().__init__(context.name)
         self._settings = settings
         self._context = context
@@ -57,26 +56,36 @@ class EngineComponent(WorkflowComponent):
     async def open(
         settings: EngineSettings, context: ComponentContext
     ) -> AsyncIterator[EngineComponent]:
-        """Open the file; own it if nobody does and there is an app to run."""
-        async with SqliteStore.open(settings) as store:
-            component = EngineComponent(settings, context, store)
-            store.writer.on_foreign_write = component._look_for_messages
-            store.writer.on_lease_lost = component._lost.set
-            if context.executor is None:
-                yield component
-                return
-            if await store.take_lease():
-                await component._own()
-            keeper = asyncio.create_task(component._keep())
-            try:
-                yield component
-            finally:
-                keeper.cancel()
-                await asyncio.gather(keeper, return_exceptions=True)
-                if component._engine is not None:
-                    await component._engine.stop(
-                        BackendUnavailable(f"component '{context.name}' was closed")
-                    )
+        """Open the store; own it if nobody does and there is an app to run."""
+        async with (
+            open_store(settings, context.logger, context.machine) as store,
+            EngineComponent.on(store, settings, context) as component,
+        ):
+            yield component
+
+    @staticmethod
+    @asynccontextmanager
+    async def on(
+        store: Store, settings: EngineSettings, context: ComponentContext
+    ) -> AsyncIterator[EngineComponent]:
+        """Run on a store that is open."""
+        component = EngineComponent(settings, context, store)
+        store.listen(component._foreign_write, component._lost.set)
+        if context.executor is None:
+            yield component
+            return
+        if await store.take_lease():
+            await component._own()
+        keeper = asyncio.create_task(component._keep())
+        try:
+            yield component
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            if component._engine is not None:
+                await component._engine.stop(
+                    BackendUnavailable(f"component '{context.name}' was closed")
+                )
 
     @property
     def is_owner(self) -> bool:
@@ -87,6 +96,10 @@ class EngineComponent(WorkflowComponent):
         """Return once nothing is under way in this process."""
         if self._engine is not None:
             await self._engine.idle()
+
+    async def drain(self) -> None:
+        if self._engine is not None:
+            await self._engine.drain()
 
     async def start(self, request: StartRequest) -> None:
         if self._context.executor is not None:
@@ -100,7 +113,7 @@ class EngineComponent(WorkflowComponent):
                 )
             else:
                 return
-        record, message = of_start(request, self._context.clock.now())
+        record, message = of_start(request, self._context.clock.now(), self._context.machine)
         await self._store.create(record, message, request.reuse)
         self._look_for_messages()
 
@@ -111,6 +124,8 @@ class EngineComponent(WorkflowComponent):
         state = to_state(snapshot)
         if self._engine is not None and self._engine.is_waiting(instance_id):
             state = replace(state, detail=_WAITS)
+        elif (executor := self._context.executor) is not None and state.detail is None:
+            state = replace(state, detail=obstacle(executor, instance_id))
         return state
 
     async def wait(self, instance_id: str) -> WorkflowState:
@@ -160,7 +175,8 @@ class EngineComponent(WorkflowComponent):
         if self._context.executor is not None:
             self._context.executor.check_workflow(source.record.workflow)
         now = self._context.clock.now()
-        await self._store.copy(of_rerun(request, source.record, source.history, now))
+        copy = of_rerun(request, source.record, source.history, now, self._context.machine)
+        await self._store.copy(copy)
         self._look_for_messages()
 
     async def _deliver(
@@ -185,13 +201,35 @@ class EngineComponent(WorkflowComponent):
         if status is WorkflowStatus.STALLED and not isinstance(event, ExecutionTerminated):
             # Only fitting code can take it up.
             return True
-        if settles:
-            await self._taken_up(message)
-            if isinstance(event, ExecutionSuspended):
-                return status is not WorkflowStatus.SUSPENDED
-            if isinstance(event, ExecutionResumed):
-                return status is WorkflowStatus.SUSPENDED
-        return True
+        if not settles:
+            return True
+        await self._taken_up(message)
+        return await self._took_effect(message, status)
+
+    async def _took_effect(self, message: Message, before: WorkflowStatus) -> bool:
+        """Whether a message has changed its instance: it may have closed before it was read."""
+        snapshot = await self._store.read(message.instance_id, payloads=False)
+        if snapshot is None or snapshot.record.birth != message.birth:
+            return False
+        event, status = message.event, snapshot.record.status
+        if isinstance(event, ExecutionTerminated):
+            return status is WorkflowStatus.TERMINATED
+        was_suspended = before is WorkflowStatus.SUSPENDED
+        if was_suspended is isinstance(event, ExecutionSuspended):
+            return False
+        if not status.is_closed:
+            return True
+        if was_suspended and status is not WorkflowStatus.TERMINATED:
+            return True  # it has gone on since
+        return await self._came_last(message)
+
+    async def _came_last(self, message: Message) -> bool:
+        """Whether a closed instance was last paused, or resumed, as the message has it."""
+        loaded = await self._store.load(message.instance_id)
+        history = [] if loaded is None else loaded.history
+        kinds = (ExecutionSuspended, ExecutionResumed)
+        last = next((event for event in reversed(history) if isinstance(event, kinds)), None)
+        return type(last) is type(message.event)
 
     async def _taken_up(self, message: Message) -> None:
         """Wait until the owner has acted on a message."""
@@ -207,6 +245,7 @@ class EngineComponent(WorkflowComponent):
 
     async def _keep(self) -> None:
         """Own the file whenever nobody else does; step back when another process has it."""
+        trouble = ""
         while True:
             if self._engine is not None:
                 await self._lost.wait()
@@ -217,8 +256,11 @@ class EngineComponent(WorkflowComponent):
             try:
                 if await self._store.take_lease():
                     await self._own()
+                trouble = ""
             except BackendUnavailable as error:
-                self._context.logger.warning("the file cannot be taken over yet: %s", error)
+                if str(error) != trouble:
+                    trouble = str(error)
+                    self._context.logger.warning("the file cannot be taken over yet: %s", error)
 
     async def _own(self) -> None:
         assert self._context.executor is not None  # noqa: S101
@@ -227,11 +269,18 @@ class EngineComponent(WorkflowComponent):
             self._store,
             self._context.executor,
             self._context.clock,
+            self._context.machine,
             self._context.logger,
             self._settings.cached_instances,
         )
         await engine.recover()
         self._engine = engine
+        # What this process has stored meanwhile for another owner: nobody else tells of it.
+        engine.look_for_messages()
+
+    def _foreign_write(self) -> None:
+        if self._engine is not None:
+            self._engine.foreign_write()
 
     def _look_for_messages(self) -> None:
         if self._engine is not None:

@@ -55,3 +55,9 @@ class Errands:
             if error is not None and not isinstance(error, LeaseLost):
                 self._logger.error("background work of the engine failed", exc_info=error)
         self.notice()
+
+
+def is_cancelled() -> bool:
+    """Whether the present task is being ended, and not only what it awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

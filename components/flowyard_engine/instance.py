@@ -8,27 +8,43 @@ from collections.abc import Sequence
 import msgspec
 
 from flowyard.executor import TurnResult
-from flowyard.history import EventRaised, ExecutionStarted, ExecutionTerminated, HistoryEvent
+from flowyard.history import (
+    ExecutionResumed,
+    ExecutionSuspended,
+    ExecutionTerminated,
+    HistoryEvent,
+    TimerFired,
+)
 from flowyard.journal import Journal
 from flowyard.models import ReusePolicy
-from flowyard_engine.store import Message, Record
+from flowyard_engine.store import Message, Outcome, Record
 
-_MOST_MESSAGES = 10_000
+_NONE: frozenset[int] = frozenset()
+_NOTED = frozenset({TimerFired, ExecutionTerminated, ExecutionSuspended, ExecutionResumed})
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
+class Entry(msgspec.Struct, gc=False):
     """An event for an instance; `ack` is resolved with whether it was admitted, once durable."""
 
     event: HistoryEvent
     ack: asyncio.Future[bool] | None = None
     message_id: int = 0
+    """Of the stored message that holds the event; 0 while it is in memory only."""
     execution_id: str | None = None
     """The execution that asked for it; None if it is for whichever runs."""
+    due_at: int = 0
+    changes: bool = True
+    """Whether it will be admitted, as far as what came before it tells."""
+
+    @staticmethod
+    def of(message: Message) -> Entry:
+        """Return the entry of a stored message."""
+        return Entry(message.event, None, message.id, message.execution_id, message.due_at)
 
     @property
-    def is_kept(self) -> bool:
-        """Whether somebody is told of it once it is stored, before a worker has run its turn."""
-        return self.ack is not None and isinstance(self.event, (ExecutionStarted, EventRaised))
+    def is_storable(self) -> bool:
+        """False for what comes again when the instance is read: a timer."""
+        return type(self.event) is not TimerFired
 
     def acknowledge(self, admitted: bool) -> None:
         """Tell who waits that the event is settled."""
@@ -39,14 +55,22 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         """Tell who waits that the event was not written."""
         if self.ack is not None and not self.ack.done():
             self.ack.set_exception(error)
+            # Whoever it was for may have been told already, and not look at it any more.
+            self.ack.exception()
 
 
 class Batch(msgspec.Struct, gc=False):
-    """What one turn has taken from the inbox; `consumed` are the stored messages among it."""
+    """What one turn has taken from the inbox."""
 
-    admitted: list[Entry]
+    entries: Sequence[Entry]
+    """All of it, in the order in which it came."""
+    admitted: Sequence[Entry] = ()
     redundant: Sequence[Entry] = ()
-    consumed: Sequence[int] = ()
+
+    @property
+    def consumed(self) -> list[int]:
+        """The stored messages among it, which the turn's commit deletes."""
+        return [entry.message_id for entry in self.entries if entry.message_id]
 
     def acknowledge(self) -> None:
         """Tell everybody how it went, once it is durable."""
@@ -57,7 +81,7 @@ class Batch(msgspec.Struct, gc=False):
 
     def refuse(self, error: Exception) -> None:
         """Tell everybody that it was not written."""
-        for entry in (*self.admitted, *self.redundant):
+        for entry in self.entries:
             entry.refuse(error)
 
 
@@ -67,16 +91,23 @@ class Instance:
     __slots__ = (
         "busy",
         "changes",
+        "fired",
         "inbox",
         "is_new",
-        "is_woken",
+        "is_stalled",
+        "is_terminated",
         "journal",
+        "known",
         "later",
-        "messages",
+        "lost",
         "record",
         "reuse",
+        "saves",
+        "saving",
         "turns",
+        "unsaved",
         "waiting",
+        "will_be_suspended",
     )
 
     def __init__(
@@ -98,12 +129,26 @@ class Instance:
         self.changes = 0
         """How often code had come when the present turn began."""
         self.inbox: list[Entry] = []
-        self.messages: set[int] = set()
-        """The stored messages that it has taken up: a late look at the store shows them again."""
+        self.known: set[int] | frozenset[int] = _NONE
+        """The stored messages that it holds: a look at the store shows them again."""
+        self.fired: set[int] | frozenset[int] = _NONE
+        """The timers whose end is in the inbox."""
         self.later: list[Entry] = []
         """A start whose time has not come."""
-        self.is_woken = False
-        """Whether another instance has changed `wake_at` in its row."""
+        self.unsaved: list[Entry] = []
+        """What somebody waits for to be durable and is in the inbox only."""
+        self.saves = False
+        """Whether what comes is stored at once, because a turn is long in coming."""
+        self.saving: asyncio.Future[None] | None = None
+        """Ends once what is being stored of the inbox has been."""
+        self.lost: Outcome | None = None
+        """Why the inbox could not be stored."""
+        self.is_stalled = False
+        """Whether no code fits: it runs no turn until other code has come."""
+        self.is_terminated = False
+        """Whether a termination waits in the inbox."""
+        self.will_be_suspended: bool | None = None
+        """What the inbox makes of it; None if that says nothing of it."""
         self.waiting: asyncio.Future[TurnResult] | None = None
         """The answer of the worker that is to run the present turn."""
 
@@ -112,25 +157,96 @@ class Instance:
         """True if only a timer, a child or something from outside can move it on."""
         return not self.busy and not self.inbox and not self.journal.tasks
 
-    @property
-    def is_terminated(self) -> bool:
-        """True if a termination waits in the inbox."""
-        return any(isinstance(entry.event, ExecutionTerminated) for entry in self.inbox)
+    def put(self, entry: Entry) -> None:
+        """Take up an event, unless it is a stored message that it holds already."""
+        if entry.message_id:
+            if entry.message_id in self.known:
+                return
+            self.know(entry.message_id)
+        elif (self.saves or entry.ack is not None) and entry.is_storable:
+            self.unsaved.append(entry)
+        if type(entry.event) in _NOTED and not self._note(entry):
+            return
+        self.inbox.append(entry)
+
+    def know(self, message_id: int) -> None:
+        """Note that it holds a stored message."""
+        # Most instances hold none, and a set each would have to be looked at by the collector.
+        if isinstance(self.known, frozenset):
+            self.known = {message_id}
+        else:
+            self.known.add(message_id)
+
+    def forget(self, message_ids: Sequence[int]) -> None:
+        """Note that stored messages are gone."""
+        if not isinstance(self.known, frozenset):
+            self.known.difference_update(message_ids)
+
+    def _note(self, entry: Entry) -> bool:
+        """Note what an event makes of the instance; False if it is in the inbox already."""
+        event = entry.event
+        if isinstance(event, TimerFired):
+            if event.timer_id in self.fired:
+                return False
+            if isinstance(self.fired, frozenset):
+                self.fired = set()
+            self.fired.add(event.timer_id)
+        elif isinstance(event, ExecutionTerminated):
+            self.is_terminated = True
+        else:
+            before = self.will_be_suspended
+            if before is None:
+                before = self.journal.suspended
+            self.will_be_suspended = isinstance(event, ExecutionSuspended)
+            entry.changes = before is not self.will_be_suspended
+        return True
+
+    def put_due(self, now: int) -> None:
+        """Take up a start whose time has come."""
+        later, self.later = self.later, []
+        for entry in later:
+            if entry.due_at <= now:
+                self.inbox.append(entry)
+            else:
+                self.later.append(entry)
 
     def take(self) -> Batch:
         """Empty the inbox; the journal decides what of it still counts."""
+        if self.later and self.is_terminated:
+            # What is ended before its time has begun: its history then says what it was.
+            self.inbox = [*self.later, *self.inbox]
+            self.later = []
+        entries, self.inbox = self.inbox, []
+        self.is_terminated, self.will_be_suspended = False, None
+        self.fired = _NONE
+        if self.unsaved:
+            self.unsaved = []
         admitted: list[Entry] = []
         redundant: list[Entry] = []
         admit = self.journal.admit
-        if self.later and any(type(one.event) is ExecutionTerminated for one in self.inbox):
-            # What is ended before its time has begun: its history then says what it was.
-            self.inbox = [*self.later, *self.inbox]
-        for entry in self.inbox:
-            is_wanted = self.is_for(entry) and admit(entry.event)
+        for entry in entries:
+            is_wanted = entry.changes = self.is_for(entry) and admit(entry.event)
             (admitted if is_wanted else redundant).append(entry)
-        consumed = [entry.message_id for entry in self.inbox if entry.message_id]
-        self.inbox = []
-        return Batch(admitted, redundant, consumed)
+        return Batch(entries, admitted, redundant)
+
+    def save_from_now_on(self, *entries: Entry) -> None:
+        """Have stored what is in the inbox, what the present turn has taken, and what comes."""
+        self.saves = True
+        self.unsaved = [
+            entry for entry in (*entries, *self.inbox) if not entry.message_id and entry.is_storable
+        ]
+
+    def take_back(self, batch: Batch) -> None:
+        """Undo a turn that was not committed: what it had taken waits again, in its order."""
+        came, self.inbox = self.inbox, []
+        self.journal = Journal(self.record.id, self.journal.history)
+        self.is_terminated, self.will_be_suspended = False, None
+        self.fired = _NONE
+        self.unsaved = []
+        for entry in (*batch.entries, *came):
+            if entry.message_id:
+                self.forget([entry.message_id])
+            self.put(entry)
 
     def is_for(self, entry: Entry) -> bool:
         """Whether the execution that runs now is the one that asked for it."""
@@ -138,27 +254,3 @@ class Instance:
         return entry.execution_id is None or (
             started is not None and entry.execution_id == started.execution_id
         )
-
-    def put(self, entry: Entry) -> None:
-        """Take up an event, unless it is a stored message that was taken up before."""
-        if entry.message_id:
-            if entry.message_id in self.messages:
-                return
-            self.messages.add(entry.message_id)
-            if len(self.messages) > _MOST_MESSAGES:
-                self.messages = set(sorted(self.messages)[_MOST_MESSAGES // 2 :])
-        self.inbox.append(entry)
-
-    def keep(self, entries: list[Entry], messages: list[Message]) -> None:
-        """Exchange entries for messages, now that they are stored as such."""
-        stored = {message.id for message in messages}
-        self.messages |= stored
-        # A look at the store may have found them before their writer was told.
-        self.inbox = [entry for entry in self.inbox if entry.message_id not in stored]
-        waiting = iter(messages)
-        for position, entry in enumerate(entries):
-            if entry.is_kept:
-                entries[position] = Entry(
-                    entry.event, message_id=next(waiting).id, execution_id=entry.execution_id
-                )
-                entry.acknowledge(True)

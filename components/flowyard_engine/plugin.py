@@ -11,7 +11,7 @@ ENGINE = ComponentType(
     name="workflow.engine",
     settings=EngineSettings,
     open=EngineComponent.open,
-    capabilities=frozenset(Capability),
+    capabilities=frozenset(Capability) - {Capability.VOLATILE},
 )
 
 

@@ -8,7 +8,6 @@ from importlib.resources import files
 
 _FOLDER = files("flowyard_engine") / "sql"
 
-SCHEMA = (_FOLDER / "schema.sql").read_text()
 QUERIES: dict[str, str] = {
     name: text.strip()
     for name, text in re.findall(

@@ -45,23 +45,17 @@ class Recovery:
             await self.load(instance_id)
 
     async def load_due(self) -> None:
-        """Take up timers and messages of instances, in memory or not."""
+        """Take up timers and delayed starts that are due, of instances in memory or not."""
         due, next_due = await self._store.due(self._clock.now())
         if next_due is not None:
             self._alarms.on_disk(next_due)
         for instance_id in due:
             instance = self._roster.get(instance_id)
-            messages = await self._store.messages(instance_id) if instance is not None else []
-            if instance is not None and self._roster.get(instance_id) is instance:
-                self._roster.put_due(instance, messages)
-                self._resume(instance)
-            else:
+            if instance is None:
                 await self.load(instance_id)
-
-    async def load_stalled(self) -> None:
-        """Take up the instances that fitting code may run now."""
-        for instance_id in await self._store.stalled():
-            await self.load(instance_id)
+            elif instance.later:
+                instance.put_due(self._clock.now())
+                self._resume(instance)
 
     async def reload(self, instance_id: str) -> None:
         """Read an instance again, until it can be."""

@@ -8,21 +8,12 @@ from collections.abc import Callable
 
 from flowyard.clock import Clock
 from flowyard.executor import Executor
-from flowyard.history import (
-    ChildCompleted,
-    ChildCreated,
-    ChildFailed,
-    TaskCompleted,
-    TaskFailed,
-    TaskScheduled,
-)
-from flowyard.journal import Journal, result_of
-from flowyard.models import FailureDetails
+from flowyard.history import TaskCompleted, TaskFailed, TaskScheduled
+from flowyard.journal import Journal
 from flowyard_engine.alarms import Alarms
 from flowyard_engine.instance import Entry, Instance
-from flowyard_engine.store import Loaded, Message, Snapshot, Store
+from flowyard_engine.store import Loaded, Store
 
-_RESULTS = (TaskCompleted, TaskFailed, ChildCompleted, ChildFailed)
 Dispatch = Callable[[Instance, TaskScheduled], None]
 
 
@@ -48,6 +39,8 @@ class Roster:
         self._idle: OrderedDict[str, None] = OrderedDict()
         self._reading: dict[str, asyncio.Task[Instance | None]] = {}
         self._arriving: dict[str, list[Entry]] = {}
+        self._outdated: set[str] = set()
+        """What is being read and has been written since: it is read again."""
         self._end: Exception | None = None
         self.get = self._live.get
 
@@ -59,13 +52,25 @@ class Roster:
         """True while an instance is on its way into memory."""
         return bool(self._reading)
 
+    def instances(self) -> list[Instance]:
+        """Return what is in memory."""
+        return list(self._live.values())
+
     def knows(self, instance_id: str) -> bool:
         """True if the instance is in memory or on its way there."""
         return instance_id in self._live or instance_id in self._reading
 
     def add(self, instance: Instance) -> None:
-        """Keep an instance that is active from now on."""
+        """Keep an instance that is active from now on, instead of one that is closed."""
         self._live[instance.record.id] = instance
+        self._idle.pop(instance.record.id, None)
+
+    def outdate(self, instance_id: str) -> bool:
+        """Have an instance that is being read be read again; False if none is."""
+        if instance_id not in self._reading:
+            return False
+        self._outdated.add(instance_id)
+        return True
 
     def remove(self, instance: Instance) -> None:
         """Forget an instance with all that is cached of it."""
@@ -73,13 +78,14 @@ class Roster:
         if self._live.get(instance_id) is instance:
             del self._live[instance_id]
             self._idle.pop(instance_id, None)
+            self._alarms.forget(instance_id)
             self._executor.forget(instance_id)
 
     async def close(self, error: Exception) -> list[Instance]:
         """Forget all instances and return them; who waits for one to be read is told the error."""
         self._end = error
         await asyncio.gather(*self._reading.values(), return_exceptions=True)
-        instances = list(self._live.values())
+        instances = self.instances()
         for instance in instances:
             self.remove(instance)
         return instances
@@ -99,20 +105,8 @@ class Roster:
             instance_id, _ = idle.popitem(last=False)
             resting = self._live[instance_id]
             self.remove(resting)
-            self._alarms.forget(instance_id)
             if resting.record.wake_at:
                 self._alarms.on_disk(resting.record.wake_at)
-
-    def put_due(self, instance: Instance, messages: list[Message]) -> None:
-        """Take up stored messages, but for a start whose time has not come."""
-        now = self._clock.now()
-        instance.later = []
-        for message in messages:
-            entry = Entry(message.event, message_id=message.id)
-            if message.due_at <= now:
-                instance.put(entry)
-            else:
-                instance.later.append(entry)
 
     async def read(self, instance_id: str, dispatch: Dispatch, *arriving: Entry) -> Instance | None:
         """Bring an active instance into memory and go on with it; None if there is none.
@@ -127,16 +121,8 @@ class Roster:
         return await asyncio.shield(reading)
 
     async def _read(self, instance_id: str, dispatch: Dispatch) -> Instance | None:
-        ends: list[ChildCompleted | ChildFailed] = []
         try:
-            loaded = await self._store.load(instance_id)
-            if loaded is not None and loaded.record.status.is_closed:
-                loaded = None
-            journal = Journal(instance_id, loaded.history if loaded is not None else ())
-            for child in journal.children.values():
-                snapshot = await self._store.read(child.instance_id, payloads=True)
-                if (end := _end_of(child, snapshot, journal)) is not None:
-                    ends.append(end)
+            loaded = await self._load(instance_id)
         finally:
             # From here on nothing waits: who comes later finds the instance, or reads it again.
             del self._reading[instance_id]
@@ -144,58 +130,52 @@ class Roster:
         if self._end is not None:
             raise self._end
         instance = self._live.get(instance_id)
-        if instance is not None:
-            for entry in arrived:
-                instance.put(entry)
-        elif loaded is None:
-            return None
-        else:
+        if instance is None:
+            if loaded is None:
+                return None
+            journal = Journal(instance_id, loaded.history)
             instance = Instance(loaded.record, journal, loaded.turns)
             self.add(instance)
-            self._take_up(instance, loaded, arrived, ends, dispatch)
+            self._take_up(instance, loaded, arrived, dispatch)
+        else:
+            for entry in arrived:
+                instance.put(entry)
         self._resume(instance)
         return instance
 
+    async def _load(self, instance_id: str) -> Loaded | None:
+        while True:
+            self._outdated.discard(instance_id)
+            loaded = await self._store.load(instance_id)
+            if instance_id not in self._outdated:
+                break
+        return None if loaded is None or loaded.record.status.is_closed else loaded
+
     def _take_up(
-        self,
-        instance: Instance,
-        loaded: Loaded,
-        arrived: list[Entry],
-        ends: list[ChildCompleted | ChildFailed],
-        dispatch: Dispatch,
+        self, instance: Instance, loaded: Loaded, arrived: list[Entry], dispatch: Dispatch
     ) -> None:
         journal = instance.journal
-        self.put_due(instance, loaded.messages)
+        now = self._clock.now()
+        for message in loaded.messages:
+            entry = Entry.of(message)
+            if message.due_at <= now:
+                instance.put(entry)
+            else:
+                instance.know(message.id)
+                instance.later.append(entry)
         for entry in arrived:
             instance.put(entry)
         answered = {
             entry.event.task_id
             for entry in instance.inbox
-            if isinstance(entry.event, _RESULTS) and instance.is_for(entry)
+            if isinstance(entry.event, (TaskCompleted, TaskFailed)) and instance.is_for(entry)
         }
         for scheduled in journal.tasks.values():
             if scheduled.id not in answered:
                 dispatch(instance, scheduled)
-        instance.inbox += [Entry(end) for end in ends if end.task_id not in answered]
+        for failed in journal.refused.values():
+            instance.put(Entry(failed))
         for timer in journal.timers.values():
             self._alarms.add(timer.fire_at, instance.record.id)
-        instance.inbox += [Entry(fired) for fired in journal.due_timers(self._clock.now())]
-
-
-def _end_of(
-    child: ChildCreated, snapshot: Snapshot | None, journal: Journal
-) -> ChildCompleted | ChildFailed | None:
-    """Return how an open child has ended; None while it is active."""
-    if snapshot is None:
-        message = f"child instance '{child.instance_id}' was purged before its result was taken up"
-        return ChildFailed(child.id, FailureDetails("InstanceNotFound", message))
-    link = snapshot.started.parent if snapshot.started is not None else None
-    assert journal.started is not None  # noqa: S101
-    if (
-        link is None
-        or link.execution_id != journal.started.execution_id
-        or link.task_id != child.id
-    ):
-        message = f"an instance with ID '{child.instance_id}' existed when the child was to start"
-        return ChildFailed(child.id, FailureDetails("InstanceAlreadyExists", message))
-    return None if snapshot.completion is None else result_of(child, snapshot.completion)
+        for fired in journal.due_timers(now):
+            instance.put(Entry(fired))

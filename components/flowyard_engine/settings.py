@@ -7,6 +7,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
+LONGEST_LEASE = 60.0
+"""In seconds."""
+
 
 class EngineSettings(BaseModel):
     """`connectionString` is `sqlite:///PATH`; a relative path is relative to the working folder."""
@@ -20,8 +23,11 @@ class EngineSettings(BaseModel):
     """SQLite's setting. Anything but `full` may lose the last moments when the power goes."""
     cached_instances: int = Field(default=1000, ge=0)
     """How many idle instances stay in memory; others are read again when something happens."""
-    lease_seconds: float = Field(default=5.0, ge=0.2, le=60.0)
+    lease_seconds: float = Field(default=5.0, ge=0.2, le=LONGEST_LEASE)
     """How long after the death of its owner another process takes the file over."""
+
+    journal_size_limit: int = Field(default=16 * 1024 * 1024, ge=0)
+    """To how many bytes the write-ahead log (`-wal`) is cut after it had to grow beyond that."""
 
     @field_validator("connection_string")
     @classmethod

@@ -1,18 +1,19 @@
-"""The store on a SQLite file: WAL, one writer thread, reads beside it."""
+"""The store on a SQLite file: WAL, one thread that writes, and two that read beside it."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, suppress
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 from flowyard.errors import (
     BackendUnavailable,
+    FlowyardError,
     InstanceAlreadyExists,
     InstanceNotClosed,
     InstanceNotFound,
@@ -25,56 +26,107 @@ from flowyard.history import (
     decode_events,
     to_microseconds,
 )
+from flowyard.machine import SYSTEM, Machine
 from flowyard.models import InstanceQuery, ReusePolicy, WorkflowStatus
+from flowyard_engine.file import check_version, connect, prepare
 from flowyard_engine.lease import Lease
+from flowyard_engine.open_file import OpenFile
 from flowyard_engine.queries import QUERIES as Q
-from flowyard_engine.queries import SCHEMA
+from flowyard_engine.reader import Reader
 from flowyard_engine.settings import EngineSettings
-from flowyard_engine.store import Commit, Loaded, Message, Outcome, Record, Snapshot
-from flowyard_engine.writer import Writer, delete, insert, insert_message, write
+from flowyard_engine.store import (
+    Arrived,
+    Commit,
+    Loaded,
+    Message,
+    Outcome,
+    Record,
+    Snapshot,
+    Unfinished,
+)
+from flowyard_engine.transactions import Transactions
+from flowyard_engine.writer import Writer
+from flowyard_engine.writes import delete, insert, insert_message, write
 
 T = TypeVar("T")
+_logger = logging.getLogger("flowyard.component.engine")
 
-_VERSION = 1
-# Another process's transactions are short; a wait this long means that one hangs.
-_BUSY_SECONDS = 60.0
+
+class Writes(Protocol):
+    """Who runs what changes the file, in the order in which it is asked for."""
+
+    def listen(self, woken: Callable[[], None], lost: Callable[[], None]) -> None: ...
+
+    def submit(self, commit: Commit, done: Callable[[Outcome], None]) -> None: ...
+
+    async def run(
+        self, job: Callable[[sqlite3.Connection], T], written: Callable[[T], None] = ...
+    ) -> T: ...
+
+
+class Reads(Protocol):
+    """Who runs what only reads, each job in a transaction."""
+
+    async def run(self, job: Callable[[sqlite3.Connection], T]) -> T: ...
 
 
 class SqliteStore:
     """Implements `Store`; see `open`."""
 
-    def __init__(self, writer: Writer, lease: Lease, reader: sqlite3.Connection) -> None:
-        self.writer = writer
+    def __init__(
+        self,
+        settings: EngineSettings,
+        writer: Writes,
+        lease: Lease,
+        reader: Reads,
+        scanner: Reads,
+    ) -> None:
+        self._writer = writer
+        self._settings = settings
         self._lease = lease
         self._reader = reader
-        self._reading = ThreadPoolExecutor(1, thread_name_prefix="flowyard-reader")
-        self._is_closed = False
+        self._scanner = scanner
+        """Reads what may take long; nobody who asks for one instance waits for that."""
 
     @staticmethod
     @asynccontextmanager
-    async def open(settings: EngineSettings) -> AsyncIterator[SqliteStore]:
+    async def open(
+        settings: EngineSettings, logger: logging.Logger = _logger, machine: Machine = SYSTEM
+    ) -> AsyncIterator[SqliteStore]:
         """Open the file, made if need be; raises `BackendUnavailable` if it cannot be used."""
-        await asyncio.to_thread(_prepare, settings)
-        lease = Lease(settings.lease_seconds)
-        writer = Writer(_connect_patiently(settings), lease)
-        reader = _connect_patiently(settings)
-        store = SqliteStore(writer, lease, reader)
+        await asyncio.to_thread(prepare, settings, machine)
+        connection = await asyncio.to_thread(connect, settings)
+        file = OpenFile(settings.path)
+        lease = Lease(settings.lease_seconds, machine)
+        transactions = Transactions(connection, lease, file, settings, machine, logger)
+        writer = Writer(transactions, machine, logger)
+        reader = await asyncio.to_thread(Reader, settings, file)
+        scanner = await asyncio.to_thread(Reader, settings, file)
+        store = SqliteStore(settings, writer, lease, reader, scanner)
         writer.start()
         try:
             yield store
         finally:
-            with suppress(BackendUnavailable):  # then the next owner waits for the lease to end
-                await writer.run(lease.release)
+            if lease.fence is not None:
+                with suppress(BackendUnavailable):  # then the next owner waits for it to end
+                    await writer.run(lease.release)
             await writer.stop()
-            store._is_closed = True
-            store._reading.shutdown()
             reader.close()
+            scanner.close()
+
+    def listen(self, woken: Callable[[], None], lost: Callable[[], None]) -> None:
+        self._writer.listen(woken, lost)
 
     def submit(self, commit: Commit, done: Callable[[Outcome], None]) -> None:
-        self.writer.submit(commit, done)
+        self._writer.submit(commit, done)
 
     async def take_lease(self) -> bool:
-        return await self.writer.run(self._lease.take)
+        def take(connection: sqlite3.Connection) -> int | None:
+            check_version(connection, self._settings)
+            return self._lease.take(connection)
+
+        fence = await self._writer.run(take, self._lease.take_effect)
+        return fence is not None
 
     async def create(self, record: Record, message: Message, reuse: ReusePolicy) -> None:
         def job(connection: sqlite3.Connection) -> None:
@@ -83,7 +135,7 @@ class SqliteStore:
                 raise InstanceAlreadyExists(record.id, taken)
             insert_message(connection, message)
 
-        await self.writer.run(job)
+        await self._writer.run(job)
 
     async def copy(self, commit: Commit) -> None:
         def job(connection: sqlite3.Connection) -> None:
@@ -92,67 +144,94 @@ class SqliteStore:
             if outcome.taken is not None:
                 raise InstanceAlreadyExists(commit.record.id, outcome.taken)
 
-        await self.writer.run(job)
+        await self._writer.run(job)
 
     async def send(self, message: Message) -> WorkflowStatus:
         def job(connection: sqlite3.Connection) -> WorkflowStatus:
-            row = connection.execute(Q["instance"], (message.instance_id,)).fetchone()
-            if row is None:
+            record = _record(connection, message.instance_id)
+            if record is None:
                 raise InstanceNotFound(message.instance_id)
-            status = WorkflowStatus(row[3])
-            if not status.is_closed:
-                insert_message(connection, message)
-            return status
+            insert_message(connection, message)
+            return record.status
 
-        return await self.writer.run(job)
+        return await self._writer.run(job)
 
     async def purge(self, instance_id: str, *, recursive: bool) -> int:
         def job(connection: sqlite3.Connection) -> int:
-            found = connection.execute(Q["instance"], (instance_id,)).fetchone()
+            found = _record(connection, instance_id)
             if found is None:
                 raise InstanceNotFound(instance_id)
-            rows = [found]
-            for row in rows:
-                status = WorkflowStatus(row[3])
+            status = found.status
+            doomed = {instance_id: (found.birth, found.run, status)}
+            queue = [instance_id]
+            for parent_id in queue:
+                birth, _, status = doomed[parent_id]
                 if not status.is_closed:
-                    raise InstanceNotClosed(row[0], status)
-                if recursive:
-                    rows.extend(connection.execute(Q["children"], (row[0],)).fetchall())
-            for row in rows:
-                delete(connection, row[0], row[1])
-            return len(rows)
+                    raise InstanceNotClosed(parent_id, status)
+                children = (
+                    connection.execute(Q["children"], (parent_id, birth)) if recursive else ()
+                )
+                for child_id, child_birth, run, child_status in children:
+                    # A family may be a circle.
+                    if child_id not in doomed:
+                        doomed[child_id] = child_birth, run, WorkflowStatus(child_status)
+                        queue.append(child_id)
+            for doomed_id, (_, run, _) in doomed.items():
+                delete(connection, doomed_id, run)
+            return len(doomed)
 
-        return await self.writer.run(job)
+        return await self._writer.run(job)
 
     async def is_waiting(self, message_id: int) -> bool:
-        return await self._read(
+        return await self._reader.run(
             lambda reader: reader.execute(Q["message"], (message_id,)).fetchone() is not None
         )
 
     async def read(self, instance_id: str, *, payloads: bool) -> Snapshot | None:
-        return await self._read(lambda reader: _snapshot(reader, instance_id, payloads))
+        def read(reader: sqlite3.Connection) -> Snapshot | None:
+            with _decoding(instance_id):
+                return _snapshot(reader, instance_id, payloads)
+
+        return await self._reader.run(read)
 
     async def load(self, instance_id: str) -> Loaded | None:
         def load(reader: sqlite3.Connection) -> Loaded | None:
-            record = _record(reader, instance_id)
-            if record is None:
-                return None
-            batches = reader.execute(Q["history"], (record.run,)).fetchall()
-            history = [event for (blob,) in batches for event in decode_events(blob)]
-            return Loaded(record, history, len(batches), _messages(reader, instance_id))
+            with _decoding(instance_id):
+                record = _record(reader, instance_id)
+                if record is None:
+                    return None
+                batches = reader.execute(Q["history"], (record.run,)).fetchall()
+                history = [event for (blob,) in batches for event in decode_events(blob)]
+                return Loaded(record, history, len(batches), _messages(reader, record))
 
-        return await self._read(load)
+        return await self._reader.run(load)
 
-    async def messages(self, instance_id: str) -> list[Message]:
-        return await self._read(lambda reader: _messages(reader, instance_id))
+    async def unfinished(self, now: int) -> Unfinished:
+        def unfinished(reader: sqlite3.Connection) -> Unfinished:
+            ids = [row[0] for row in reader.execute(Q["unfinished"], (now,)).fetchall()]
+            newest = reader.execute(Q["newest_message"]).fetchone()
+            return Unfinished(ids, newest[0] if newest is not None else 0)
 
-    async def unfinished(self) -> list[str]:
-        return await self._read(
-            lambda reader: [row[0] for row in reader.execute(Q["unfinished"]).fetchall()]
-        )
+        return await self._scanner.run(unfinished)
+
+    async def arrived(self, seen: int) -> Arrived:
+        def arrived(reader: sqlite3.Connection) -> Arrived:
+            rows = reader.execute(Q["arrived"], (seen,)).fetchall()
+            copies = [row[0] for row in reader.execute(Q["copies"]).fetchall()]
+            messages = []
+            for row in rows:
+                try:
+                    with _decoding(row[1]):
+                        messages.append(_to_message(*row))
+                except FlowyardError as error:
+                    # What is there for other instances must not wait for it.
+                    _logger.error("message %d is left out: %s", row[0], error)  # noqa: TRY400
+            return Arrived(messages, copies)
+
+        return await self._scanner.run(arrived)
 
     async def stalled(self) -> list[str]:
-        return await self._read(
+        return await self._scanner.run(
             lambda reader: [row[0] for row in reader.execute(Q["stalled"]).fetchall()]
         )
 
@@ -161,31 +240,17 @@ class SqliteStore:
             ids = [row[0] for row in reader.execute(Q["due"], (now, now)).fetchall()]
             return ids, reader.execute(Q["next_due"], (now, now)).fetchone()[0]
 
-        return await self._read(due)
-
-    async def _read(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        def read() -> T:
-            # One transaction: what is read together was true together.
-            self._reader.execute("BEGIN")
-            try:
-                return job(self._reader)
-            finally:
-                self._reader.execute("COMMIT")
-
-        if self._is_closed:
-            raise BackendUnavailable("the component was closed")
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._reading, read)
-        except sqlite3.Error as error:
-            raise BackendUnavailable(f"the database could not be read: {error}") from error
+        return await self._scanner.run(due)
 
     async def list(self, query: InstanceQuery) -> tuple[Sequence[Snapshot], str | None]:
         try:
             before = int(query.continuation_token) if query.continuation_token else 2**63 - 1
-        except ValueError as error:
+        except ValueError:
+            before = -1
+        if not 0 <= before < 2**63:
             raise InvalidRequest(
                 f"continuation token {query.continuation_token!r} is not one of this component's"
-            ) from error
+            )
         times = {
             name: None if time is None else to_microseconds(time)
             for name, time in (
@@ -201,7 +266,9 @@ class SqliteStore:
             "limit": query.page_size + 1,
             **times,
         }
-        rows = await self._read(lambda reader: reader.execute(Q["list"], arguments).fetchall())
+        rows = await self._scanner.run(
+            lambda reader: reader.execute(Q["list"], arguments).fetchall()
+        )
         page = rows[: query.page_size]
         token = str(page[-1][0]) if len(rows) > len(page) else None
         snapshots = []
@@ -209,6 +276,17 @@ class SqliteStore:
             record = _to_record(tuple(columns))
             snapshots.append(Snapshot(record, at or record.created_at))
         return snapshots, token
+
+
+@contextmanager
+def _decoding(instance_id: str) -> Iterator[None]:
+    try:
+        yield
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise FlowyardError(
+            f"what the database holds of instance '{instance_id}' cannot be decoded: {error}. "
+            "Something else than flowyard has changed it"
+        ) from error
 
 
 def _snapshot(reader: sqlite3.Connection, instance_id: str, payloads: bool) -> Snapshot | None:
@@ -223,7 +301,7 @@ def _snapshot(reader: sqlite3.Connection, instance_id: str, payloads: bool) -> S
     started = next((one for one in events if isinstance(one, ExecutionStarted)), None)
     if started is None:
         # Not started yet (or paused before it was): the start waits as a message, or came later.
-        waiting: list[HistoryEvent] = [one.event for one in _messages(reader, instance_id)]
+        waiting: list[HistoryEvent] = [message.event for message in _messages(reader, record)]
         if not any(isinstance(one, ExecutionStarted) for one in waiting):
             for (blob,) in reader.execute(Q["history"], (record.run,)):
                 waiting.extend(decode_events(blob))
@@ -244,61 +322,16 @@ def _record(reader: sqlite3.Connection, instance_id: str) -> Record | None:
 
 
 def _to_record(row: tuple[Any, ...]) -> Record:
-    instance_id, run, workflow, status, *rest = row
-    return Record(instance_id, run, workflow, WorkflowStatus(status), *rest)
+    instance_id, birth, run, workflow, status, *rest = row
+    return Record(instance_id, birth, run, workflow, WorkflowStatus(status), *rest)
 
 
-def _messages(reader: sqlite3.Connection, instance_id: str) -> list[Message]:
-    rows = reader.execute(Q["messages"], (instance_id,)).fetchall()
-    return [Message(instance_id, decode_events(blob)[0], due, id_) for id_, due, blob in rows]
+def _messages(reader: sqlite3.Connection, record: Record) -> list[Message]:
+    rows = reader.execute(Q["messages"], (record.id, record.birth)).fetchall()
+    return [_to_message(id_, record.id, *columns) for id_, *columns in rows]
 
 
-def _prepare(settings: EngineSettings) -> None:
-    """Make the file's tables, or check that they are ours."""
-    try:
-        with closing(_connect_patiently(settings)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in SCHEMA.split(";\n"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
-            connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise _unusable(settings, error) from error
-    if version not in (0, _VERSION):
-        raise BackendUnavailable(
-            f"the file {settings.path} has schema version {version}, and this version of flowyard "
-            f"knows {_VERSION}: use the version of flowyard that wrote it, or another file"
-        )
-
-
-def _connect_patiently(settings: EngineSettings) -> sqlite3.Connection:
-    """Switching to WAL ignores the busy timeout while another process does the same."""
-    deadline = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            return _connect(settings)
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-        time.sleep(0.01)
-
-
-def _connect(settings: EngineSettings) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        settings.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-    )
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {settings.synchronous}")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _unusable(settings: EngineSettings, error: sqlite3.Error) -> BackendUnavailable:
-    folder = Path(settings.path).absolute().parent
-    hint = "" if folder.is_dir() else f" The folder {folder} does not exist: make it first."
-    return BackendUnavailable(f"the SQLite file {settings.path} cannot be used: {error}.{hint}")
+def _to_message(
+    id_: int, instance_id: str, birth: int, due_at: int, execution_id: str | None, event: bytes
+) -> Message:
+    return Message(instance_id, decode_events(event)[0], birth, due_at, execution_id, id_)

@@ -8,7 +8,12 @@ from typing import Protocol
 import msgspec
 
 from flowyard.errors import BackendUnavailable
-from flowyard.history import ExecutionCompleted, ExecutionStarted, HistoryEvent
+from flowyard.history import (
+    ExecutionCompleted,
+    ExecutionStarted,
+    ExecutionTerminated,
+    HistoryEvent,
+)
 from flowyard.models import InstanceQuery, ReusePolicy, WorkflowStatus
 
 
@@ -20,31 +25,49 @@ class Record(msgspec.Struct, gc=False):
     """One instance, as its row has it. Times are microseconds since the epoch.
 
     `wake_at`: 0 if it must be in memory after a restart, the time of its next timer, or None.
+    `birth` names the holder of the ID: continue-as-new keeps it, the next holder has another.
     `run` names the execution; every execution has a history of its own.
     """
 
     id: str
+    birth: int
     run: int
     workflow: str
     status: WorkflowStatus
     created_at: int
     wake_at: int | None = 0
     parent_id: str | None = None
+    parent_birth: int | None = None
     custom_status: str | None = None
     stalled: str | None = None
 
 
+COPIED = 1
+"""The `wake_at` of a copy that no turn has changed yet: due at once, in whichever process."""
 FIRST = -1
 """The `due_at` of what begins a further execution: events that wait already come after it."""
 
 
 class Message(msgspec.Struct, gc=False):
-    """An event that waits for a turn. `id` is set once it is stored."""
+    """An event that waits for a turn of the instance that it is for, as long as that is active."""
 
     instance_id: str
     event: HistoryEvent
+    birth: int = 0
+    """Of the instance; 0 is for whoever holds the ID when the message is stored, which sets it."""
     due_at: int = 0
+    execution_id: str | None = None
+    """The execution that the event answers; any other drops it."""
     id: int = 0
+    """Set when it is stored; 0 if it was not, because its instance is not active."""
+
+
+class Child(msgspec.Struct, gc=False):
+    """An instance that another one starts by its action `task_id`."""
+
+    record: Record
+    message: Message
+    task_id: int
 
 
 class Commit(msgspec.Struct, gc=False):
@@ -60,10 +83,12 @@ class Commit(msgspec.Struct, gc=False):
     updates: bool = False
     """Whether the record differs from what is stored."""
     retired_run: int | None = None
-    children: Sequence[tuple[Record, Message]] = ()
+    children: Sequence[Child] = ()
     messages: Sequence[Message] = ()
     consumed: Sequence[int] = ()
     closes: bool = False
+    ends_children: ExecutionTerminated | None = None
+    """What all active instances get that the holder of the ID has started."""
 
 
 class Outcome(msgspec.Struct, gc=False):
@@ -71,7 +96,10 @@ class Outcome(msgspec.Struct, gc=False):
 
     error: Exception | None = None
     taken: WorkflowStatus | None = None
-    refused_children: dict[str, WorkflowStatus] = {}
+    refused: dict[int, WorkflowStatus] = {}
+    """The children that were not started, by the actions that ask for them."""
+    messages: Sequence[Message] = ()
+    """What was stored for `ends_children`, and for who has asked for a child that was refused."""
 
 
 class Loaded(msgspec.Struct):
@@ -81,6 +109,20 @@ class Loaded(msgspec.Struct):
     history: list[HistoryEvent]
     turns: int
     messages: list[Message]
+
+
+class Unfinished(msgspec.Struct):
+    """What must be in memory after a restart, and the newest message that this takes up."""
+
+    instance_ids: list[str]
+    seen: int
+
+
+class Arrived(msgspec.Struct):
+    """Messages that are new, the oldest first, and instances that were copied."""
+
+    messages: list[Message]
+    copies: list[str]
 
 
 class Snapshot(msgspec.Struct):
@@ -94,6 +136,11 @@ class Snapshot(msgspec.Struct):
 
 class Store(Protocol):
     """One database of instances. Writes are durable when their answer comes."""
+
+    def listen(self, woken: Callable[[], None], lost: Callable[[], None]) -> None:
+        """Have `woken` called when another process may have written, and `lost` when one has
+        become the owner; both on the event loop.
+        """
 
     def submit(self, commit: Commit, done: Callable[[Outcome], None]) -> None:
         """Queue the commit of a turn; `done` is called on the event loop."""
@@ -120,16 +167,16 @@ class Store(Protocol):
         """Return all that is needed to go on with an instance."""
         ...
 
-    async def messages(self, instance_id: str) -> list[Message]:
-        """Return what waits for an instance."""
-        ...
-
     async def purge(self, instance_id: str, *, recursive: bool) -> int:
         """Remove a closed instance with its children."""
         ...
 
-    async def unfinished(self) -> list[str]:
+    async def unfinished(self, now: int) -> Unfinished:
         """Return the instances that must be in memory after a restart."""
+        ...
+
+    async def arrived(self, seen: int) -> Arrived:
+        """Return what was stored after a message, whoever stored it."""
         ...
 
     async def stalled(self) -> list[str]:
@@ -137,7 +184,7 @@ class Store(Protocol):
         ...
 
     async def due(self, now: int) -> tuple[list[str], int | None]:
-        """Return the instances with a timer or a message that is due, and when the next will be."""
+        """Return the instances with a timer or start that is due, and when the next will be."""
         ...
 
     async def take_lease(self) -> bool:

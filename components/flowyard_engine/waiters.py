@@ -42,3 +42,4 @@ class Waiters:
             for waiter in self._waiting.pop(instance_id, ()):
                 if not waiter.done():
                     waiter.set_exception(error)
+                    waiter.exception()  # whoever waits may have met with another error first

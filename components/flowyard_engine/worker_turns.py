@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Callable
 
 from flowyard.executor import Turn, TurnResult
-from flowyard_engine import commits
+from flowyard_engine.errands import is_cancelled
+from flowyard_engine.inbox_writer import InboxWriter
 from flowyard_engine.instance import Batch, Instance
-from flowyard_engine.store import Outcome, Store
+from flowyard_engine.store import Outcome
 
 # A worker that is there and has nothing else to do answers sooner; then one commit does for the
-# turn and for what callers wait for.
-_PROMPT_SECONDS = 0.02
+# turn and for what callers wait for. Not longer: a worker whose threads wait for their results to
+# be acknowledged has none left for the turn.
+_PROMPT_SECONDS = 0.004
 
 
 class WorkerTurns:
@@ -23,12 +25,12 @@ class WorkerTurns:
 
     def __init__(
         self,
-        store: Store,
+        inbox_writer: InboxWriter,
         conclude: Callable[[Instance, Turn, TurnResult, Batch], None],
         abandon: Callable[[Instance, Batch, Outcome], None],
         begin_again: Callable[[Instance, Batch], None],
     ) -> None:
-        self._store = store
+        self._inbox_writer = inbox_writer
         self._conclude = conclude
         self._abandon = abandon
         self._begin_again = begin_again
@@ -37,39 +39,39 @@ class WorkerTurns:
         self, instance: Instance, turn: Turn, waiting: asyncio.Future[TurnResult], batch: Batch
     ) -> None:
         """Conclude a turn that a worker runs, however long that takes."""
+        answer: TurnResult | None = None
+        failure: Exception | None = None
+
+        def save() -> None:
+            instance.save_from_now_on(*batch.entries)
+            self._inbox_writer.save(instance)
+
+        late = asyncio.get_running_loop().call_later(_PROMPT_SECONDS, save)
         try:
-            await asyncio.wait({waiting}, timeout=_PROMPT_SECONDS)
-            outcome = None if waiting.done() else await self._keep(instance, batch)
-            answer = await waiting if outcome is None else None
+            try:
+                answer = await waiting
+            except asyncio.CancelledError:
+                if is_cancelled():
+                    raise
+            except Exception as error:  # noqa: BLE001 - it belongs to who waits
+                failure = error
+            finally:
+                late.cancel()
+            instance.saves = False
+            # What is being stored gets its number only then, and the turn's commit deletes it.
+            await self._inbox_writer.settled(instance)
         except asyncio.CancelledError:
             self._begin_again(instance, batch)
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise
-            return
-        except Exception as error:  # noqa: BLE001 - it belongs to who waits; the turn is repeated
-            outcome, answer = Outcome(error), None
+            raise
         finally:
             waiting.cancel()
             instance.waiting = None
-        if outcome is not None:
-            self._abandon(instance, batch, outcome)
+            instance.saves = False
+        if instance.lost is not None:
+            self._abandon(instance, batch, instance.lost)
+        elif failure is not None:
+            self._abandon(instance, batch, Outcome(failure))
         elif answer is not None:
             self._conclude(instance, turn, answer, batch)
-
-    async def _keep(self, instance: Instance, batch: Batch) -> Outcome | None:
-        """Make durable what callers wait for; the outcome if it could not be."""
-        commit = commits.of_wait(instance, batch)
-        if commit is None:
-            return None
-        written: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-        def done(outcome: Outcome) -> None:
-            if not written.done():
-                written.set_result(outcome)
-
-        self._store.submit(commit, done)
-        outcome = await written
-        if outcome.taken is not None or outcome.error is not None:
-            return outcome
-        instance.keep(batch.admitted, list(commit.messages))
-        return None
+        else:
+            self._begin_again(instance, batch)

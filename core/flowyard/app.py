@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
-from flowyard.registry import Registry, define
+from flowyard.definition import Definition, define
+from flowyard.errors import RegistrationError
+from flowyard.registry import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -15,11 +17,23 @@ class App:
     """The workflows and activities of a program.
 
     `max_activity_threads` bounds how many activities written as plain `def` run at once.
+    `strict_results` fails a workflow or an activity whose result does not fit its annotation,
+    which otherwise is accepted with a warning: the work is done. `unknown_activities` says what
+    becomes of a call of an activity that the app has not: it waits until a process has it, or
+    fails at once.
     """
 
-    def __init__(self, *, max_activity_threads: int = 32) -> None:
+    def __init__(
+        self,
+        *,
+        max_activity_threads: int = 32,
+        strict_results: bool = False,
+        unknown_activities: Literal["wait", "fail"] = "wait",
+    ) -> None:
         self.registry = Registry()
         self.max_activity_threads = max_activity_threads
+        self.strict_results = strict_results
+        self.unknown_activities = unknown_activities
 
     @overload
     def workflow(self, function: F) -> F: ...
@@ -32,7 +46,9 @@ class App:
         namespace = _namespace()
 
         def register(function: F) -> F:
-            self.registry.add_workflow(define(function, name=name, namespace=namespace))
+            strict = self.strict_results
+            definition = define(function, name=name, namespace=namespace, strict_result=strict)
+            self.registry.add_workflow(definition)
             return function
 
         return register if function is None else register(function)
@@ -47,8 +63,18 @@ class App:
         namespace = _namespace()
 
         def register(function: F) -> F:
-            version = version_name or function.__name__
-            definition = define(function, name=name, namespace=namespace, version=version)
+            version = version_name or getattr(function, "__name__", None)
+            if version is None:
+                raise RegistrationError(
+                    f"{function!r} has no name of its own: register it with version_name=…"
+                )
+            definition = define(
+                function,
+                name=name,
+                namespace=namespace,
+                version=version,
+                strict_result=self.strict_results,
+            )
             self.registry.add_workflow(definition, is_latest=is_latest)
             return function
 
@@ -65,7 +91,7 @@ class App:
         namespace = _namespace()
 
         def register(function: F) -> F:
-            self.registry.add_activity(define(function, name=name, namespace=namespace))
+            self.registry.add_activity(self._define_activity(function, name, namespace))
             return function
 
         return register if function is None else register(function)
@@ -73,11 +99,26 @@ class App:
     def with_activities(self, activities: Mapping[str, Callable[..., Any]]) -> App:
         """Return a copy of the app with some activities replaced by name, for tests."""
         namespace = _namespace()
-        copy = App(max_activity_threads=self.max_activity_threads)
+        copy = App(
+            max_activity_threads=self.max_activity_threads,
+            strict_results=self.strict_results,
+            unknown_activities=self.unknown_activities,
+        )
         copy.registry = self.registry.copy()
         for name, function in activities.items():
-            copy.registry.replace_activity(define(function, name=name, namespace=namespace))
+            copy.registry.replace_activity(self._define_activity(function, name, namespace))
         return copy
+
+    def _define_activity(
+        self, function: Callable[..., Any], name: str | None, namespace: Mapping[str, Any]
+    ) -> Definition:
+        return define(
+            function,
+            name=name,
+            namespace=namespace,
+            is_activity=True,
+            strict_result=self.strict_results,
+        )
 
 
 def _namespace() -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ from flowyard.models import (
     WorkflowState,
     check_instance_id,
 )
-from flowyard.payload import encode
+from flowyard.payload import ABSENT, encode
 
 # Lazy where it is used: `import flowyard` shall not wait for it.
 if TYPE_CHECKING:
@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "http://127.0.0.1:3500"
 
+KEEP_ALIVE_SECONDS = 30.0
+"""How long an idle connection is kept: less than servers do, so that none is closed in use."""
+
 _TIMEOUT = 30.0
 _LONG_POLL = 30.0
+# How long removing may take is the component's to say (Temporal's `purgeTimeout`).
+_PURGE_TIMEOUT = 3600.0
 
 
 class Client:
@@ -52,10 +57,15 @@ class Client:
                 headers=[(b"dapr-api-token", _header(token))] if token else None,
                 timeout=_TIMEOUT,
                 # Each wait keeps one: a bound would make other calls stand in line.
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+                limits=httpx.Limits(
+                    max_connections=None,
+                    max_keepalive_connections=20,
+                    keepalive_expiry=KEEP_ALIVE_SECONDS,
+                ),
                 verify=_trusting(verify),
             )
-        except httpx.InvalidURL as error:
+            _check_port(self._http.base_url.port)
+        except (httpx.InvalidURL, ValueError) as error:
             raise InvalidRequest(f"'{url}' is not a URL: {error}") from error
 
     async def __aenter__(self) -> Client:
@@ -76,7 +86,7 @@ class Client:
     async def start(
         self,
         workflow: Callable[..., Any] | str,
-        input: object = None,
+        input: object = ABSENT,
         *,
         instance_id: str | None = None,
         component: str | None = None,
@@ -91,7 +101,7 @@ class Client:
         body: dict[str, Any] = {"workflow": name, "reuse": reuse, "options": dict(options or {})}
         if instance_id is not None:
             body["instanceID"] = check_instance_id(instance_id)
-        if input is not None:
+        if input is not ABSENT:
             body["input"] = encode(input, f"input of workflow '{name}'")
         if start_at is not None:
             body["startAt"] = _time(start_at)
@@ -167,7 +177,8 @@ class Client:
     ) -> int:
         """Remove a closed instance and its children; return how many were removed."""
         body = {"recursive": recursive}
-        document = await self._call("POST", _path(instance_id, "purge"), component, json=body)
+        path = _path(instance_id, "purge")
+        document = await self._call("POST", path, component, json=body, timeout=_PURGE_TIMEOUT)
         return int(document["purged"])
 
     async def list(
@@ -240,7 +251,7 @@ class Client:
         given = {**(query or {}), "component": component}
         parameters = {name: one for name, one in given.items() if one is not None}
         try:
-            response = await self._http.request(method, path, params=parameters, **request)
+            response = await self._send(method, path, params=parameters, **request)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise InvalidRequest(f"'{self.url}' cannot be called: {error}") from error
         except httpx.TransportError as error:
@@ -252,6 +263,20 @@ class Client:
             return _document(response, self.url)
         raise _error(response, self.url)
 
+    async def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Send it, and once more if the connection broke and reading twice does no harm.
+
+        Of anything else nobody knows whether the server has done it already.
+        """
+        import httpx
+
+        try:
+            return await self._http.request(method, path, **request)
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+            if method != "GET":
+                raise
+            return await self._http.request(method, path, **request)
+
 
 def _path(*segments: str) -> str:
     # A dot alone would be taken for "here" on the way.
@@ -262,6 +287,11 @@ def _time(time: datetime | None) -> str | None:
     if time is None:
         return None
     return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).isoformat()
+
+
+def _check_port(port: int | None) -> None:
+    if port is not None and not 0 < port < 2**16:
+        raise ValueError(f"there is no port {port}")
 
 
 def _header(token: str) -> bytes:

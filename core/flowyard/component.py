@@ -17,6 +17,7 @@ from flowyard.clock import Clock
 from flowyard.errors import UnsupportedOperation
 from flowyard.executor import Executor
 from flowyard.history import HistoryEvent
+from flowyard.machine import SYSTEM, Machine
 from flowyard.models import (
     InstancePage,
     InstanceQuery,
@@ -38,6 +39,7 @@ class Capability(StrEnum):
     START_AT = "start-at"
     TERMINATE_OUTPUT = "terminate-output"
     SHARED = "shared"  # several processes may open the same backend at once
+    VOLATILE = "volatile"  # its instances end with it: nothing outlives the component
 
 
 class WorkflowComponent(ABC):
@@ -45,7 +47,8 @@ class WorkflowComponent(ABC):
 
     Payloads are JSON text, None if absent. An unknown instance raises `InstanceNotFound`. Verbs
     that return a bool say whether they changed anything: False means the instance was closed (or
-    already paused, or not paused), and nothing was done. A call that returns is durable.
+    already paused, or not paused), and nothing was done. A call that returns is durable, unless the
+    type declares that it is volatile.
     """
 
     def __init__(self, name: str) -> None:
@@ -110,6 +113,14 @@ class WorkflowComponent(ABC):
             delay = min(delay * 1.5, 1.0)
         return state
 
+    async def drain(self) -> None:
+        """Begin no more activities, and return once those that run have ended and are recorded.
+
+        Called at most once, before the component is closed, and cancelled when the time that the
+        program gives is over. A component that runs no activities of its own has nothing to do.
+        """
+        return
+
 
 @dataclass(frozen=True, slots=True)
 class ComponentContext:
@@ -119,6 +130,7 @@ class ComponentContext:
     executor: Executor | None
     clock: Clock
     logger: logging.Logger
+    machine: Machine = SYSTEM
 
 
 S = TypeVar("S", bound=BaseModel)

@@ -8,12 +8,12 @@ import uuid
 from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, overload
+from typing import Any, NoReturn, TypeVar, overload
 
 from flowyard.errors import InvalidRequest, WorkflowCodeError
 from flowyard.history import NEVER, to_datetime, to_microseconds
 from flowyard.models import check_instance_id, check_text
-from flowyard.payload import UNTYPED, PayloadType, encode
+from flowyard.payload import ABSENT, UNTYPED, PayloadType, ResultType, encode
 from flowyard.registry import Registry, encode_input
 from flowyard.retry import RetryPolicy
 from flowyard.schedule import Schedule
@@ -62,6 +62,11 @@ class WorkflowContext:
         return to_datetime(self._schedule.now).replace(tzinfo=None)
 
     @property
+    def current_datetime(self) -> datetime:
+        """The same time as `current_utc_datetime`, with its time zone (UTC)."""
+        return to_datetime(self._schedule.now)
+
+    @property
     def is_replaying(self) -> bool:
         """True while the code repeats what history has recorded."""
         return self._schedule.replaying
@@ -96,7 +101,7 @@ class WorkflowContext:
         self,
         activity: Callable[..., Awaitable[T]],
         *,
-        input: object = None,
+        input: object = ABSENT,
         retry_policy: RetryPolicy | None = None,
         app_id: str | None = None,
     ) -> Task[T]: ...
@@ -105,7 +110,7 @@ class WorkflowContext:
         self,
         activity: Callable[..., T],
         *,
-        input: object = None,
+        input: object = ABSENT,
         retry_policy: RetryPolicy | None = None,
         app_id: str | None = None,
     ) -> Task[T]: ...
@@ -114,7 +119,7 @@ class WorkflowContext:
         self,
         activity: str,
         *,
-        input: object = None,
+        input: object = ABSENT,
         retry_policy: RetryPolicy | None = None,
         app_id: str | None = None,
         result_type: type[T],
@@ -124,7 +129,7 @@ class WorkflowContext:
         self,
         activity: str,
         *,
-        input: object = None,
+        input: object = ABSENT,
         retry_policy: RetryPolicy | None = None,
         app_id: str | None = None,
     ) -> Task[Any]: ...
@@ -132,7 +137,7 @@ class WorkflowContext:
         self,
         activity: Callable[..., Any] | str,
         *,
-        input: object = None,
+        input: object = ABSENT,
         retry_policy: RetryPolicy | None = None,
         app_id: str | None = None,
         result_type: object = None,
@@ -142,10 +147,10 @@ class WorkflowContext:
         The task fails with `TaskFailedError`. Raises `PayloadError` if the input does not fit.
         """
         _refuse_app_id(app_id)
-        name = check_text(self._registry.name_of(activity), "activity's name")
+        name = check_text(self._registry.activity_name(activity), "activity's name")
         definition = self._registry.activities.get(name)
         what = f"input of activity '{name}'"
-        output = UNTYPED
+        output: PayloadType | ResultType = UNTYPED
         if result_type is not None:
             output = PayloadType.of(result_type)
         elif definition is not None and not isinstance(activity, str):
@@ -158,7 +163,7 @@ class WorkflowContext:
         self,
         workflow: Callable[..., Generator[Any, Any, T]] | Callable[..., Awaitable[T]],
         *,
-        input: object = None,
+        input: object = ABSENT,
         instance_id: str | None = None,
         retry_policy: RetryPolicy | None = None,
         app_id: str | None = None,
@@ -168,7 +173,7 @@ class WorkflowContext:
         self,
         workflow: str,
         *,
-        input: object = None,
+        input: object = ABSENT,
         instance_id: str | None = None,
         retry_policy: RetryPolicy | None = None,
         app_id: str | None = None,
@@ -179,7 +184,7 @@ class WorkflowContext:
         self,
         workflow: Callable[..., Any] | str,
         *,
-        input: object = None,
+        input: object = ABSENT,
         instance_id: str | None = None,
         retry_policy: RetryPolicy | None = None,
         app_id: str | None = None,
@@ -188,7 +193,7 @@ class WorkflowContext:
         self,
         workflow: Callable[..., Any] | str,
         *,
-        input: object = None,
+        input: object = ABSENT,
         instance_id: str | None = None,
         retry_policy: RetryPolicy | None = None,
         app_id: str | None = None,
@@ -196,14 +201,15 @@ class WorkflowContext:
     ) -> Task[Any]:
         """Start a child workflow, an instance of its own, and wait for its result.
 
-        Its ID is `<parent>:<action ID in hex>` unless given. The task fails with `TaskFailedError`.
+        Its ID is made of the parent's, the execution and the action's ID unless one is given. The
+        task fails with `TaskFailedError`.
         """
         _refuse_app_id(app_id)
-        name = check_text(self._registry.name_of(workflow), "workflow's name")
+        name = check_text(self._registry.workflow_name(workflow), "workflow's name")
         definition = self._registry.workflows.get(name)
         if instance_id is not None:
             check_instance_id(instance_id)
-        output = UNTYPED
+        output: PayloadType | ResultType = UNTYPED
         if result_type is not None:
             output = PayloadType.of(result_type)
         elif definition is not None and not isinstance(workflow, str):
@@ -248,17 +254,18 @@ class WorkflowContext:
         text = None if data is None else encode(data, f"data of event '{name}'")
         self._schedule.send_event(instance_id, check_text(name, "event's name"), text)
 
-    def continue_as_new(self, new_input: object, *, save_events: bool = False) -> None:
+    def continue_as_new(self, new_input: object, *, save_events: bool = False) -> Task[NoReturn]:
         """End this execution and begin again with a new input and an empty history.
 
-        Return right after it. With `save_events`, events nobody has waited for are kept. What was
-        asked for and has not completed by then is given up; activities asked for in the same turn
-        are not begun.
+        Return right after it, or wait for what it returns (`yield ctx.continue_as_new(…)`): it is
+        decided, also if the code then waits for something else or fails. With `save_events`, events
+        nobody has waited for are kept. What was asked for and has not completed by then is given
+        up; activities asked for in the same turn are not begun.
         """
         definition = self._registry.workflows.get(self.workflow_name)
         what = f"new input of workflow '{self.workflow_name}'"
         text = encode_input(definition, new_input, what)
-        self._schedule.continue_as_new(text, save_events=save_events)
+        return self._schedule.continue_as_new(text, save_events=save_events)
 
     def is_patched(self, patch_name: str) -> bool:
         """True where code behind the patch runs; False in an execution that is older than it."""
@@ -287,9 +294,11 @@ class ActivityContext:
     """What an activity knows of its call.
 
     `task_execution_id` is the same for every attempt of one call, also after a crash: use it as
-    the idempotency key towards the outside.
+    the idempotency key towards the outside. `attempt` counts the attempts of the retry policy,
+    from 1; a repetition after a crash is the same attempt.
     """
 
     workflow_id: str
     task_id: int
     task_execution_id: str
+    attempt: int = 1

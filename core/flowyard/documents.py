@@ -16,6 +16,11 @@ from flowyard.errors import ConfigurationError
 _QUOTED = re.compile(r"""(['"])(?P<token><[^'"]*>|.)\1|(['"]).*\3""", re.DOTALL)
 
 
+# Aliases and merge keys let a few lines stand for more than any machine holds.
+_MOST_NODES = 100_000
+_PLAIN = "tag:yaml.org,2002:"
+
+
 class _Loader(yaml.SafeLoader):
     """Strings only: `0123`, `yes` and `2024-01-01` are not numbers, truths and dates here."""
 
@@ -23,6 +28,46 @@ class _Loader(yaml.SafeLoader):
         first: [one for one in resolvers if one[0].rpartition(":")[2] in {"null", "merge"}]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+    # A tag that is written out (`!!timestamp`) makes no other values either.
+    yaml_constructors = {  # noqa: RUF012
+        tag: constructor
+        for tag, constructor in yaml.SafeLoader.yaml_constructors.items()
+        if tag is None or tag.removeprefix(_PLAIN) in {"null", "str", "seq", "map"}
+    }
+
+    def construct_document(self, node: yaml.Node) -> Any:
+        """Refuse a document that is more than it looks before anything is made of it."""
+        self._size(node, {})
+        return super().construct_document(node)
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """Refuse characters that no path, address or terminal takes."""
+        text = super().construct_scalar(node)
+        if not _is_text(text):
+            raise yaml.constructor.ConstructorError(
+                None, None, "a value has a character that no text has", node.start_mark
+            )
+        return text
+
+    def _size(self, node: yaml.Node, known: dict[int, int | None]) -> int:
+        """Return how many nodes there are if each alias is written out."""
+        if id(node) in known:
+            size = known[id(node)]
+            if size is None:
+                raise yaml.constructor.ConstructorError(
+                    None, None, "an alias stands within what it means", node.start_mark
+                )
+            return size
+        known[id(node)] = None
+        size = 1
+        for child in _children(node):
+            size += self._size(child, known)
+            if size > _MOST_NODES:
+                raise yaml.constructor.ConstructorError(
+                    None, None, "its aliases stand for too much", node.start_mark
+                )
+        known[id(node)] = size
+        return size
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Refuse a key that stands twice; PyYAML would silently take the last."""
@@ -34,6 +79,17 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
         return super().construct_mapping(node, deep)
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written: no NUL, and no half of a surrogate pair."""
+    return "\0" not in value and not any("\ud800" <= one <= "\udfff" for one in value)
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def _unless_token(quoted: re.Match[str]) -> str:

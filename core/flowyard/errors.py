@@ -28,18 +28,22 @@ class InvalidRequest(FlowyardError):
 
 
 class PayloadError(InvalidRequest):
-    """A value does not fit its declared type, or is not JSON."""
+    """A value does not fit its declared type, is not JSON, or would be read as another value."""
+
+    is_unfit = False
+    """Whether it is JSON, but not of the declared type."""
+    readable: str | None = None
+    """The JSON text that would be read as another value of the declared type."""
 
 
 class InvalidInstanceId(InvalidRequest):
     """An instance ID has characters that it may not have, or too many of them."""
 
-    def __init__(self, instance_id: str) -> None:
+    def __init__(
+        self, instance_id: str, allowed: str = "letters, digits, '_', '-', '.' and ':'"
+    ) -> None:
         shown = instance_id if len(instance_id) <= 64 else f"{instance_id[:64]}…"
-        super().__init__(
-            f"instance ID {shown!r} is not valid: use 1 to 255 of letters, digits, '_', '-', "
-            "'.' and ':'"
-        )
+        super().__init__(f"instance ID {shown!r} is not valid: use 1 to 255 of {allowed}")
         self.instance_id = instance_id
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
 from flowyard.context import WorkflowContext
+from flowyard.definition import Definition
 from flowyard.errors import NonDeterminismError, WorkflowCodeError, nearest
 from flowyard.executor import Turn, TurnResult
 from flowyard.history import (
@@ -33,9 +35,11 @@ from flowyard.history import (
 )
 from flowyard.models import FailureDetails, WorkflowStatus
 from flowyard.payload import UNTYPED
-from flowyard.registry import Definition, Registry
+from flowyard.registry import Registry
 from flowyard.schedule import Schedule
-from flowyard.task import FAILURES, STRANDS, Strand, Strands, Task
+from flowyard.task import STRANDS, Strand, Strands, Task, check_interrupt
+
+logger = logging.getLogger(__name__)
 
 
 class _NoEventLoop:
@@ -145,6 +149,8 @@ class Execution:
         schedule = self._schedule
         actions: list[Action] = list(schedule.actions.values())
         schedule.actions.clear()
+        if schedule.continuation is not None and self._result is None:
+            self._result = schedule.continuation
         result = self._result
         if isinstance(result, ContinuedAsNew):
             # Events that this execution never saw belong to the next one.
@@ -179,6 +185,7 @@ class Execution:
 
     def _started(self, event: ExecutionStarted) -> None:
         schedule = self._schedule
+        schedule.execution_id = event.execution_id
         schedule.seed = event.seed or event.execution_id
         self._workflow = event.workflow
         definition = self._definition = self._find(event.workflow)
@@ -188,7 +195,8 @@ class Execution:
         what = f"input of workflow '{event.workflow}'"
         try:
             code = definition.function(*definition.arguments(context, event.input, what))
-        except FAILURES as error:
+        except BaseException as error:  # noqa: BLE001 - see check_interrupt
+            check_interrupt(error)
             root.fail(error)
             return
         if inspect.iscoroutine(code) or inspect.isgenerator(code):
@@ -216,7 +224,8 @@ class Execution:
             event.timer_id if type(event) is TimerFired else event.task_id, None
         )
         # Once the code has ended, results of what it did not wait for still arrive.
-        if entry is not None and self._result is None:
+        is_over = self._result is not None or self._schedule.continuation is not None
+        if entry is not None and not is_over:
             entry.settle(event)
 
     def _raised(self, event: EventRaised) -> None:
@@ -248,7 +257,8 @@ class Execution:
             )
 
     def _ended(self, event: ExecutionCompleted | ContinuedAsNew) -> None:
-        if type(self._result) is not type(event):
+        result = self._result or self._schedule.continuation
+        if type(result) is not type(event):
             raise NonDeterminismError(
                 f"history says that workflow '{self._workflow}' ended, but the code goes on"
             )
@@ -278,20 +288,14 @@ class Execution:
 
     def _end(self, root: Task[Any]) -> None:
         schedule = self._schedule
+        if schedule.continuation is not None:
+            self._continue(root)
+            return
         try:
-            value = root.get_result()
-            if isinstance(value, Task):
-                raise WorkflowCodeError(
-                    "the workflow returned a task instead of its result: "
-                    "await it first (in a generator, `return (yield task)`)"
-                )
-            if schedule.continuation is not None:
-                self._result = schedule.continuation
-            else:
-                output = self._definition.output if self._definition is not None else UNTYPED
-                text = output.encode(value, f"result of workflow '{self._workflow}'")
-                self._result = ExecutionCompleted(WorkflowStatus.COMPLETED, text)
-        except FAILURES as error:
+            text = self._output(root.get_result())
+            self._result = ExecutionCompleted(WorkflowStatus.COMPLETED, text)
+        except BaseException as error:  # noqa: BLE001 - see check_interrupt
+            check_interrupt(error)
             self._result = ExecutionCompleted(
                 WorkflowStatus.FAILED, failure=FailureDetails.of(error)
             )
@@ -299,6 +303,30 @@ class Execution:
             "the workflow has ended: its context can be used only while it runs. "
             "Do not keep the context for callbacks or other threads."
         )
+
+    def _output(self, value: object) -> str:
+        if isinstance(value, Task):
+            raise WorkflowCodeError(
+                "the workflow returned a task instead of its result: "
+                "await it first (in a generator, `return (yield task)`)"
+            )
+        output = self._definition.output if self._definition is not None else UNTYPED
+        return output.encode(value, f"result of workflow '{self._workflow}'")
+
+    def _continue(self, root: Task[Any]) -> None:
+        """End as continued as new, whatever the code has done since it asked for that."""
+        schedule = self._schedule
+        self._result = schedule.continuation
+        if root.is_failed and not schedule.replaying:
+            error = root.get_exception()
+            logger.warning(
+                "workflow '%s' of instance '%s' raised %s after continue_as_new, which counts: %s",
+                self._workflow,
+                schedule.instance_id,
+                type(error).__name__,
+                error,
+                exc_info=error,
+            )
 
     _HANDLERS: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         TurnStarted: _turn_started,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from functools import cache
+from typing import Any, Protocol, cast, runtime_checkable
 
 import msgspec
 
@@ -16,6 +18,8 @@ from flowyard.history import (
     TaskScheduled,
 )
 from flowyard.models import FailureDetails
+
+logger = logging.getLogger(__name__)
 
 
 class Turn(msgspec.Struct):
@@ -54,13 +58,19 @@ class TurnResult(msgspec.Struct):
 
 
 class ActivityTask(msgspec.Struct, frozen=True, gc=False):
-    """One attempt of an activity. `task_execution_id` is the same for all attempts of one call."""
+    """One attempt of an activity. `task_execution_id` is the same for all attempts of one call.
+
+    The task ID is another for every attempt: with the execution's ID it names what is answered.
+    """
 
     instance_id: str
     task_id: int
     name: str
     input: str | None
     task_execution_id: str
+    execution_id: str = ""
+    attempt: int = 1
+    propagation: int = 0
 
 
 class ActivityResult(msgspec.Struct, frozen=True, gc=False):
@@ -105,6 +115,12 @@ class QueuedTurn(Protocol):
     """Whether a worker has the turn now. One that none has can be withdrawn by `cancel`."""
 
 
+@cache
+def _implements(kind: type, protocol: Any) -> bool:
+    # Unlike `isinstance`, which looks at the methods of a protocol each time, it costs nothing.
+    return issubclass(kind, protocol)
+
+
 @runtime_checkable
 class ChangingExecutor(Protocol):
     """What an executor is besides, if code may come to it while the host is open."""
@@ -141,21 +157,110 @@ def awaited(executor: Executor, instance_id: str) -> Sequence[int]:
 
     A host may then leave the code alone until these have ended.
     """
-    return executor.awaited(instance_id) if isinstance(executor, TellingExecutor) else ()
+    if not _implements(type(executor), TellingExecutor):
+        return ()
+    return cast("TellingExecutor", executor).awaited(instance_id)
+
+
+@runtime_checkable
+class AcknowledgingExecutor(Protocol):
+    """What an executor is besides, if whoever ran an activity is told when its result is kept."""
+
+    def recorded(self, instance_id: str, execution_id: str, task_id: int) -> None:
+        """Note that the result is durable, or that nothing waits for it any more."""
+        ...
+
+
+def recorded(executor: Executor, instance_id: str, execution_id: str, task_id: int) -> None:
+    """Tell the executor that the result of an activity is durable, or is not wanted any more.
+
+    Every host calls this after the commit that holds the result. Until then a worker that has
+    delivered the result is not answered.
+    """
+    if _implements(type(executor), AcknowledgingExecutor):
+        cast("AcknowledgingExecutor", executor).recorded(instance_id, execution_id, task_id)
+
+
+@runtime_checkable
+class DroppingExecutor(Protocol):
+    """What an executor is besides, if it holds work of executions that may have ended meanwhile."""
+
+    def closed(self, instance_id: str, execution_id: str) -> None:
+        """Note that the execution has ended: nobody wants the results of its activities."""
+        ...
+
+
+def closed(executor: Executor, instance_id: str, execution_id: str) -> None:
+    """Tell the executor that an execution has ended for good.
+
+    Every host calls this after the commit that ends it (completed, failed, terminated or
+    continued as new). Activities of it that no worker has begun are then not begun any more, and
+    none is handed out again because its worker has gone. `forget` is another thing: an instance
+    may leave the memory of its host and go on later.
+    """
+    if _implements(type(executor), DroppingExecutor):
+        cast("DroppingExecutor", executor).closed(instance_id, execution_id)
+
+
+@runtime_checkable
+class ExplainingExecutor(Protocol):
+    """What an executor is besides, if it can tell why work of an instance does not begin."""
+
+    def obstacle(self, instance_id: str, task_id: int | None = None) -> str | None:
+        """Return in words why an activity waits that could begin otherwise; None if none does.
+
+        With a task ID it is about that attempt alone.
+        """
+        ...
+
+
+def obstacle(executor: Executor, instance_id: str, task_id: int | None = None) -> str | None:
+    """Return what keeps an activity of the instance from beginning, if there is something."""
+    if not _implements(type(executor), ExplainingExecutor):
+        return None
+    return cast("ExplainingExecutor", executor).obstacle(instance_id, task_id)
+
+
+async def perform(executor: Executor, task: ActivityTask) -> ActivityResult:
+    """Have an attempt of an activity run, and tell in the log if it fails."""
+    result = await executor.run_activity(task)
+    if result.failure is not None:
+        _tell_failure(task, result.failure)
+    return result
+
+
+def _tell_failure(task: ActivityTask, failure: FailureDetails) -> None:
+    logger.warning(
+        "activity '%s' of instance '%s' failed (task %d, attempt %d): %s: %s\n%s",
+        task.name,
+        task.instance_id,
+        task.task_id,
+        task.attempt,
+        failure.error_type,
+        failure.message,
+        failure.trace,
+    )
 
 
 async def run_scheduled(
     executor: Executor, instance_id: str, execution_id: str, scheduled: TaskScheduled
 ) -> TaskCompleted | TaskFailed:
     """Run a scheduled activity and return the event that tells how it ended."""
+    if scheduled.refused is not None:
+        return TaskFailed(scheduled.id, scheduled.refused)
     task = ActivityTask(
         instance_id,
         scheduled.id,
         scheduled.name,
         scheduled.input,
         scheduled.task_execution_id(execution_id),
+        execution_id,
+        scheduled.attempt,
+        scheduled.propagation,
     )
+    # Not by `perform`: a coroutine less for each activity.
     result = await executor.run_activity(task)
     if result.failure is None:
         return TaskCompleted(scheduled.id, result.output)
+    _tell_failure(task, result.failure)
     return TaskFailed(scheduled.id, result.failure)

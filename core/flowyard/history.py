@@ -55,6 +55,27 @@ class TurnStarted(_Event, frozen=True):
     patches: tuple[str, ...] = ()
 
 
+class HistoryChunk(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What has happened in one execution, as another is told of it; `events` are encoded."""
+
+    instance_id: str
+    workflow: str
+    events: str
+
+
+class Propagated(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an execution is told of those that have called it, the immediate one last."""
+
+    scope: int
+    chunks: tuple[HistoryChunk, ...]
+
+
+OWN_HISTORY = 1
+"""The scope of a call that is told what has happened in its caller's execution."""
+LINEAGE = 2
+"""The scope of a call that is also told what its caller was told."""
+
+
 class ExecutionStarted(_Event, frozen=True):
     """`seed` is the execution whose `new_uuid`s a copy of it repeats; without it, its own."""
 
@@ -64,12 +85,14 @@ class ExecutionStarted(_Event, frozen=True):
     parent: Parent | None = None
     start_at: int | None = None
     seed: str | None = None
+    propagated: Propagated | None = None
 
 
 class TaskScheduled(_Event, frozen=True):
     """An activity. `first_id` is the ID of its first attempt, the same for all retries.
 
     `call_id` is what a worker's SDK calls all attempts of the call, where it has a name for them.
+    `attempt` counts them, from 1. One that is `refused` is not run, and fails of that.
     """
 
     id: int
@@ -77,6 +100,9 @@ class TaskScheduled(_Event, frozen=True):
     input: str | None
     first_id: int
     call_id: str | None = None
+    attempt: int = 1
+    refused: FailureDetails | None = None
+    propagation: int = 0
 
     def task_execution_id(self, execution_id: str) -> str:
         """Return what is the same for all attempts of the call."""
@@ -109,10 +135,21 @@ class TimerFired(_Event, frozen=True):
 
 
 class ChildCreated(_Event, frozen=True):
+    """A child workflow. One that is `refused` is not started, and fails of that.
+
+    A `detached` one only begins here: it has no parent, and nothing of it comes back. `first_id`
+    is set where this is a retry, to the ID of the first attempt.
+    """
+
     id: int
     name: str
     instance_id: str
     input: str | None
+    detached: bool = False
+    start_at: int | None = None
+    refused: FailureDetails | None = None
+    propagation: int = 0
+    first_id: int | None = None
 
 
 class ChildCompleted(_Event, frozen=True):

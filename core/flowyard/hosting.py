@@ -11,11 +11,10 @@ import logging
 from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Protocol
-from uuid import uuid4
 
 from flowyard.clock import Alarm, Clock
-from flowyard.errors import FlowyardError, InstanceNotFound
-from flowyard.executor import Executor, TurnResult, run_scheduled, watch
+from flowyard.errors import FlowyardError, InstanceAlreadyExists, InstanceNotFound
+from flowyard.executor import Executor, TurnResult, closed, recorded, run_scheduled, watch
 from flowyard.history import (
     Action,
     ChildCreated,
@@ -26,12 +25,12 @@ from flowyard.history import (
     ExecutionStarted,
     ExecutionTerminated,
     HistoryEvent,
-    Parent,
     TaskScheduled,
 )
 from flowyard.hosted import HostedInstance
-from flowyard.journal import result_of
-from flowyard.models import FailureDetails, ReusePolicy, StartRequest
+from flowyard.journal import RESULTS, result_of
+from flowyard.machine import SYSTEM, Machine
+from flowyard.models import FailureDetails, ReusePolicy, StartRequest, WorkflowStatus
 
 logger = logging.getLogger(__name__)
 
@@ -48,17 +47,25 @@ class InstanceStore(Protocol):
         ...
 
     async def save(self, instance: HostedInstance, events: Sequence[HistoryEvent]) -> None:
-        """Make durable what a turn has added, before anything follows from it."""
+        """Make durable what a turn has added to the history, and the backlog as it is now.
+
+        `instance.backlog` is what has come and waits for a turn; it replaces what was stored of it
+        before. There are no events where only the backlog has changed. Nothing follows from what is
+        being saved, and nobody is answered, until this returns.
+        """
         ...
 
 
 class Host:
     """Delivers events to instances. Open it with `async with`; what runs ends with it."""
 
-    def __init__(self, store: InstanceStore, executor: Executor, clock: Clock) -> None:
+    def __init__(
+        self, store: InstanceStore, executor: Executor, clock: Clock, machine: Machine = SYSTEM
+    ) -> None:
         self._store = store
         self._executor = executor
         self._clock = clock
+        self._machine = machine
         self._tasks: set[asyncio.Task[object]] = set()
         self._alarms: set[Alarm] = set()
         self._stalled: set[HostedInstance] = set()
@@ -87,7 +94,7 @@ class Host:
     async def start(self, request: StartRequest) -> None:
         """Start an instance as the request says; it has no start time."""
         self._executor.check_workflow(request.workflow)
-        started = ExecutionStarted(request.workflow, request.input, uuid4().hex)
+        started = ExecutionStarted(request.workflow, request.input, self._machine.new_uuid().hex)
         instance = HostedInstance(request.instance_id, started, self._clock.now())
         await self._store.add(instance, request.reuse)
         await self.deliver(instance)
@@ -117,10 +124,15 @@ class Host:
         for scheduled in journal.tasks.values():
             self._spawn(self._run_activity(instance, instance.started.execution_id, scheduled))
         for created in journal.children.values():
-            if await self._find(created.instance_id) is None:
+            if (child := await self._find(created.instance_id)) is None:
                 await self._act(instance, created)
+            elif not _is_child(child, instance, created):
+                self._refuse_child(instance, created, child.status)
+        self._answer_refused(instance)
         if journal.continuation is not None:
-            instance.begin((), journal.successor(uuid4().hex))
+            # What answers the execution that has ended is not for the next one.
+            kept = [event for event in instance.backlog if not isinstance(event, RESULTS)]
+            instance.begin((), [*journal.successor(self._machine.new_uuid().hex), *kept])
         self._set_alarm(instance)
         await self.deliver(instance)
 
@@ -137,6 +149,8 @@ class Host:
         if result.stalled is not None:
             self._take_back(instance, past)
             self._stalled.add(instance)
+            # Who has sent what waits now is told that it is kept.
+            await self._store.save(instance, ())
             # Code that has come meanwhile may fit.
             return self._changes != changes
         added = journal.commit(turn, result)
@@ -152,10 +166,12 @@ class Host:
             raise
         for action in result.actions:
             await self._act(instance, action)
+        if journal.completion is not None or journal.continuation is not None:
+            closed(self._executor, instance.id, instance.started.execution_id)
         if journal.completion is not None:
             await self._close(instance, journal.completion)
         elif journal.continuation is not None:
-            instance.begin((), journal.successor(uuid4().hex))
+            instance.begin((), journal.successor(self._machine.new_uuid().hex))
         self._set_alarm(instance)
         return True
 
@@ -174,31 +190,53 @@ class Host:
         if isinstance(action, TaskScheduled):
             self._spawn(self._run_activity(instance, started.execution_id, action))
         elif isinstance(action, ChildCreated):
-            link = Parent(instance.id, started.execution_id, started.workflow, action.id)
-            begin = ExecutionStarted(action.name, action.input, uuid4().hex, link)
+            if action.refused is not None:
+                self._answer_refused(instance)
+                return
+            begin = instance.journal.child_started(action, self._machine.new_uuid().hex)
             child = HostedInstance(action.instance_id, begin, self._clock.now())
             try:
                 await self._store.add(child, ReusePolicy.REPLACE_CLOSED)
             except FlowyardError as error:
-                failed = ChildFailed(action.id, FailureDetails.of(error))
-                self._spawn(self.deliver(instance, failed, execution_id=started.execution_id))
+                if action.detached:
+                    message = "instance '%s': detached workflow '%s' is not started: %s"
+                    logger.warning(message, instance.id, action.name, error)
+                    return
+                self._answer(instance, ChildFailed(action.id, FailureDetails.of(error)))
             else:
                 self._spawn(self.deliver(child))
         elif isinstance(action, EventSent):
             self._tell(await self._find(action.instance_id), EventRaised(action.name, action.input))
+
+    def _answer_refused(self, instance: HostedInstance) -> None:
+        self._answer(instance, *instance.journal.refused.values())
+
+    def _refuse_child(
+        self, instance: HostedInstance, created: ChildCreated, taken: WorkflowStatus
+    ) -> None:
+        failure = FailureDetails.of(InstanceAlreadyExists(created.instance_id, taken))
+        self._answer(instance, ChildFailed(created.id, failure))
+
+    def _answer(self, instance: HostedInstance, *failed: ChildFailed) -> None:
+        if failed:
+            self._tell(instance, *failed, execution_id=instance.started.execution_id)
 
     async def _run_activity(
         self, instance: HostedInstance, execution_id: str, scheduled: TaskScheduled
     ) -> None:
         event = await run_scheduled(self._executor, instance.id, execution_id, scheduled)
         await self.deliver(instance, event, execution_id=execution_id)
+        recorded(self._executor, instance.id, execution_id, scheduled.id)
 
     async def _close(self, instance: HostedInstance, completion: ExecutionCompleted) -> None:
         instance.closed.set()
         ended = instance.journal.history[-2]
         if isinstance(ended, ExecutionTerminated) and ended.recursive:
-            for child in instance.journal.children.values():
-                self._tell(await self._find(child.instance_id), ended)
+            for created in instance.journal.children.values():
+                child = await self._find(created.instance_id)
+                # Somebody else may have the ID, and the answer that says so be on its way.
+                if child is not None and _is_child(child, instance, created):
+                    self._tell(child, ended)
         link = instance.parent
         if link is not None:
             created = ChildCreated(link.task_id, "", instance.id, None)
@@ -250,3 +288,13 @@ class Host:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a turn was not saved; it is repeated with the next event", exc_info=error)
+
+
+def _is_child(child: HostedInstance, parent: HostedInstance, created: ChildCreated) -> bool:
+    """Whether it was this action that has started the instance."""
+    link = child.parent
+    return link is not None and (link.instance_id, link.execution_id, link.task_id) == (
+        parent.id,
+        parent.started.execution_id,
+        created.id,
+    )

@@ -1,32 +1,29 @@
-"""Random identifiers, without a system call for each."""
+"""Identifiers that nobody has chosen: random ones, and those of children."""
 
 from __future__ import annotations
 
-import os
 import uuid
+from hashlib import blake2s
 
-_SIZE = 16
-_pool = b""
-_used = 0
+from flowyard.machine import SYSTEM
+
+_LONGEST = 255
 
 
 def new_uuid() -> uuid.UUID:
-    """Return a random UUID (version 4).
+    """Return a random UUID (version 4)."""
+    return SYSTEM.new_uuid()
 
-    The random bytes come from the system many at a time: `os.urandom` lets other threads run, and
-    getting the turn back costs more than all the rest of a start.
+
+def child_instance_id(parent_id: str, execution_id: str, action_id: int) -> str:
+    """Return the ID of a child to which nobody has given one.
+
+    It carries the execution: a child of an earlier one may still run under its own ID.
     """
-    global _pool, _used
-    if _used >= len(_pool):
-        _pool, _used = os.urandom(256 * _SIZE), 0
-    start, _used = _used, _used + _SIZE
-    return uuid.UUID(bytes=_pool[start : start + _SIZE], version=4)
-
-
-def _forget() -> None:
-    global _pool
-    _pool = b""
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=_forget)
+    execution = blake2s(execution_id.encode(), digest_size=4).hexdigest()
+    child_id = f"{parent_id}:{execution}:{action_id:04x}"
+    if len(child_id) <= _LONGEST:
+        return child_id
+    # Each generation adds to the ID of the one before.
+    parent = blake2s(parent_id.encode(), digest_size=16).hexdigest()
+    return f"{parent}:{execution}:{action_id:04x}"

@@ -6,41 +6,78 @@ import re
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from flowyard import payload
 from flowyard.errors import (
     InvalidInstanceId,
     InvalidRequest,
     NonRetryableError,
+    PayloadError,
+    TaskFailedError,
     WorkflowFailed,
 )
 
 T = TypeVar("T")
 
 _INSTANCE_ID = re.compile(r"[A-Za-z0-9_\-.:]{1,255}")
+_LONGEST_ID = 255
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def check_instance_id(instance_id: str) -> str:
     """Return the ID if it has 1 to 255 of letters, digits, `_ - . :`.
 
-    Raises `InvalidInstanceId`.
+    Raises `InvalidInstanceId`. An ID that another rule has checked is taken as it is.
     """
+    if isinstance(instance_id, CheckedId):
+        return str(instance_id)
+    if not isinstance(instance_id, str):
+        raise InvalidRequest(
+            f"an instance ID is text, not {type(instance_id).__name__!r}: write str(…)"
+        )
     if _INSTANCE_ID.fullmatch(instance_id) is None:
         raise InvalidInstanceId(instance_id)
     return instance_id
 
 
+class CheckedId(str):
+    """An ID that was checked where it came in, by a rule of its own."""
+
+    __slots__ = ()
+
+
+def check_any_id(instance_id: str) -> CheckedId:
+    """Return an ID as Dapr takes it from SDKs: 1 to 255 characters, none of them for control.
+
+    Raises `InvalidInstanceId`.
+    """
+    if not 1 <= len(instance_id) <= _LONGEST_ID or _CONTROL.search(instance_id) is not None:
+        raise InvalidInstanceId(instance_id, "characters that can be printed")
+    return CheckedId(check_text(instance_id, "instance ID"))
+
+
 def check_text(text: str, what: str) -> str:
     """Return text that can be stored, or raise `InvalidRequest`: lone surrogates cannot."""
+    if not isinstance(text, str):
+        raise InvalidRequest(f"the {what} is text, not {type(text).__name__!r}")
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError as error:
             raise InvalidRequest(f"the {what} {text!r} is not Unicode text: {error}") from error
     return text
+
+
+def check_duration(duration: timedelta | None, what: str) -> None:
+    """Raise `InvalidRequest` for what is no timedelta."""
+    if duration is not None and not isinstance(duration, timedelta):
+        raise InvalidRequest(
+            f"the {what} is a timedelta, not {type(duration).__name__!r}: "
+            "write timedelta(seconds=…)"
+        )
 
 
 class WorkflowStatus(StrEnum):
@@ -74,13 +111,25 @@ _CLOSED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FailureDetails:
-    """Why a task or an instance failed: the error's class name, message, stack and cause."""
+    """Why a task or an instance failed: the error's class name, message, stack and cause.
+
+    `base_types` are the names of the classes that the error's class derives from.
+    """
 
     error_type: str
     message: str
     stack_trace: str | None = None
     cause: FailureDetails | None = None
     non_retryable: bool = False
+    base_types: tuple[str, ...] = ()
+
+    @property
+    def trace(self) -> str:
+        """The stacks of the error and its causes, the root first, as Python shows them."""
+        own = (self.stack_trace or f"{self.error_type}: {self.message}").rstrip("\n")
+        if self.cause is None:
+            return own
+        return f"{self.cause.trace}\n\nwhich caused:\n\n{own}"
 
     @staticmethod
     def of(error: BaseException, *, causes: int = 10) -> FailureDetails:
@@ -97,8 +146,19 @@ class FailureDetails:
             message=_text_of(error),
             stack_trace=_storable("".join(traceback.format_exception(error, chain=False))),
             cause=inner,
-            non_retryable=isinstance(error, NonRetryableError),
+            non_retryable=_rules_out_retries(error),
+            base_types=tuple(one.__name__ for one in type(error).__mro__[1:] if one not in _ROOTS),
         )
+
+
+_ROOTS = frozenset({Exception, BaseException, object})
+
+
+def _rules_out_retries(error: BaseException) -> bool:
+    """Whether it, or what has failed elsewhere and is passed on, says so."""
+    if isinstance(error, TaskFailedError):
+        return error.details.non_retryable
+    return isinstance(error, NonRetryableError)
 
 
 def _text_of(error: BaseException) -> str:
@@ -170,6 +230,27 @@ class WorkflowState:
     detail: str | None = None
 
     @overload
+    def read_custom_status(self) -> object: ...
+    @overload
+    def read_custom_status(self, status_type: type[T]) -> T: ...
+    def read_custom_status(self, status_type: object = None) -> object:
+        """Return the custom status as `status_type`: as text for `str`, else from JSON.
+
+        Without a type it is the plain JSON value, or text that is not JSON as it stands; None where
+        there is none. Raises `PayloadError` if it does not fit.
+        """
+        text = self.custom_status
+        if text is None or status_type is str:
+            return text
+        what = f"custom status of instance '{self.instance_id}'"
+        try:
+            return payload.PayloadType.of(status_type).decode(text, what)
+        except PayloadError:
+            if status_type is not None:
+                raise
+            return text
+
+    @overload
     def result(self) -> object: ...
     @overload
     def result(self, result_type: type[T]) -> T: ...
@@ -186,7 +267,10 @@ class WorkflowState:
 
 @dataclass(frozen=True, slots=True)
 class InstanceQuery:
-    """Which instances to list, newest first. None means any; a page starts after its token."""
+    """Which instances to list, newest first. None means any; a page starts after its token.
+
+    Raises `InvalidRequest` for values that no instance can have.
+    """
 
     workflow: str | None = None
     status: frozenset[WorkflowStatus] = frozenset()
@@ -197,8 +281,27 @@ class InstanceQuery:
     continuation_token: str | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= self.page_size <= 1000:
-            raise InvalidRequest(f"page_size is {self.page_size}: use 1 to 1000")
+        for name in ("workflow", "instance_id_prefix", "continuation_token"):
+            text = getattr(self, name)
+            if text is not None and not isinstance(text, str):
+                raise InvalidRequest(f"{name} is text, not {type(text).__name__!r}")
+        for name in ("created_from", "created_to"):
+            time = getattr(self, name)
+            if time is not None and not isinstance(time, datetime):
+                raise InvalidRequest(f"{name} is a datetime, not {type(time).__name__!r}")
+        page_size: object = self.page_size
+        if not isinstance(page_size, int) or not 1 <= page_size <= 1000:
+            raise InvalidRequest(f"page_size is {page_size!r}: use 1 to 1000")
+        object.__setattr__(self, "status", _statuses(self.status))
+
+
+def _statuses(given: object) -> frozenset[WorkflowStatus]:
+    """Return what is asked for as a set; one status alone, and their names, will do."""
+    several: Any = [given] if isinstance(given, str) else given
+    try:
+        return frozenset(WorkflowStatus(one) for one in several)
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"status is a set of {', '.join(WorkflowStatus)}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

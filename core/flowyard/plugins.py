@@ -87,7 +87,12 @@ def _unknown(name: str, wanted: str, known: Iterable[str]) -> str:
     names = sorted(known)
     advice = nearest(wanted, names)
     if wanted in _DISTRIBUTIONS:
-        advice = f"Install it with: pip install {_DISTRIBUTIONS[wanted]}."
+        # They are on no package index yet.
+        folder = wanted.removeprefix("workflow.")
+        advice = (
+            f"It is in {_DISTRIBUTIONS[wanted]}. In a checkout of Flowyard, install it with: "
+            f"pip install ./adapters/{folder}."
+        )
     elif not advice.startswith("Did you mean"):
         advice = "Install the package that offers it."
     installed = ", ".join(f"'{one}'" for one in names) or "none"

@@ -1,38 +1,13 @@
-"""Registered functions: their names, their payload types, their versions."""
+"""Registered functions: which there are, and by which names they go."""
 
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
-from flowyard.errors import RegistrationError, nearest
-from flowyard.payload import UNTYPED, JsonText, PayloadType, encode
-
-Function = Callable[..., Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A registered workflow or activity."""
-
-    name: str
-    function: Function
-    takes_input: bool
-    input: PayloadType
-    output: PayloadType
-    is_async: bool
-    version: str | None = None
-    has_default: bool = False
-    """Whether the input may be left out."""
-
-    def arguments(self, context: object, text: str | None, what: str) -> tuple[object, ...]:
-        """Return what to call the function with, or raise `PayloadError`."""
-        if not self.takes_input or (not text and self.has_default):
-            return (context,)
-        return context, self.input.decode(text, what)
+from flowyard.definition import Definition, Function, same_place
+from flowyard.errors import InvalidRequest, PayloadError, RegistrationError, nearest
+from flowyard.payload import ABSENT, JsonText, encode
 
 
 class Registry:
@@ -43,31 +18,44 @@ class Registry:
         self.workflows: dict[str, Definition] = {}
         """By name; of a versioned workflow, the latest."""
         self._versions: dict[tuple[str, str], Definition] = {}
-        self._names: dict[Function, str] = {}
+        self._activity_names: dict[object, tuple[str, Function]] = {}
+        self._workflow_names: dict[object, tuple[str, Function]] = {}
+        self._watchers: list[Callable[[str], None]] = []
 
     def add_activity(self, definition: Definition) -> None:
         """Register an activity; a second one of the same name is refused."""
-        if definition.name in self.activities:
+        known = self.activities.get(definition.name)
+        if known is not None and not same_place(definition.function, known.function):
             raise RegistrationError(f"activity '{definition.name}' is registered twice")
         self.activities[definition.name] = definition
-        self._names[definition.function] = definition.name
+        _name(definition, self._activity_names)
+        for on_added in list(self._watchers):
+            on_added(definition.name)
 
     def add_workflow(self, definition: Definition, *, is_latest: bool = True) -> None:
         """Register a workflow or one version of it."""
         name, version = definition.name, definition.version
         known = self.workflows.get(name)
         if version is not None:
-            if (name, version) in self._versions:
+            of_version = self._versions.get((name, version))
+            if of_version is not None and not same_place(definition.function, of_version.function):
                 raise RegistrationError(
                     f"version '{version}' of workflow '{name}' is registered twice"
                 )
             self._versions[name, version] = definition
+            if known is of_version:
+                known = None
         if is_latest:
-            if known is not None:
+            if known is not None and not same_place(definition.function, known.function):
                 what = "has two latest versions" if version else "is registered twice"
                 raise RegistrationError(f"workflow '{name}' {what}")
             self.workflows[name] = definition
-        self._names[definition.function] = name
+        _name(definition, self._workflow_names)
+
+    def watch(self, on_activity: Callable[[str], None]) -> Callable[[], None]:
+        """Have it called with the name of each activity that is added; returns what ends that."""
+        self._watchers.append(on_activity)
+        return lambda: self._watchers.remove(on_activity)
 
     def workflow(self, name: str, version: str | None) -> Definition | None:
         """Return a workflow in the version that its history names, the latest if it names none."""
@@ -79,11 +67,36 @@ class Registry:
         """Return the registered versions of a workflow."""
         return [version for known, version in self._versions if known == name]
 
-    def name_of(self, function: Function | str) -> str:
-        """Return the name that a function goes by; an unregistered one goes by its own."""
-        if isinstance(function, str):
-            return function
-        return self._names.get(function) or function.__name__
+    def activity_name(self, activity: Function | str) -> str:
+        """Return the name of an activity; a function that is not registered goes by its own.
+
+        Raises `RegistrationError` where another function is registered by that name.
+        """
+        if isinstance(activity, str):
+            return activity
+        named = self._activity_names.get(_key(activity))
+        if named is not None:
+            return named[0]
+        if _key(activity) in self._workflow_names:
+            raise RegistrationError(
+                f"{_described(activity)} is registered as a workflow, not as an activity: "
+                "ctx.call_child_workflow() calls it"
+            )
+        return _own_name(activity, self.activities)
+
+    def workflow_name(self, workflow: Function | str) -> str:
+        """Return the name of a workflow; otherwise as `activity_name`."""
+        if isinstance(workflow, str):
+            return workflow
+        named = self._workflow_names.get(_key(workflow))
+        if named is not None:
+            return named[0]
+        if _key(workflow) in self._activity_names:
+            raise RegistrationError(
+                f"{_described(workflow)} is registered as an activity, not as a workflow: "
+                "ctx.call_activity() calls it, from a workflow"
+            )
+        return _own_name(workflow, self.workflows)
 
     def copy(self) -> Registry:
         """Return a registry of its own with the same functions."""
@@ -91,7 +104,8 @@ class Registry:
         copy.activities = dict(self.activities)
         copy.workflows = dict(self.workflows)
         copy._versions = dict(self._versions)
-        copy._names = dict(self._names)
+        copy._activity_names = dict(self._activity_names)
+        copy._workflow_names = dict(self._workflow_names)
         return copy
 
     def replace_activity(self, definition: Definition) -> None:
@@ -104,98 +118,63 @@ class Registry:
         self.activities[definition.name] = definition
 
 
+def _name(definition: Definition, names: dict[object, tuple[str, Function]]) -> None:
+    # The function too: of one that cannot be hashed the ID must stay its own.
+    names[_key(definition.function)] = (definition.name, definition.function)
+
+
+def _own_name(function: Function, registered: Mapping[str, Definition]) -> str:
+    name: str | None = getattr(function, "__name__", None)
+    if name is None:
+        raise InvalidRequest(
+            f"{function!r} is neither a registered function nor a name: give one of the two"
+        )
+    other = registered.get(name)
+    if other is not None and not _is_same(function, other.function):
+        raise RegistrationError(
+            f"{_described(function)} is not registered: another function is registered as "
+            f"'{name}', {_described(other.function)}. Register it under a name of its own "
+            "(name=…), or give the name as text."
+        )
+    return name
+
+
+def _key(function: Function) -> object:
+    try:
+        hash(function)
+    except TypeError:
+        return id(function)
+    return function
+
+
+def _is_same(function: Function, registered: Function) -> bool:
+    """Whether both are one, perhaps decorated or from a module that was loaded twice."""
+    inner, of_registered = inspect.unwrap(function), inspect.unwrap(registered)
+    return inner is of_registered or same_place(inner, of_registered)
+
+
+def _described(function: Function) -> str:
+    module = getattr(function, "__module__", None) or "?"
+    return f"{module}.{getattr(function, '__qualname__', None) or type(function).__qualname__}"
+
+
 def encode_input(definition: Definition | None, value: object, what: str) -> str | None:
     """Return the JSON text of an input, None where none is given and none is needed."""
-    if definition is None:
-        return None if value is None else encode(value, what)
     if isinstance(value, JsonText) and not value:
         return ""  # an empty body, as callers over HTTP send it where there is no input
-    if value is not None:
-        return definition.input.encode(value, what)
-    if definition.takes_input and not definition.has_default:
-        definition.input.encode(None, what)
-    return None
-
-
-def define(
-    function: Function,
-    *,
-    name: str | None,
-    namespace: Mapping[str, Any],
-    version: str | None = None,
-) -> Definition:
-    """Describe a function by its signature: `(ctx)` or `(ctx, input)`.
-
-    `namespace` holds the names visible where it was defined, to resolve annotations of classes
-    that are local there.
-    """
-    name = name or getattr(function, "__name__", None)
-    if name is None:
-        raise RegistrationError(f"{function!r} has no name of its own: register it with name=…")
-    if inspect.isasyncgenfunction(function):
-        raise RegistrationError(
-            f"'{name}' cannot be registered: it is an async generator. "
-            "Use `await` in an `async def`, or `yield` in a plain `def`, not both."
+    if definition is None:
+        return None if value is ABSENT else encode(value, what)
+    if not definition.takes_input:
+        if value is ABSENT or value is None or (isinstance(value, JsonText) and value == "null"):
+            return None
+        raise PayloadError(
+            f"{what}: '{definition.name}' takes no input. Leave it out, or give the function a "
+            "second parameter."
         )
-    given = inspect.signature(function).parameters.values()
-    parameters = [
-        parameter
-        for parameter in given
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    required = [
-        parameter
-        for parameter in given
-        if parameter.default is parameter.empty
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    ]
-    if not parameters or len(required) > 2 or not set(required) <= set(parameters[:2]):
-        raise RegistrationError(
-            f"'{name}' cannot be registered: a workflow or an activity takes the context and at "
-            f"most one input, but its signature is {inspect.signature(function)}"
-        )
-    takes_input = len(parameters) > 1
-    annotations = inspect.get_annotations(inspect.unwrap(function))
-
-    def payload_type(key: str) -> PayloadType:
-        annotation = _resolve(annotations.get(key), function, namespace, name)
-        try:
-            return PayloadType.of(annotation)
-        except RegistrationError as error:
-            raise RegistrationError(f"'{name}' cannot be registered: {error}") from error
-
-    is_generator = inspect.isgeneratorfunction(function)
-    return Definition(
-        name=name,
-        function=function,
-        takes_input=takes_input,
-        input=payload_type(parameters[1].name) if takes_input else UNTYPED,
-        # A generator's annotation is that of the generator, not of what it returns.
-        output=UNTYPED if is_generator else payload_type("return"),
-        is_async=inspect.iscoroutinefunction(function),
-        version=version,
-        has_default=takes_input and parameters[1].default is not inspect.Parameter.empty,
-    )
-
-
-def _resolve(
-    annotation: object, function: Function, namespace: Mapping[str, Any], name: str
-) -> object:
-    if isinstance(annotation, str):
-        # A decorator may come from another module: the names are those of the function inside.
-        inner = inspect.unwrap(function)
-        own = getattr(inner, "__globals__", {})
-        is_local = "<locals>" in getattr(inner, "__qualname__", "")
-        # Who registers a function of another module may have other things by the same names.
-        scope = {**own, **namespace} if is_local else {**namespace, **own}
-        try:
-            # Only this one annotation: the context's may be imported for type checkers alone.
-            annotation = eval(annotation, scope)  # noqa: S307 - the program's own source text
-        except Exception as error:
-            raise RegistrationError(
-                f"'{name}' cannot be registered: its annotation {annotation!r} cannot be resolved "
-                f"({error}). Import it at run time, not only under TYPE_CHECKING."
-            ) from error
-    if annotation is typing.NoReturn or annotation is type(None):
+    if value is ABSENT:
+        if not definition.has_default:
+            definition.input.encode(None, what)
         return None
-    return annotation
+    text = definition.input.encode(value, what)
+    # Where there is no default, none is the same as null.
+    return text if value is not None or definition.has_default else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flowyard.errors import InvalidRequest
-from flowyard.models import FailureDetails
+from flowyard.models import FailureDetails, check_duration
 
 # Backoff grows without bound; a timer beyond the calendar's end does not exist.
 _LONGEST_INTERVAL = timedelta(days=3650).total_seconds()
@@ -18,7 +18,8 @@ class RetryPolicy:
     """When a failed activity or child workflow is tried again. Names are Dapr's.
 
     `retry_timeout` bounds the time from the first attempt to the start of the last.
-    `non_retryable_error_types` are class names (or classes) of errors that end the retries.
+    `non_retryable_error_types` are class names (or classes) of errors that end the retries; their
+    subclasses do, too.
     """
 
     first_retry_interval: timedelta
@@ -35,6 +36,7 @@ class RetryPolicy:
             raise InvalidRequest("backoff_coefficient must be at least 1")
         for name in ("first_retry_interval", "max_retry_interval", "retry_timeout"):
             interval = getattr(self, name)
+            check_duration(interval, name)
             if interval is not None and interval < timedelta(0):
                 raise InvalidRequest(f"{name} must not be negative")
 
@@ -47,9 +49,10 @@ class RetryPolicy:
         """
         if failure.non_retryable or failed_attempts >= self.max_number_of_attempts:
             return None
-        if failure.error_type in {
+        final = {
             one if isinstance(one, str) else one.__name__ for one in self.non_retryable_error_types
-        }:
+        }
+        if final and not final.isdisjoint((failure.error_type, *failure.base_types)):
             return None
         delay = self.first_retry_interval.total_seconds()
         longest = _LONGEST_INTERVAL

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from flowyard.app import App
 from flowyard.clock import Clock, SystemClock
 from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
 from flowyard.config import Components, ComponentSpec, load_components, resolve
-from flowyard.errors import InvalidRequest, UnsupportedOperation
-from flowyard.executor import Executor
+from flowyard.errors import FlowyardError, InvalidRequest, UnsupportedOperation
+from flowyard.executor import Executor, obstacle
 from flowyard.history import HistoryEvent
 from flowyard.identifier import new_uuid
 from flowyard.local import LocalExecutor
@@ -26,10 +27,11 @@ from flowyard.models import (
     ReusePolicy,
     StartRequest,
     WorkflowState,
+    check_duration,
     check_instance_id,
     check_text,
 )
-from flowyard.payload import encode
+from flowyard.payload import ABSENT, encode
 from flowyard.registry import Registry, encode_input
 
 
@@ -45,10 +47,13 @@ class Runtime:
         components: Components,
         opened: Mapping[str, tuple[ComponentType[Any], WorkflowComponent]],
         registry: Registry,
+        executors: Mapping[str, Executor],
     ) -> None:
         self._components = components
         self._opened = opened
+        self._executors = executors
         self._registry = registry
+        self._loop = asyncio.get_running_loop()
 
     @staticmethod
     @asynccontextmanager
@@ -59,29 +64,39 @@ class Runtime:
         clock: Clock | None = None,
         component_types: Sequence[ComponentType[Any]] = (),
         executor: Callable[[str, LocalExecutor | None], Executor | None] | None = None,
+        drain: timedelta = timedelta(0),
     ) -> AsyncIterator[Runtime]:
         """Open every component of a file, a folder or a list, and close them at the end.
 
         Without an app the process only manages: it runs no workflow code. `component_types` adds
         types that no installed plugin offers. `executor` makes what runs the code of a component,
         given its name and the app's own executor: `RemoteExecutors().make` has workers run what
-        the app has not. Raises `ConfigurationError`, `BackendUnavailable`.
+        the app has not. `drain` is how long running activities may take to end when the runtime is
+        closed; what is not recorded by then runs again after the next opening. Raises
+        `ConfigurationError`, `BackendUnavailable`.
         """
         components = load_components(source)
         resolved = [resolve(spec, component_types) for spec in components.specs]
         opened: dict[str, tuple[ComponentType[Any], WorkflowComponent]] = {}
+        executors: dict[str, Executor] = {}
         async with AsyncExitStack() as stack:
             for spec, (kind, settings) in zip(components.specs, resolved, strict=True):
                 # One executor each: instances of two components may have the same ID.
                 local = stack.enter_context(LocalExecutor(app)) if app is not None else None
                 runs: Executor | None = local if executor is None else executor(spec.name, local)
+                if runs is not None:
+                    executors[spec.name] = runs
                 logger = logging.getLogger(f"flowyard.component.{spec.name}")
                 context = ComponentContext(spec.name, runs, clock or SystemClock(), logger)
                 opened[spec.name] = (
                     kind,
                     await stack.enter_async_context(kind.open(settings, context)),
                 )
-            yield Runtime(components, opened, app.registry if app is not None else Registry())
+            stack.push_async_callback(
+                _drain, [component for _, component in opened.values()], executors.values(), drain
+            )
+            registry = app.registry if app is not None else Registry()
+            yield Runtime(components, opened, registry, executors)
 
     def component(self, name: str | None = None) -> WorkflowComponent:
         """Return an open component, the default without a name; raises `ComponentNotFound`."""
@@ -99,7 +114,7 @@ class Runtime:
     async def start(
         self,
         workflow: Callable[..., Any] | str,
-        input: object = None,
+        input: object = ABSENT,
         *,
         instance_id: str | None = None,
         component: str | None = None,
@@ -111,11 +126,14 @@ class Runtime:
 
         Raises `PayloadError`, `InvalidRequest`, `WorkflowNotRegistered`, `InstanceAlreadyExists`.
         """
-        name = check_text(self._registry.name_of(workflow), "workflow's name")
+        self._check_loop()
+        name = check_text(self._registry.workflow_name(workflow), "workflow's name")
         if not name:
             raise InvalidRequest("the workflow's name is empty")
         if start_at is not None:
             self._require(component, Capability.START_AT, "a start time (start_at)")
+            if not isinstance(start_at, datetime):
+                raise InvalidRequest(f"start_at is a datetime, not {type(start_at).__name__!r}")
             if start_at.tzinfo is None:
                 start_at = start_at.replace(tzinfo=UTC)
         definition = self._registry.workflows.get(name)
@@ -136,7 +154,12 @@ class Runtime:
         self, instance_id: str, *, payloads: bool = True, component: str | None = None
     ) -> WorkflowState:
         """Return the state of an instance; raises `InstanceNotFound`."""
-        return await self.component(component).get(instance_id, payloads=payloads)
+        opened = self._at(component, instance_id)
+        state = await opened.get(instance_id, payloads=payloads)
+        executor = self._executors.get(opened.name)
+        if state.detail is None and executor is not None and not state.status.is_closed:
+            state = replace(state, detail=obstacle(executor, instance_id))
+        return state
 
     async def wait(
         self,
@@ -149,7 +172,8 @@ class Runtime:
 
         The timeout is in real time, also under a virtual clock.
         """
-        opened = self.component(component)
+        opened = self._at(component, instance_id)
+        check_duration(timeout, "timeout")
         if timeout is None:
             return await opened.wait(instance_id)
         try:
@@ -167,19 +191,19 @@ class Runtime:
         if not check_text(name, "event's name"):
             raise InvalidRequest("the event's name is empty")
         text = None if data is None else encode(data, f"data of event '{name}'")
-        return await self.component(component).raise_event(instance_id, name, text)
+        return await self._at(component, instance_id).raise_event(instance_id, name, text)
 
     async def pause(
         self, instance_id: str, *, reason: str | None = None, component: str | None = None
     ) -> bool:
         """Let the instance take no turn until it is resumed."""
-        return await self.component(component).pause(instance_id, reason=reason)
+        return await self._at(component, instance_id).pause(instance_id, reason=reason)
 
     async def resume(
         self, instance_id: str, *, reason: str | None = None, component: str | None = None
     ) -> bool:
         """Let a paused instance go on."""
-        return await self.component(component).resume(instance_id, reason=reason)
+        return await self._at(component, instance_id).resume(instance_id, reason=reason)
 
     async def terminate(
         self,
@@ -194,7 +218,7 @@ class Runtime:
         if output is not None:
             self._require(component, Capability.TERMINATE_OUTPUT, "an output of terminate")
             text = encode(output, f"output of instance '{instance_id}'")
-        return await self.component(component).terminate(
+        return await self._at(component, instance_id).terminate(
             instance_id, output=text, recursive=recursive
         )
 
@@ -202,19 +226,20 @@ class Runtime:
         self, instance_id: str, *, recursive: bool = True, component: str | None = None
     ) -> int:
         """Remove a closed instance and its children; return how many were removed."""
-        return await self.component(component).purge(instance_id, recursive=recursive)
+        return await self._at(component, instance_id).purge(instance_id, recursive=recursive)
 
     async def list(
         self, query: InstanceQuery | None = None, *, component: str | None = None
     ) -> InstancePage:
         """Return one page of instances, newest first, without payloads."""
+        self._check_loop()
         return await self.component(component).list(query or InstanceQuery())
 
     async def history(
         self, instance_id: str, *, component: str | None = None
     ) -> Sequence[HistoryEvent]:
         """Return the events of an instance's current execution, oldest first."""
-        return await self.component(component).history(instance_id)
+        return await self._at(component, instance_id).history(instance_id)
 
     async def rerun(
         self,
@@ -232,6 +257,7 @@ class Runtime:
         `event_id` is the ID of a TaskScheduled, TimerCreated or ChildCreated of its history, which
         is done anew, with `input` if `overwrite_input` says so. The source stays as it is.
         """
+        self._at(component, instance_id)
         new_id = str(new_uuid()) if new_instance_id is None else check_instance_id(new_instance_id)
         if child_instance_id is not None:
             check_instance_id(child_instance_id)
@@ -245,7 +271,36 @@ class Runtime:
         )
         return new_id
 
+    def _at(self, component: str | None, instance_id: str) -> WorkflowComponent:
+        """Return where a verb is to be done, once it is sure that it can be."""
+        self._check_loop()
+        if not isinstance(instance_id, str):
+            check_instance_id(instance_id)
+        return self.component(component)
+
+    def _check_loop(self) -> None:
+        """Refuse a call from another event loop, before it has done a part of its work."""
+        if asyncio.get_running_loop() is not self._loop:
+            raise FlowyardError(
+                "this Runtime belongs to another event loop (or to the process that this one was "
+                "forked from), and nothing was done. Call it in the loop in which it was opened; "
+                "for threads, and for code that calls asyncio.run(), open a SyncRuntime, which "
+                "any thread may use."
+            )
+
     def _require(self, component: str | None, capability: Capability, operation: str) -> None:
         if capability not in self.capabilities(component):
             name = self._components.find(component).name
             raise UnsupportedOperation(name, operation)
+
+
+async def _drain(
+    components: Sequence[WorkflowComponent], executors: Iterable[Executor], limit: timedelta
+) -> None:
+    if limit:
+        for executor in executors:
+            if isinstance(executor, LocalExecutor):
+                executor.leave_missing()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit.total_seconds()):
+                await asyncio.gather(*(component.drain() for component in components))

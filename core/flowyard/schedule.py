@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from flowyard.errors import TaskFailedError, WorkflowCodeError
 from flowyard.history import (
@@ -22,12 +22,15 @@ from flowyard.history import (
     TaskScheduled,
     TimerCreated,
 )
+from flowyard.identifier import child_instance_id
 from flowyard.models import FailureDetails
-from flowyard.payload import PayloadType
+from flowyard.payload import PayloadType, ResultType
 from flowyard.retry import RetryPolicy
-from flowyard.task import Task
+from flowyard.task import Task, check_interrupt
 
 _MICROSECOND = timedelta(microseconds=1)
+CHILD_IDS = "flowyard.child-ids"
+"""What a host calls the change since which the IDs of children carry the execution."""
 
 
 class _Open(Protocol):
@@ -57,7 +60,7 @@ class _Call(Task[Any]):
         schedule: Schedule,
         name: str,
         input_text: str | None,
-        payload_type: PayloadType,
+        payload_type: PayloadType | ResultType,
         retry: RetryPolicy | None,
     ) -> None:
         super().__init__()
@@ -79,10 +82,12 @@ class _Call(Task[Any]):
         self.attempts += 1
         self.first_id = self.first_id or action_id
         if self.is_child:
-            child_id = self.child_id or f"{schedule.instance_id}:{action_id:04x}"
+            child_id = self.child_id or schedule.id_of_child(action_id)
             action: Action = ChildCreated(action_id, self.name, child_id, self.input)
         else:
-            action = TaskScheduled(action_id, self.name, self.input, self.first_id)
+            action = TaskScheduled(
+                action_id, self.name, self.input, self.first_id, None, self.attempts
+            )
         schedule.actions[action_id] = action
         schedule.open[action_id] = self
 
@@ -90,7 +95,8 @@ class _Call(Task[Any]):
         if isinstance(event, (TaskCompleted, ChildCompleted)):
             try:
                 self.complete(self.type.decode(event.output, f"result of '{self.name}'"))
-            except Exception as error:  # noqa: BLE001 - it belongs to who awaits the result
+            except BaseException as error:  # noqa: BLE001 - it belongs to who awaits the result
+                check_interrupt(error)
                 self.fail(error)
             return
         failure = event.failure
@@ -168,7 +174,8 @@ class _EventWait(Task[Any]):
     def deliver(self, event: EventRaised) -> None:
         try:
             self.complete(self.type.decode(event.input, f"event '{event.name}'"))
-        except Exception as error:  # noqa: BLE001 - it belongs to who awaits the event
+        except BaseException as error:  # noqa: BLE001 - it belongs to who awaits the event
+            check_interrupt(error)
             self.fail(error)
 
     def settle(self, _timeout: object) -> None:
@@ -189,6 +196,7 @@ class Schedule:
         "actions",
         "continuation",
         "custom_status",
+        "execution_id",
         "instance_id",
         "now",
         "open",
@@ -204,6 +212,7 @@ class Schedule:
 
     def __init__(self, instance_id: str) -> None:
         self.instance_id = instance_id
+        self.execution_id = ""
         self.seed = ""
         """What the IDs of `new_uuid` are made of."""
         self.now = 0
@@ -232,11 +241,18 @@ class Schedule:
         self._last_id += 1
         return self._last_id
 
+    def id_of_child(self, action_id: int) -> str:
+        """Return the ID of a child to which the code gives none."""
+        if self.patched is None or self.patched(CHILD_IDS):
+            return child_instance_id(self.instance_id, self.execution_id, action_id)
+        # An engine that repeats turns compares the IDs, and has recorded one of before.
+        return f"{self.instance_id}:{action_id:04x}"
+
     def call(
         self,
         name: str,
         input_text: str | None,
-        payload_type: PayloadType,
+        payload_type: PayloadType | ResultType,
         retry: RetryPolicy | None,
     ) -> Task[Any]:
         call = _Call(self, name, input_text, payload_type, retry)
@@ -247,7 +263,7 @@ class Schedule:
         self,
         name: str,
         input_text: str | None,
-        payload_type: PayloadType,
+        payload_type: PayloadType | ResultType,
         retry: RetryPolicy | None,
         child_id: str | None,
     ) -> Task[Any]:
@@ -329,7 +345,8 @@ class Schedule:
         self.waiting[wait.name.casefold()].remove(wait)
         wait.fail(TimeoutError(f"event '{wait.name}' did not arrive in time"))
 
-    def continue_as_new(self, input_text: str | None, *, save_events: bool) -> None:
+    def continue_as_new(self, input_text: str | None, *, save_events: bool) -> Task[NoReturn]:
+        """Decide that the execution ends so; the task that code may wait for never completes."""
         if self.refusal is not None:
             raise WorkflowCodeError(self.refusal)
         kept = sorted(
@@ -339,6 +356,7 @@ class Schedule:
         self.refusal = (
             "the workflow has called continue_as_new: return from it, ask for nothing more"
         )
+        return Task[NoReturn]()
 
     def is_patched(self, patch: str) -> bool:
         """True if code behind the patch runs: in histories that know it and in new ground."""

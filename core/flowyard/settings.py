@@ -22,6 +22,8 @@ _DISCREET = frozenset(get_args(ErrorType)) - {
     "value_error",
 }
 
+_NOT_TEXT = re.compile("[\\0\ud800-\udfff]")
+
 
 def read_settings(label: str, metadata: Mapping[str, object], model: type[S]) -> S:
     """Return the settings, with secrets read; `label` begins each `ConfigurationError`."""
@@ -33,7 +35,7 @@ def read_settings(label: str, metadata: Mapping[str, object], model: type[S]) ->
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
     # Outside of the handler, so that no chained message shows a value.
-    raise ConfigurationError(f"{label}: {' '.join(_explain(one, values) for one in faults)}")
+    raise ConfigurationError(f"{label}: {' '.join(_explain(one, values, model) for one in faults)}")
 
 
 def _match_keys(
@@ -69,19 +71,32 @@ def _keys(model: type[BaseModel]) -> list[str]:
 
 
 def _read(label: str, key: str, value: object) -> object:
-    if not isinstance(value, SecretRef):
-        return value
-    try:
-        return value.read()
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{label}: key '{key}': {error}") from error
+    if isinstance(value, SecretRef):
+        try:
+            value = value.read()
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{label}: key '{key}': {error}") from error
+    if isinstance(value, str) and _NOT_TEXT.search(value):
+        raise ConfigurationError(
+            f"{label}: key '{key}' has a character that no text has: NUL, or half of a surrogate "
+            "pair. Correct it in spec.metadata."
+        )
+    return value
 
 
-def _explain(fault: ErrorDetails, values: Mapping[str, object]) -> str:
+def _rule(model: type[BaseModel], key: str) -> str | None:
+    """Return in words what a key may be, where its field has a description."""
+    fields = model.model_fields.items()
+    return next((one.description for name, one in fields if key in (one.alias, name)), None)
+
+
+def _explain(fault: ErrorDetails, values: Mapping[str, object], model: type[BaseModel]) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "missing":
         return f"key '{place}' is missing. Add its name and value to spec.metadata."
     reason = fault["msg"][:1].lower() + fault["msg"][1:]
+    if fault["type"] == "string_pattern_mismatch" and (rule := _rule(model, place)):
+        reason = f"it has to be {rule}"
     if fault["type"] not in _DISCREET:
         for text in sorted(filter(None, map(str, values.values())), key=len, reverse=True):
             reason = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", "…", reason)

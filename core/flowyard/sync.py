@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from flowyard.app import App
 from flowyard.client import DEFAULT_URL, Client
 from flowyard.config import ComponentSpec
+from flowyard.errors import FlowyardError
 from flowyard.history import HistoryEvent
 from flowyard.models import InstancePage, InstanceQuery, ReusePolicy, WorkflowState
+from flowyard.payload import ABSENT
 from flowyard.runtime import Runtime
+
+T = TypeVar("T")
+V = TypeVar("V")
 
 
 class SyncVerbs:
@@ -25,11 +31,12 @@ class SyncVerbs:
     def __init__(self, runtime: Runtime | Client, portal: BlockingPortal) -> None:
         self._runtime = runtime
         self._portal = portal
+        self._process = os.getpid()
 
     def start(
         self,
         workflow: Callable[..., Any] | str,
-        input: object = None,
+        input: object = ABSENT,
         *,
         instance_id: str | None = None,
         component: str | None = None,
@@ -38,7 +45,7 @@ class SyncVerbs:
         options: Mapping[str, str] | None = None,
     ) -> str:
         """Start a workflow and return its instance ID."""
-        return self._portal.call(
+        return self._call(
             partial(
                 self._runtime.start,
                 workflow,
@@ -56,35 +63,35 @@ class SyncVerbs:
     ) -> WorkflowState:
         """Return the state of an instance."""
         call = partial(self._runtime.get, instance_id, payloads=payloads, component=component)
-        return self._portal.call(call)
+        return self._call(call)
 
     def wait(
         self, instance_id: str, *, timeout: timedelta | None = None, component: str | None = None
     ) -> WorkflowState:
         """Return the state once the instance is closed."""
         call = partial(self._runtime.wait, instance_id, timeout=timeout, component=component)
-        return self._portal.call(call)
+        return self._call(call)
 
     def raise_event(
         self, instance_id: str, name: str, data: object = None, *, component: str | None = None
     ) -> bool:
         """Raise an event to an instance."""
         call = partial(self._runtime.raise_event, instance_id, name, data, component=component)
-        return self._portal.call(call)
+        return self._call(call)
 
     def pause(
         self, instance_id: str, *, reason: str | None = None, component: str | None = None
     ) -> bool:
         """Let the instance take no turn until it is resumed."""
         call = partial(self._runtime.pause, instance_id, reason=reason, component=component)
-        return self._portal.call(call)
+        return self._call(call)
 
     def resume(
         self, instance_id: str, *, reason: str | None = None, component: str | None = None
     ) -> bool:
         """Let a paused instance go on."""
         call = partial(self._runtime.resume, instance_id, reason=reason, component=component)
-        return self._portal.call(call)
+        return self._call(call)
 
     def terminate(
         self,
@@ -102,24 +109,24 @@ class SyncVerbs:
             recursive=recursive,
             component=component,
         )
-        return self._portal.call(call)
+        return self._call(call)
 
     def purge(
         self, instance_id: str, *, recursive: bool = True, component: str | None = None
     ) -> int:
         """Remove a closed instance and its children."""
         call = partial(self._runtime.purge, instance_id, recursive=recursive, component=component)
-        return self._portal.call(call)
+        return self._call(call)
 
     def list(
         self, query: InstanceQuery | None = None, *, component: str | None = None
     ) -> InstancePage:
         """Return one page of instances."""
-        return self._portal.call(partial(self._runtime.list, query, component=component))
+        return self._call(partial(self._runtime.list, query, component=component))
 
     def history(self, instance_id: str, *, component: str | None = None) -> Sequence[HistoryEvent]:
         """Return the events of an instance's current execution."""
-        return self._portal.call(partial(self._runtime.history, instance_id, component=component))
+        return self._call(partial(self._runtime.history, instance_id, component=component))
 
     def rerun(
         self,
@@ -133,7 +140,7 @@ class SyncVerbs:
         component: str | None = None,
     ) -> str:
         """Start a copy of a closed instance from one of its events."""
-        return self._portal.call(
+        return self._call(
             partial(
                 self._runtime.rerun,
                 instance_id,
@@ -146,25 +153,35 @@ class SyncVerbs:
             )
         )
 
+    def _call(self, call: Callable[[], Awaitable[T]]) -> T:
+        if os.getpid() != self._process:
+            raise FlowyardError(
+                f"this {type(self).__name__} was opened before the process was forked, and its "
+                "thread was not forked with it: nothing was done. Open it in the process that uses "
+                "it (after the fork: gunicorn's post_fork, Celery's worker_process_init), or have "
+                "multiprocessing spawn instead of fork."
+            )
+        return self._portal.call(call)
+
 
 class SyncRuntime(SyncVerbs):
-    """A `Runtime` to be used without `await`."""
+    """A `Runtime` to be used without `await`, from any thread."""
 
     @staticmethod
     @contextmanager
     def open(
-        source: str | Path | Sequence[ComponentSpec] = "components.yaml", app: App | None = None
+        source: str | Path | Sequence[ComponentSpec] = "components.yaml",
+        app: App | None = None,
+        *,
+        drain: timedelta = timedelta(0),
     ) -> Iterator[SyncRuntime]:
         """Open every component, and close them at the end; see `Runtime.open`."""
-        with (
-            start_blocking_portal() as portal,
-            portal.wrap_async_context_manager(Runtime.open(source, app)) as runtime,
-        ):
+        with _portal_to(Runtime.open(source, app, drain=drain)) as (runtime, portal):
             yield SyncRuntime(runtime, portal)
 
 
 class SyncClient(SyncVerbs):
-    """A `Client` to be used without `await`."""
+    """A `Client` to be used without `await`, from any thread."""
 
     @staticmethod
     @contextmanager
@@ -172,8 +189,24 @@ class SyncClient(SyncVerbs):
         url: str = DEFAULT_URL, *, token: str | None = None, verify: str | None = None
     ) -> Iterator[SyncClient]:
         """Connect to a server, and close the connections at the end; see `Client`."""
-        with (
-            start_blocking_portal() as portal,
-            portal.wrap_async_context_manager(Client(url, token=token, verify=verify)) as client,
-        ):
+        with _portal_to(Client(url, token=token, verify=verify)) as (client, portal):
             yield SyncClient(client, portal)
+
+
+@contextmanager
+def _portal_to(opening: AbstractAsyncContextManager[V]) -> Iterator[tuple[V, BlockingPortal]]:
+    """Open something in a thread with an event loop, and close it there."""
+    process = os.getpid()
+    with ExitStack() as stack:
+        portal = stack.enter_context(start_blocking_portal())
+        opened = stack.enter_context(portal.wrap_async_context_manager(opening))
+        try:
+            yield opened, portal
+        finally:
+            if os.getpid() != process:
+                # It is the parent's to close, and closing it here would wait for ever.
+                _FORKED.append(stack.pop_all())
+
+
+_FORKED: list[ExitStack] = []
+"""What a forked process has come out of; kept, for to collect it would be to close it."""

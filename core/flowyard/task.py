@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from collections import deque
 from collections.abc import Awaitable, Coroutine, Generator, Iterable, Sequence
 from contextvars import ContextVar
+from threading import current_thread, main_thread
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast, overload
 
 from flowyard.errors import WorkflowCodeError
@@ -14,8 +14,15 @@ T = TypeVar("T")
 # Covariant, so that tasks of different results fit into one when_all.
 T_co = TypeVar("T_co", covariant=True)
 
-FAILURES = (Exception, CancelledError, SystemExit)
-"""What user code may raise and thereby fail; it must not end the process that runs it."""
+
+def check_interrupt(error: BaseException) -> None:
+    """Raise again what is no failure of the code: Ctrl-C, which Python raises in the main thread.
+
+    The process ends then, and what it was doing is repeated by the next. All else that user code
+    raises fails it, also what is no `Exception`: it must neither end the process nor go missing.
+    """
+    if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
+        raise error
 
 
 class Waiter(Protocol):
@@ -173,7 +180,8 @@ class Strand(Task[Any]):
                     return
         except StopIteration as stop:
             self.complete(stop.value)
-        except FAILURES as failure:
+        except BaseException as failure:  # noqa: BLE001 - see check_interrupt
+            check_interrupt(failure)
             self.fail(failure)
         del self._strands.live[self]
 
@@ -182,9 +190,9 @@ class Strand(Task[Any]):
         self._strands.live.pop(self, None)
         try:
             self._code.close()
-        except FAILURES:
+        except BaseException as failure:  # noqa: BLE001 - see check_interrupt
+            check_interrupt(failure)
             # A refused call, "coroutine ignored GeneratorExit": the code is gone either way.
-            return
 
     def settled(self, task: Task[Any]) -> None:
         """Go on when the execution comes to it."""

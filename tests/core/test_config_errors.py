@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from flowyard.component import ComponentContext, ComponentType, WorkflowComponent
-from flowyard.config import load_components, resolve
+from flowyard.config import ComponentSpec, load_components, resolve
 from flowyard.errors import ConfigurationError
 
 HEAD = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: orders}\n"
@@ -30,6 +30,7 @@ class Settings(BaseModel):
     connection_string: SecretStr
     max_turns: int = 10
     mode: Literal["fast", "safe"] = "safe"
+    queue: str = Field(default="a", pattern="^[a-z]+$", description="small letters")
     odd: str = ""
 
     @field_validator("odd")
@@ -103,6 +104,61 @@ def test_a_value_that_breaks_yaml_is_not_shown(fault: Fault, value: str) -> None
     assert message.endswith("Correct it; a value with special characters stands in quotes.")
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "!!timestamp 2020-99-99",
+        "!!timestamp soon",
+        "!!int hunter2",
+        "!!float hunter2",
+        "!!bool maybe",
+        "!!binary '%'",
+        "!!set {a}",
+        "!!omap [a: b]",
+        "!!pairs [a: b]",
+        r'"hunter2\0"',
+        r'"hunter2\uD800"',
+        r'"\uDFFFhunter2"',
+    ],
+)
+def test_a_value_that_is_no_text_is_told_on_one_line(fault: Fault, value: str) -> None:
+    message = fault(f"{HEAD}spec:\n  metadata:\n  - name: password\n    value: {value}\n")
+    assert message.startswith("not YAML at line 7")
+    assert "\n" not in message
+
+
+_BOMBS = {
+    "merge keys": "- &a0 {x: 1}\n"
+    + "".join(
+        f"- &a{number} {{<<: [{', '.join(9 * [f'*a{number - 1}'])}]}}\n" for number in range(1, 20)
+    ),
+    "aliases": "- &a0 [x]\n"
+    + "".join(f"- &a{number} [{', '.join(9 * [f'*a{number - 1}'])}]\n" for number in range(1, 20)),
+    "itself": "- &a [*a]\n",
+    "itself, merged": "- &a {<<: *a}\n",
+}
+
+
+@pytest.mark.parametrize("text", _BOMBS.values(), ids=list(_BOMBS))
+def test_yaml_that_is_more_than_it_looks_is_refused(fault: Fault, text: str) -> None:
+    assert "alias" in fault(text)
+
+
+def test_aliases_and_merge_keys_may_be_used(file: Path) -> None:
+    value = "spec: &spec\n  type: workflow.sample\n  version: &v v1\n  metadata: [&k {<<: {name: "
+    file.write_text(f"{HEAD}{value}connectionString}}, value: *v}}]\n")
+    (spec,) = load_components(file).specs
+    assert spec.metadata == {"connectionString": "v1"}
+
+
+def test_a_value_from_code_that_is_no_text_is_told_without_it() -> None:
+    for value in ("hunter2\0", "hunter2\ud800"):
+        spec = ComponentSpec("orders", "workflow.sample", metadata={"connectionString": value})
+        with pytest.raises(ConfigurationError, match="key 'connectionString' has a char") as told:
+            resolve(spec, [SAMPLE])
+        assert "hunter2" not in str(told.value)
+
+
 def test_a_key_twice_in_one_mapping_is_not_yaml(fault: Fault) -> None:
     assert fault("kind: Component\nkind: Component\n") == (
         "not YAML at line 2, column 1: a key stands twice in one mapping. "
@@ -172,7 +228,16 @@ def test_a_known_type_is_told_with_the_package_that_has_it(
     others = [one for one in installed if one.name != f"workflow.{engine}"]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: others)
     message = fault(HEAD + FIELDS.replace("workflow.sample", f"workflows.{engine}"))
-    assert f"Install it with: pip install flowyard-{engine}. Installed: " in message
+    assert f"It is in flowyard-{engine}. " in message
+    assert f"install it with: pip install ./adapters/{engine}. Installed: " in message
+    assert (Path(__file__).parents[2] / "adapters" / engine / "pyproject.toml").exists()
+
+
+def test_a_pattern_is_told_in_words(fault: Fault) -> None:
+    assert fault(with_key("queue", "hunter2")) == (
+        "component 'orders': key 'queue' cannot be used: it has to be small letters. "
+        "Correct it in spec.metadata."
+    )
 
 
 def test_an_unknown_version_is_told_with_the_known_one(fault: Fault) -> None:

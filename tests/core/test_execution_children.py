@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+import pytest
 from pydantic import BaseModel
 
 from flowyard import App, FailureDetails, TaskFailedError, WorkflowContext, WorkflowStatus
-from flowyard.history import ChildCompleted, ChildCreated, ChildFailed, ExecutionCompleted
+from flowyard.execution import Execution
+from flowyard.executor import Turn
+from flowyard.history import (
+    ChildCompleted,
+    ChildCreated,
+    ChildFailed,
+    ExecutionCompleted,
+    ExecutionStarted,
+    HistoryEvent,
+    TurnStarted,
+)
+from flowyard.identifier import child_instance_id
 from flowyard.journal import result_of
+from flowyard.models import check_instance_id
 
 if TYPE_CHECKING:
     from core.conftest import Rehearse
@@ -50,9 +64,55 @@ def test_a_child_has_an_id_made_from_its_parents_unless_one_is_given(rehearse: R
 
     rehearsal = rehearse(app)
     assert rehearsal.start("order")[:2] == [
-        ChildCreated(1, "pack", "order-7:0001", None),
+        ChildCreated(1, "pack", child_instance_id("order-7", "execution-1", 1), None),
         ChildCreated(2, "pack", "box-1", '{"size":1}'),
     ]
+
+
+def test_an_id_made_for_a_child_names_parent_execution_and_action() -> None:
+    made = {
+        child_instance_id(parent, execution, action)
+        for parent in ("order-7", "order-8")
+        for execution in ("execution-1", "execution-2")
+        for action in (1, 2)
+    }
+    assert len(made) == 8
+    assert all(one.startswith(("order-7:", "order-8:")) for one in made)
+
+
+def test_ids_made_for_children_of_children_stay_within_what_an_id_may_have() -> None:
+    ids = ["a" * 250]
+    for generation in range(40):
+        ids.append(check_instance_id(child_instance_id(ids[-1], f"e{generation}", 1)))
+    assert len(set(ids)) == 41
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_a_host_that_repeats_turns_finds_the_ids_again_that_it_has_recorded(
+    is_recorded: bool,
+) -> None:
+    app = App()
+
+    @app.workflow
+    async def order(ctx: WorkflowContext) -> None:
+        await ctx.call_child_workflow("pack")
+
+    started: list[HistoryEvent] = [TurnStarted(0), ExecutionStarted("order", None, "e")]
+    turn = Turn("order-7", "e", (), started, replaying=True, patched=lambda _: is_recorded)
+    (created,) = Execution("order-7", app.registry).run(turn).actions
+    new = child_instance_id("order-7", "e", 1)
+    assert created == ChildCreated(1, "pack", new if is_recorded else "order-7:0001", None)
+
+
+def test_a_history_from_before_the_execution_was_in_the_id_goes_on(rehearse: Rehearse) -> None:
+    rehearsal = rehearse(packing())
+    (created,) = rehearsal.start("order", 3)
+    assert isinstance(created, ChildCreated)
+    history = rehearsal.journal.history
+    history[history.index(created)] = msgspec.structs.replace(created, instance_id="order-7:0001")
+    restarted = rehearsal.with_code(packing())
+    restarted.turn(ChildCompleted(1, '{"size":4}'))
+    assert restarted.output == '"Box of 4"'
 
 
 def test_the_result_of_a_child_has_the_type_that_it_returns(rehearse: Rehearse) -> None:
@@ -89,7 +149,10 @@ async def test_parent_and_child_run_on_the_engine(workflow_kit: OpenWorkflowKit)
     async with workflow_kit(packing()) as kit:
         fine = await kit.wait(await kit.runtime.start("order", input=3, instance_id="fine"))
         bad = await kit.wait(await kit.runtime.start("order", input=11, instance_id="bad"))
-        child = await kit.runtime.get("bad:0001")
+        (called,) = [
+            one for one in await kit.runtime.history("bad") if isinstance(one, ChildCreated)
+        ]
+        child = await kit.runtime.get(called.instance_id)
     assert fine.result(str) == "Box of 4"
     assert bad.result(str) == (
         "child workflow 'pack' failed: ValueError: no such box / no such box"

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowyard import App, WorkflowContext, when_any
+from core.conftest import Rehearsal
+from flowyard import (
+    App,
+    FailureDetails,
+    RetryPolicy,
+    WorkflowCodeError,
+    WorkflowContext,
+    when_any,
+)
 from flowyard.history import (
     ContinuedAsNew,
     EventRaised,
@@ -14,10 +25,12 @@ from flowyard.history import (
     ExecutionStarted,
     ExecutionSuspended,
     HistoryEvent,
+    TaskFailed,
+    TurnStarted,
 )
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearsal, Rehearse
+    from core.conftest import Rehearse
 
 
 def renewing(*, save_events: bool) -> App:
@@ -159,7 +172,9 @@ def test_an_event_kept_by_an_abandoned_wait_is_kept_for_the_next_execution(
     assert rehearsal.complete(2) == [ContinuedAsNew(None, (EventRaised("go", "1"),))]
 
 
-def test_a_failure_after_continue_as_new_fails_the_workflow(rehearse: Rehearse) -> None:
+def test_continue_as_new_counts_although_the_code_fails_after_it(
+    rehearse: Rehearse, caplog: pytest.LogCaptureFixture
+) -> None:
     app = App()
 
     @app.workflow
@@ -168,8 +183,72 @@ def test_a_failure_after_continue_as_new_fails_the_workflow(rehearse: Rehearse) 
         raise ValueError("too late")
 
     rehearsal = rehearse(app)
-    rehearsal.start("failing")
-    assert rehearsal.failure.message == "too late"
+    assert rehearsal.start("failing") == [ContinuedAsNew(None)]
+    assert "raised ValueError after continue_as_new, which counts: too late" in caplog.text
+
+
+def yielding(ctx: WorkflowContext, rounds: int) -> Iterator[Any]:
+    yield ctx.continue_as_new(rounds + 1)
+
+
+async def awaiting(ctx: WorkflowContext, rounds: int) -> None:
+    await ctx.continue_as_new(rounds + 1)
+
+
+async def returning(ctx: WorkflowContext, rounds: int) -> object:
+    return ctx.continue_as_new(rounds + 1)
+
+
+async def catching(ctx: WorkflowContext, rounds: int) -> None:
+    ctx.continue_as_new(rounds + 1)
+    with suppress(WorkflowCodeError):
+        await ctx.call_activity("step")
+
+
+async def waiting(ctx: WorkflowContext, rounds: int) -> None:
+    step = ctx.call_activity("step")
+    ctx.continue_as_new(rounds + 1)
+    await step
+
+
+@pytest.mark.parametrize("code", [yielding, awaiting, returning, catching, waiting])
+def test_continue_as_new_ends_the_execution_in_its_turn(
+    rehearse: Rehearse, code: Callable[..., Any]
+) -> None:
+    app = App()
+    app.workflow(code)
+    rehearsal = rehearse(app)
+    assert rehearsal.start(code.__name__, 1)[-1] == ContinuedAsNew("2")
+
+
+def test_what_settles_after_continue_as_new_asks_for_nothing(rehearse: Rehearse) -> None:
+    app = App()
+
+    @app.workflow
+    async def impatient(ctx: WorkflowContext) -> None:
+        policy = RetryPolicy(first_retry_interval=timedelta(1), max_number_of_attempts=2)
+        retried = ctx.call_activity("retried", retry_policy=policy)
+        await ctx.call_activity("step")
+        ctx.continue_as_new(None)
+        await retried
+
+    rehearsal = rehearse(app)
+    rehearsal.start("impatient")
+    failed = TaskFailed(1, FailureDetails("ValueError", "no"))
+    assert rehearsal.turn(rehearsal.completed(2), failed) == [ContinuedAsNew(None)]
+
+
+def test_an_instance_that_went_on_after_continue_as_new_ends_with_its_next_turn(
+    rehearse: Rehearse,
+) -> None:
+    """Code could wait for what it had asked for before, turn after turn."""
+    app = App()
+    app.workflow(waiting)
+    rehearsal = rehearse(app)
+    rehearsal.start("waiting", 1)
+    history = [one for one in rehearsal.journal.history if not isinstance(one, ContinuedAsNew)]
+    old = Rehearsal(app, [*history, TurnStarted(0)])
+    assert old.complete(1) == [ContinuedAsNew("2")]
 
 
 def test_a_new_input_that_does_not_fit_fails_at_the_call(rehearse: Rehearse) -> None:

@@ -34,32 +34,36 @@ from flowyard.history import (
 )
 from flowyard.models import FailureDetails, WorkflowStatus
 
-FAILURE = FailureDetails("A", "a", "stack", FailureDetails("B", "b", non_retryable=True))
+ROOT = FailureDetails("B", "b", non_retryable=True)
+FAILURE = FailureDetails("A", "a", "stack", ROOT, base_types=("C",))
 STORED: list[tuple[HistoryEvent, str]] = [
     (TurnStarted(1, "v1", ("p",)), '["TurnStarted",1,"v1",["p"]]'),
     (
         ExecutionStarted("w", "1", "e", Parent("i", "e0", "p", 3), 5, "e1"),
-        '["ExecutionStarted","w","1","e",["i","e0","p",3],5,"e1"]',
+        '["ExecutionStarted","w","1","e",["i","e0","p",3],5,"e1",null]',
     ),
-    (TaskScheduled(1, "a", None, 1), '["TaskScheduled",1,"a",null,1,null]'),
+    (TaskScheduled(1, "a", None, 1), '["TaskScheduled",1,"a",null,1,null,1,null,0]'),
     (TaskCompleted(1, '"ü"'), '["TaskCompleted",1,"\\"ü\\""]'),
     (
         TaskFailed(1, FAILURE),
         (
             '["TaskFailed",1,{"error_type":"A","message":"a","stack_trace":"stack","cause":{'
-            '"error_type":"B","message":"b","stack_trace":null,"cause":null,"non_retryable":true},'
-            '"non_retryable":false}]'
+            '"error_type":"B","message":"b","stack_trace":null,"cause":null,"non_retryable":true,'
+            '"base_types":[]},"non_retryable":false,"base_types":["C"]}]'
         ),
     ),
     (TimerCreated(1, 2, "event", "x", None), '["TimerCreated",1,2,"event","x",null]'),
     (TimerFired(1, NEVER), '["TimerFired",1,253402300799999999]'),
-    (ChildCreated(1, "w", "i", None), '["ChildCreated",1,"w","i",null]'),
+    (
+        ChildCreated(1, "w", "i", None),
+        '["ChildCreated",1,"w","i",null,false,null,null,0,null]',
+    ),
     (ChildCompleted(1, None), '["ChildCompleted",1,null]'),
     (
         ChildFailed(1, FailureDetails("A", "a")),
         (
             '["ChildFailed",1,{"error_type":"A","message":"a","stack_trace":null,"cause":null,'
-            '"non_retryable":false}]'
+            '"non_retryable":false,"base_types":[]}]'
         ),
     ),
     (EventRaised("x", None), '["EventRaised","x",null]'),
@@ -97,6 +101,10 @@ def test_an_event_stored_before_a_field_was_added_can_be_read() -> None:
     ]
     assert decode_events(b'[["ExecutionStarted","w","1","e",null,5]]') == [
         ExecutionStarted("w", "1", "e", start_at=5)
+    ]
+    assert decode_events(b'[["TaskScheduled",1,"a",null,1],["ChildCreated",1,"w","i",null]]') == [
+        TaskScheduled(1, "a", None, 1),
+        ChildCreated(1, "w", "i", None),
     ]
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from flowyard import WorkflowStatus
 from flowyard.executor import TurnResult
 from flowyard.history import (
+    LINEAGE,
     NEVER,
+    OWN_HISTORY,
+    Action,
     ChildCompleted,
     ChildCreated,
+    ChildFailed,
+    ContinuedAsNew,
     EventRaised,
     ExecutionCompleted,
     ExecutionResumed,
@@ -15,12 +22,14 @@ from flowyard.history import (
     ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
+    Parent,
     TaskCompleted,
     TaskFailed,
     TaskScheduled,
     TimerCreated,
     TimerFired,
     TurnStarted,
+    decode_events,
 )
 from flowyard.journal import Journal
 from flowyard.models import FailureDetails
@@ -166,3 +175,84 @@ def test_a_journal_read_from_its_own_history_is_the_same() -> None:
     assert again.status is journal.status is WorkflowStatus.SUSPENDED
     assert again.admit(EventRaised("go", None))
     assert not again.turn(5, [EventRaised("go", None)]).runs_code
+
+
+def decided(journal: Journal, *actions: Action) -> TurnResult:
+    """Run a turn in which the code decides this; return what of it counts."""
+    result = TurnResult(actions)
+    journal.commit(journal.turn(2, []), result)
+    return result
+
+
+def test_of_several_ends_the_first_one_counts() -> None:
+    done = ExecutionCompleted(WorkflowStatus.COMPLETED, "1")
+    failed = ExecutionCompleted(WorkflowStatus.FAILED, failure=FAILURE)
+    again = ContinuedAsNew("2")
+    for first, *others in ((done, again, failed), (failed, done), (again, done)):
+        journal = running()
+        pay = TaskScheduled(1, "pay", None, 1)
+        assert decided(journal, first, *others, pay).actions == [first, pay]
+        assert journal.completion is (None if first is again else first)
+        assert journal.continuation is (again if first is again else None)
+        assert journal.history[-2:] == [first, pay]
+
+
+def test_a_child_with_its_parents_id_is_refused_and_answered() -> None:
+    journal = running()
+    (child,) = decided(journal, ChildCreated(1, "order", "order-7", None)).actions
+    assert isinstance(child, ChildCreated)
+    assert child.refused is not None
+    assert child.refused.error_type == "InstanceAlreadyExists"
+    assert not journal.children
+    for one in (journal, Journal("order-7", journal.history)):
+        (failed,) = one.refused.values()
+        assert failed == ChildFailed(1, child.refused)
+        assert one.admit(failed)
+        assert not one.refused
+        assert not one.admit(failed)
+
+
+def test_a_detached_instance_is_not_open_and_has_no_parent() -> None:
+    journal = running()
+    aside = ChildCreated(1, "aside", "aside-1", "2", detached=True, start_at=9)
+    decided(journal, aside)
+    assert not journal.children
+    assert journal.child_started(aside, "e") == ExecutionStarted("aside", "2", "e", None, 9)
+    child = ChildCreated(2, "pack", "box", "3")
+    decided(journal, child)
+    link = Parent("order-7", "execution-1", "order", 2)
+    assert journal.child_started(child, "e") == ExecutionStarted("pack", "3", "e", link)
+
+
+def test_a_timer_that_never_fires_leaves_its_number_to_others() -> None:
+    journal = running(TimerCreated(1, NEVER, "event", "go"), TaskScheduled(1, "pay", None, 1))
+    assert not journal.timers
+    assert not journal.admit(TimerFired(1, NEVER))
+    assert journal.admit(TaskCompleted(1, "1"))
+
+
+def test_a_child_is_told_what_has_happened_before_it() -> None:
+    first = running()
+    own = ChildCreated(1, "pack", "box", None, propagation=OWN_HISTORY)
+    decided(first, own, TaskScheduled(2, "pay", None, 2))
+    started = first.child_started(own, "e")
+    assert started.propagated is not None
+    (chunk,) = started.propagated.chunks
+    assert (chunk.instance_id, chunk.workflow) == ("order-7", "order")
+    assert decode_events(chunk.events.encode()) == [TurnStarted(1), STARTED, TurnStarted(2), own]
+
+    second = Journal("box", [TurnStarted(1), started])
+    for scope, tellers in ((OWN_HISTORY, ["box"]), (LINEAGE, ["order-7", "box"])):
+        call = ChildCreated(scope, "label", f"label-{scope}", None, propagation=scope)
+        decided(second, call)
+        told = second.child_started(call, "f").propagated
+        assert told is not None
+        assert [chunk.instance_id for chunk in told.chunks] == tellers
+        # What the caller was told is in chunks of its own, not once more in its start.
+        begun = decode_events(told.chunks[-1].events.encode())[1]
+        assert begun == msgspec.structs.replace(started, propagated=None)
+    decided(second, ContinuedAsNew("2"))
+    (anew, *_) = second.successor("g")
+    assert isinstance(anew, ExecutionStarted)
+    assert anew.propagated is not None
+    assert [chunk.instance_id for chunk in anew.propagated.chunks] == ["box"]

@@ -33,6 +33,10 @@ class Order(BaseModel):
     item: str
 
 
+class Panic(BaseException):
+    """As extensions written in Rust raise it."""
+
+
 async def run(function: Callable[..., Any], input: str | None = None) -> ActivityResult:
     app = App()
     app.activity(name="step")(function)
@@ -73,9 +77,9 @@ async def test_plain_activities_run_at_once_up_to_the_number_of_threads() -> Non
 
 async def test_an_activity_knows_its_call() -> None:
     def who(ctx: ActivityContext) -> list[object]:
-        return [ctx.workflow_id, ctx.task_id, ctx.task_execution_id]
+        return [ctx.workflow_id, ctx.task_id, ctx.task_execution_id, ctx.attempt]
 
-    assert (await run(who)).output == '["order-7",3,"e:1"]'
+    assert (await run(who)).output == '["order-7",3,"e:1",1]'
 
 
 async def test_the_input_and_the_result_are_typed() -> None:
@@ -102,12 +106,36 @@ async def test_an_input_left_out_leaves_the_default() -> None:
     assert (await run(wait, "6")).output == "6"
 
 
-async def test_a_result_that_does_not_fit_fails_the_activity() -> None:
+async def test_a_result_that_does_not_fit_is_accepted_with_one_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = App()
+
+    @app.activity(name="step")
     def reserve(ctx: ActivityContext) -> Order:
         return {"name": "cup"}  # type: ignore[return-value]
 
-    failure = await failure_of(reserve)
-    assert failure.message == "result of activity 'step' does not fit: item: Field required"
+    with LocalExecutor(app) as executor:
+        for _ in range(2):
+            result = await executor.run_activity(ActivityTask("order-7", 3, "step", None, "e:1"))
+            assert result.output == '{"name":"cup"}'
+    (warning,) = caplog.records
+    assert warning.levelno == logging.WARNING
+    assert "activity 'step': its annotation does not say what it returns" in warning.message
+    assert "item: Field required" in warning.message
+
+
+async def test_a_strict_app_fails_an_activity_whose_result_does_not_fit() -> None:
+    app = App(strict_results=True)
+
+    @app.activity(name="step")
+    def reserve(ctx: ActivityContext) -> Order:
+        return {"name": "cup"}  # type: ignore[return-value]
+
+    with LocalExecutor(app.with_activities({})) as executor:
+        result = await executor.run_activity(ActivityTask("order-7", 3, "step", None, "e:1"))
+    assert result.failure is not None
+    assert result.failure.message == "result of activity 'step' does not fit: item: Field required"
 
 
 @pytest.mark.parametrize("value", [object(), float("nan"), threading.Lock()])
@@ -128,6 +156,10 @@ ERRORS: list[Callable[[], BaseException]] = [
     lambda: asyncio.CancelledError("inner"),
     lambda: TimeoutError("late"),
     lambda: ExceptionGroup("two", [ValueError("a"), KeyError("b")]),
+    lambda: Panic("called `Option::unwrap()` on a `None` value"),
+    lambda: BaseExceptionGroup("two", [Panic("a"), KeyError("b")]),
+    lambda: GeneratorExit("inner"),
+    lambda: pytest.fail.Exception("not to be called"),
 ]
 
 
@@ -151,6 +183,51 @@ async def test_whatever_an_activity_raises_is_its_result(
         told = told.cause
     assert type(make()).__name__ in types
     assert function.__name__ in (failure.stack_trace or "") + str(failure.cause)
+
+
+async def test_ctrl_c_in_a_thread_is_the_activitys_own_doing() -> None:
+    def interrupted(ctx: ActivityContext) -> None:
+        raise KeyboardInterrupt
+
+    assert (await failure_of(interrupted)).error_type == "KeyboardInterrupt"
+
+
+def test_ctrl_c_in_the_main_thread_is_no_failure_of_an_activity() -> None:
+    async def interrupted(ctx: ActivityContext) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(run(interrupted))
+
+
+async def test_an_activity_whose_coroutine_is_closed_has_no_result() -> None:
+    """As happens to what a stopped event loop leaves behind, when it is collected."""
+    results: list[ActivityResult] = []
+
+    async def patient(ctx: ActivityContext) -> None:
+        await asyncio.sleep(0)
+
+    async def host() -> None:
+        results.append(await run(patient))
+
+    running = host()
+    running.send(None)
+    running.close()
+    assert results == []
+
+
+async def test_a_lazy_result_is_read_in_the_activitys_thread() -> None:
+    threads: set[str] = set()
+
+    def pages(ctx: ActivityContext) -> object:
+        return map(fetch, range(3))
+
+    def fetch(number: int) -> int:
+        threads.add(threading.current_thread().name)
+        return number
+
+    assert (await run(pages)).output == "[0,1,2]"
+    assert all(name.startswith("flowyard-activity") for name in threads)
 
 
 async def test_an_activity_that_cancels_work_of_its_own_fails_and_does_not_hang() -> None:
@@ -204,8 +281,53 @@ async def test_context_variables_reach_an_activity_in_a_thread() -> None:
     assert (await run(tell)).output == '"trace-1"'
 
 
-async def test_an_unknown_activity_fails_with_the_nearest_names() -> None:
+async def test_an_unknown_activity_waits_until_it_is_registered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     app = App()
+    with LocalExecutor(app) as executor:
+        call = ActivityTask("order-7", 1, "reserve", None, "e:1")
+        running = asyncio.create_task(executor.run_activity(call))
+        await asyncio.sleep(0)
+        assert executor.obstacle("order-7") == (
+            "waits for activity 'reserve', which this process lacks"
+        )
+        assert executor.obstacle("order-8") is None
+        assert "'order-7' waits for activity 'reserve', which this process lacks" in caplog.text
+
+        def reserve(ctx: ActivityContext) -> str:
+            return "reserved"
+
+        await asyncio.to_thread(app.activity, reserve)
+        assert (await running).output == '"reserved"'
+        assert executor.obstacle("order-7") is None
+
+
+async def test_an_unknown_activity_that_waits_can_be_cancelled() -> None:
+    with LocalExecutor(App()) as executor:
+        call = ActivityTask("order-7", 1, "reserve", None, "e:1")
+        running = asyncio.create_task(executor.run_activity(call))
+        await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert executor.obstacle("order-7") is None
+
+
+async def test_an_unknown_activity_ends_without_a_result_before_a_drain() -> None:
+    with LocalExecutor(App()) as executor:
+        calls = [ActivityTask("order-7", n, "reserve", None, f"e:{n}") for n in (1, 2)]
+        before = asyncio.create_task(executor.run_activity(calls[0]))
+        await asyncio.sleep(0)
+        executor.leave_missing()
+        for running in (before, asyncio.create_task(executor.run_activity(calls[1]))):
+            with pytest.raises(asyncio.CancelledError):
+                await running
+        assert executor.obstacle("order-7") is None
+
+
+async def test_an_unknown_activity_fails_with_the_nearest_names_where_the_app_says_so() -> None:
+    app = App(unknown_activities="fail")
 
     @app.activity
     def reserve(ctx: ActivityContext) -> None: ...

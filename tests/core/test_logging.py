@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from flowyard import App, WorkflowContext
+from flowyard import (
+    ActivityContext,
+    App,
+    FailureDetails,
+    RetryPolicy,
+    WorkflowContext,
+    WorkflowStatus,
+)
+from flowyard.executor import ActivityResult, ActivityTask, perform
+from flowyard.remote import RemoteExecutor
 
 if TYPE_CHECKING:
     from core.conftest import Rehearse
+    from flowyard.testing import OpenWorkflowKit
 
 
 def talking() -> App:
@@ -65,3 +77,51 @@ def test_replay_says_that_no_level_is_enabled(rehearse: Rehearse) -> None:
     rehearsal.start("watcher")
     rehearsal.with_code(app, replays=False).complete(1)
     assert seen == [True, False, True]
+
+
+async def test_each_failed_attempt_and_the_failed_workflow_are_told_once(
+    workflow_kit: OpenWorkflowKit, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App()
+    policy = RetryPolicy(first_retry_interval=timedelta(hours=1), max_number_of_attempts=2)
+
+    @app.activity
+    async def charge(ctx: ActivityContext) -> None:
+        raise ConnectionError(f"the bank does not answer ({ctx.attempt})")
+
+    @app.workflow
+    async def order(ctx: WorkflowContext) -> None:
+        await ctx.call_activity(charge, retry_policy=policy)
+
+    async with workflow_kit(app) as kit:
+        state = await kit.wait(await kit.runtime.start(order, instance_id="order-7"))
+    assert state.status is WorkflowStatus.FAILED
+    first, second, last = [one for one in caplog.records if one.name.startswith("flowyard.")]
+    for number, record in enumerate((first, second), start=1):
+        assert record.levelno == logging.WARNING
+        assert "activity 'charge' of instance 'order-7' failed" in record.message
+        assert f"attempt {number}): ConnectionError: the bank does not answer ({number})" in (
+            record.message
+        )
+        assert "Traceback (most recent call last)" in record.message
+        assert "in charge" in record.message
+    assert last.levelno == logging.WARNING
+    assert "workflow 'order' of instance 'order-7' failed: TaskFailedError" in last.message
+    assert "in charge" in last.message
+    assert "in order" in last.message
+
+
+async def test_the_failure_of_a_worker_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    executor = RemoteExecutor("orders")
+    running = asyncio.ensure_future(
+        perform(executor, ActivityTask("order-7", 3, "charge", None, "e:1", "e", 2))
+    )
+    with executor.queue.stream() as worker:
+        delivery = await worker.take()
+        delivery.conclude(ActivityResult(failure=FailureDetails("Error", "no", "at charge.js:7")))
+        await running
+    (record,) = caplog.records
+    assert record.message == (
+        "activity 'charge' of instance 'order-7' failed (task 3, attempt 2): Error: no\n"
+        "at charge.js:7"
+    )

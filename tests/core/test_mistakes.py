@@ -20,6 +20,7 @@ from flowyard import (
     when_all,
     when_any,
 )
+from flowyard.history import ContinuedAsNew
 
 if TYPE_CHECKING:
     from core.conftest import Rehearsal, Rehearse
@@ -208,11 +209,10 @@ def test_using_the_context_after_continue_as_new_is_refused(
 ) -> None:
     async def greedy(ctx: WorkflowContext) -> None:
         ctx.continue_as_new(None)
-        use(ctx)
+        with pytest.raises(WorkflowCodeError, match="has called continue_as_new: return from it"):
+            use(ctx)
 
-    failure = play(rehearse, greedy).failure
-    assert failure.error_type == "WorkflowCodeError"
-    assert "has called continue_as_new: return from it" in failure.message
+    assert play(rehearse, greedy).journal.continuation == ContinuedAsNew(None)
 
 
 @pytest.mark.parametrize("result", [object(), float("nan"), float("-inf"), {1, object()}, b"\xff"])

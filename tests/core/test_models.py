@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel
@@ -164,3 +166,60 @@ def test_a_message_that_is_not_unicode_can_be_stored() -> None:
     event = TaskFailed(1, failure)
     assert decode_events(encode_events([event])) == [event]
     assert "cup" in failure.message
+
+
+@pytest.mark.parametrize("status", [WorkflowStatus.FAILED, "FAILED", ["FAILED"], {"FAILED"}])
+def test_a_query_takes_a_status_as_it_is_written(status: Any) -> None:
+    assert InstanceQuery(status=status).status == {WorkflowStatus.FAILED}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"status": "failed"}, "status is a set of RUNNING"),
+        ({"status": 3}, "status is a set of RUNNING"),
+        ({"workflow": state}, "workflow is text, not 'function'"),
+        ({"instance_id_prefix": 7}, "instance_id_prefix is text"),
+        ({"created_from": "2030-01-01"}, "created_from is a datetime, not 'str'"),
+        ({"page_size": "7"}, "page_size is '7'"),
+    ],
+)
+def test_a_query_for_what_no_instance_can_have_is_refused(
+    wrong: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        InstanceQuery(**wrong)
+
+
+def test_an_id_is_text() -> None:
+    with pytest.raises(InvalidRequest, match="an instance ID is text, not 'UUID'"):
+        check_instance_id(UUID(int=7))  # type: ignore[arg-type]
+
+
+def test_a_custom_status_is_read_in_the_type_asked_for() -> None:
+    def of(text: str | None) -> WorkflowState:
+        return WorkflowState("i", "w", WorkflowStatus.RUNNING, NOW, NOW, custom_status=text)
+
+    assert of('{"total": 3}').read_custom_status(Receipt) == Receipt(total=3)
+    assert of('{"total": 3}').read_custom_status() == {"total": 3}
+    assert of("half way").read_custom_status() == "half way"
+    assert of("5").read_custom_status(str) == "5"
+    assert of("5").read_custom_status(int) == 5
+    assert of(None).read_custom_status(int) is None
+    with pytest.raises(PayloadError, match="custom status of instance 'i'"):
+        of("half way").read_custom_status(Receipt)
+
+
+def test_a_failure_names_the_classes_that_its_error_derives_from() -> None:
+    assert FailureDetails.of(ConnectionResetError()).base_types == ("ConnectionError", "OSError")
+
+
+def test_a_failure_shows_its_causes_first() -> None:
+    failure = FailureDetails("A", "a", "stack of a\n", FailureDetails("B", "b"))
+    assert failure.trace == "B: b\n\nwhich caused:\n\nstack of a"
+
+
+@pytest.mark.parametrize("is_final", [True, False])
+def test_who_passes_a_failure_on_rules_out_retries_as_it_does(is_final: bool) -> None:
+    details = FailureDetails("Declined", "no", non_retryable=is_final)
+    assert FailureDetails.of(TaskFailedError("no", details)).non_retryable is is_final

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import (
+    Base64Bytes,
+    BaseModel,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    PrivateAttr,
+    SecretStr,
+    computed_field,
+    field_serializer,
+)
 from typing_extensions import TypedDict
 
 from flowyard import PayloadError, RegistrationError
-from flowyard.payload import UNTYPED, PayloadType, encode
+from flowyard.payload import UNTYPED, JsonText, PayloadType, encode
 
 
 class Size(Enum):
@@ -194,12 +205,133 @@ def test_a_generator_of_values_is_a_list() -> None:
     assert encode(numbers(), "input") == "[0,1,2]"
 
 
-def test_secrets_are_not_written() -> None:
-    class Login(BaseModel):
-        password: SecretStr
+class Login(BaseModel):
+    password: SecretStr
 
-    text = PayloadType.of(Login).encode(Login(password=SecretStr("hidden")), "input")
-    assert "hidden" not in text
+
+@pytest.mark.parametrize("annotation", [Login, None, dict])
+def test_a_secret_is_refused_for_it_would_arrive_as_asterisks(annotation: Any) -> None:
+    login = Login(password=SecretStr("hidden"))
+    value = {"a": login} if annotation is dict else login
+    with pytest.raises(PayloadError, match="password: a secret is written as ast") as refused:
+        PayloadType.of(annotation).encode(value, "input")
+    assert "hidden" not in str(refused.value)
+
+
+class Shown(BaseModel):
+    secret: SecretStr
+
+    @field_serializer("secret", when_used="json")
+    def _show(self, secret: SecretStr) -> str:
+        return secret.get_secret_value()
+
+
+class Reading(BaseModel):
+    celsius: float | None = None
+
+
+class Renamed(BaseModel):
+    order_id: str | None = Field(default=None, serialization_alias="orderId")
+
+
+class Computed(BaseModel, extra="forbid"):
+    width: int
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def area(self) -> int:
+        return self.width**2
+
+
+class Cached(BaseModel):
+    width: int
+    left_out: str = Field(default="none", exclude=True)
+    _area: int | None = PrivateAttr(default=None)
+
+
+class Money:
+    def __init__(self, cents: int) -> None:
+        self.cents = cents
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Money) and self.cents == other.cents
+
+    def __hash__(self) -> int:
+        return self.cents
+
+
+InCents = Annotated[
+    Money,
+    PlainValidator(lambda value: value if isinstance(value, Money) else Money(int(value))),
+    PlainSerializer(lambda money: money.cents, return_type=int),
+]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (Shown, Shown(secret=SecretStr("hidden"))),
+        (Renamed, Renamed(order_id="o-17")),
+        (Computed, Computed(width=3)),
+        (Base64Bytes, b"\xff\x00"),
+        (InCents, Money(5)),
+        (list[InCents], [Money(5)]),
+        (dict[str, InCents], {"a": Money(5)}),
+    ],
+)
+def test_the_declared_type_writes_what_it_reads(annotation: Any, value: object) -> None:
+    payload = PayloadType.of(annotation)
+    assert payload.decode(payload.encode(value, "input"), "input") == value
+
+
+def test_what_a_model_keeps_to_itself_is_not_missed() -> None:
+    value = Cached(width=3, left_out="this")
+    value._area = 9
+    assert PayloadType.of(Cached).encode(value, "input") == '{"width":3}'
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "message"),
+    [
+        (Reading, Reading(celsius=float("nan")), "celsius: NaN is no number in JSON"),
+        (float | None, float("inf"), "value: an infinity is no number in JSON"),
+        (None, Reading(celsius=float("nan")), "celsius: NaN is no number in JSON"),
+        (None, {"a": [float("nan")]}, "a.0: NaN is no number in JSON"),
+        (None, b"\xff", "encode them with base64"),
+        (bytes, b"\xff", "encode them with base64"),
+        (dict, {1: "a"}, "its keys change"),
+        (list[Any], [{"a": {1: 2}}], "0.a: its keys change"),
+    ],
+)
+def test_what_would_be_read_as_another_value_is_refused_with_its_place(
+    annotation: Any, value: object, message: str
+) -> None:
+    with pytest.raises(PayloadError, match=re.escape(message)):
+        PayloadType.of(annotation).encode(value, "input")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (Line, {"item": "cup"}),
+        (dict, Line("cup")),
+        (list[int], (1, 2)),
+        (float, 1),
+        (datetime, "2030-01-01T12:00:00Z"),
+        (dict, {"when": datetime(2030, 1, 1, tzinfo=UTC), "pair": (1, 2)}),
+        (Line, JsonText('{"item":"cup"}')),
+    ],
+)
+def test_json_may_stand_for_the_declared_type(annotation: Any, value: object) -> None:
+    payload = PayloadType.of(annotation)
+    assert payload.decode(payload.encode(value, "input"), "input") is not None
+
+
+def test_what_refers_to_itself_twice_is_refused_at_once() -> None:
+    value: list[object] = []
+    value += [value, value]
+    with pytest.raises(PayloadError, match="is not JSON"):
+        encode(value, "input")
 
 
 @pytest.mark.parametrize("annotation", [NoReturn, type("Odd", (), {})])

@@ -18,6 +18,7 @@ from flowyard import (
     when_all,
 )
 from flowyard.history import ChildCreated, ChildFailed, TaskScheduled, TimerCreated
+from flowyard.identifier import child_instance_id
 
 if TYPE_CHECKING:
     from core.conftest import Rehearsal, Rehearse
@@ -107,7 +108,7 @@ def test_every_attempt_has_the_same_input_and_the_same_first_id(rehearse: Rehear
     (timer,) = rehearsal.fail(1)
     assert isinstance(timer, TimerCreated)
     assert (timer.id, timer.origin, timer.name, timer.first_id) == (2, "activity-retry", "pay", 1)
-    assert rehearsal.fire(2) == [TaskScheduled(3, "pay", "7", 1)]
+    assert rehearsal.fire(2) == [TaskScheduled(3, "pay", "7", 1, attempt=2)]
 
 
 def test_an_error_that_rules_out_retries_ends_them(rehearse: Rehearse) -> None:
@@ -145,12 +146,13 @@ def test_children_are_retried_as_new_instances(rehearse: Rehearse) -> None:
             return str(error)
 
     failure = FailureDetails("ValueError", "no box")
+    first, second = (child_instance_id("order-7", "execution-1", action) for action in (1, 3))
     rehearsal = rehearse(app)
-    assert rehearsal.start("order") == [ChildCreated(1, "pack", "order-7:0001", "7")]
+    assert rehearsal.start("order") == [ChildCreated(1, "pack", first, "7")]
     (timer,) = rehearsal.turn(ChildFailed(1, failure))
     assert isinstance(timer, TimerCreated)
     assert (timer.origin, timer.name, timer.first_id) == ("child-retry", "pack", 1)
-    assert rehearsal.fire(2) == [ChildCreated(3, "pack", "order-7:0003", "7")]
+    assert rehearsal.fire(2) == [ChildCreated(3, "pack", second, "7")]
     rehearsal.turn(ChildFailed(3, failure))
     assert rehearsal.output == (
         "\"child workflow 'pack' failed after 2 attempts: ValueError: no box\""
@@ -189,3 +191,18 @@ def test_a_retry_ends_no_other_wait(rehearse: Rehearse) -> None:
 def test_a_policy_that_makes_no_sense_is_refused(policy: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
         paying(**policy)
+
+
+@pytest.mark.parametrize("final", [ConnectionError, "ConnectionError", "OSError"])
+def test_subclasses_of_an_error_that_ends_retries_end_them_too(final: Any) -> None:
+    policy = RetryPolicy(
+        first_retry_interval=SECOND, max_number_of_attempts=3, non_retryable_error_types=[final]
+    )
+    reset, other = FailureDetails.of(ConnectionResetError()), FailureDetails.of(ValueError())
+    assert policy.next_delay(1, timedelta(0), reset) is None
+    assert policy.next_delay(1, timedelta(0), other) == SECOND
+
+
+def test_an_interval_is_a_timedelta() -> None:
+    with pytest.raises(InvalidRequest, match="first_retry_interval is a timedelta, not 'int'"):
+        RetryPolicy(first_retry_interval=5, max_number_of_attempts=3)  # type: ignore[arg-type]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel
@@ -16,6 +17,7 @@ from flowyard import (
     ActivityContext,
     App,
     ComponentNotFound,
+    FlowyardError,
     InstanceQuery,
     InvalidRequest,
     PayloadError,
@@ -230,3 +232,63 @@ async def test_names_that_are_not_unicode_text_are_refused_at_the_call(tmp_path:
         instance_id = await runtime.start(patient)
         with pytest.raises(InvalidRequest, match="event's name"):
             await runtime.raise_event(instance_id, "go\udc00")
+
+
+async def test_a_call_from_another_event_loop_is_refused_and_does_nothing(tmp_path: Path) -> None:
+    async with Runtime.open([engine(tmp_path, "orders")], app) as runtime:
+        calls: list[Callable[[], Awaitable[object]]] = [
+            lambda: runtime.start(patient),
+            lambda: runtime.get("order-7"),
+            lambda: runtime.raise_event("order-7", "go"),
+            lambda: runtime.terminate("order-7"),
+            lambda: runtime.list(),
+            lambda: runtime.wait("order-7"),
+        ]
+
+        def elsewhere(call: Callable[[], Awaitable[object]]) -> None:
+            async def main() -> None:
+                await call()
+
+            with pytest.raises(FlowyardError, match=r"another event loop.* SyncRuntime"):
+                asyncio.run(main())
+
+        for call in calls:
+            await asyncio.to_thread(elsewhere, call)
+        assert (await runtime.list()).instances == ()
+
+
+async def test_arguments_of_another_type_are_refused(tmp_path: Path) -> None:
+    async with Runtime.open([engine(tmp_path, "orders")], app) as runtime:
+        wrong: Any = uuid.UUID(int=7)
+        for call in (
+            lambda: runtime.get(wrong),
+            lambda: runtime.start(patient, instance_id=wrong),
+            lambda: runtime.purge(wrong),
+            lambda: runtime.wait("order-7", timeout=5),  # type: ignore[arg-type]
+            lambda: runtime.raise_event("order-7", wrong),
+            lambda: runtime.start(patient, start_at="now"),  # type: ignore[arg-type]
+            lambda: runtime.start(3),  # type: ignore[arg-type]
+        ):
+            with pytest.raises(InvalidRequest):
+                await call()
+
+
+async def test_an_instance_that_waits_for_code_says_so(tmp_path: Path) -> None:
+    lacking = App()
+
+    @lacking.workflow
+    async def order(ctx: WorkflowContext) -> object:
+        return await ctx.call_activity("send_mail")
+
+    async with Runtime.open([engine(tmp_path, "orders")], lacking) as runtime:
+        instance_id = await runtime.start(order)
+        while (state := await runtime.get(instance_id)).detail is None:
+            pass
+        assert state.status is WorkflowStatus.RUNNING
+        assert state.detail == "waits for activity 'send_mail', which this process lacks"
+
+        @lacking.activity
+        def send_mail(ctx: ActivityContext) -> str:
+            return "mailed"
+
+        assert (await runtime.wait(instance_id)).result() == "mailed"

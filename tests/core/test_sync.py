@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -93,3 +99,65 @@ def test_a_runtime_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
         SyncRuntime.open(tmp_path / "missing.yaml", app),
     ):
         pass
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_runtime_that_a_process_was_forked_with_is_refused(tmp_path: Path) -> None:
+    """In a program of its own: what runs the tests has threads, which a fork would lose."""
+    program = Path(__file__).with_name("programs") / "forked.py"
+    ended = subprocess.run(
+        [sys.executable, program, tmp_path / "sync.db"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "opened before the process was forked" in ended.stdout
+    assert ended.stdout.splitlines()[-2:] == ["child left", "parent COMPLETED"]
+
+
+def test_a_drain_keeps_the_result_of_a_running_activity(tmp_path: Path) -> None:
+    draining, begun, end = App(), threading.Event(), threading.Event()
+    runs: list[int] = []
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    @draining.activity
+    def charge(ctx: ActivityContext) -> str:
+        runs.append(ctx.attempt)
+        begun.set()
+        end.wait(60)
+        # So long that a loop which does not wait for it would have gone on to close.
+        with suppress(RuntimeError):
+            for _ in range(300):
+                turned = threading.Event()
+                loops[0].call_soon_threadsafe(turned.set)
+                turned.wait(1)
+        return "paid"
+
+    @draining.workflow
+    async def order(ctx: WorkflowContext) -> str:
+        return await ctx.call_activity(charge)
+
+    @draining.workflow
+    async def lacking(ctx: WorkflowContext) -> None:
+        await ctx.call_activity("nobody has it")
+
+    class Limit(timedelta):
+        """Lets the activity end once the drain has begun, which reads its limit first."""
+
+        def total_seconds(self) -> float:
+            loops.append(asyncio.get_running_loop())
+            end.set()
+            return super().total_seconds()
+
+    with SyncRuntime.open(engine(tmp_path), draining, drain=Limit(minutes=5)) as runtime:
+        runtime.start(order, instance_id="order-7")
+        runtime.start(lacking, instance_id="order-8")
+        assert begun.wait(60)
+        while runtime.get("order-8").detail is None:
+            pass
+    with SyncRuntime.open(engine(tmp_path), draining) as runtime:
+        assert runtime.wait("order-7", timeout=timedelta(minutes=1)).result() == "paid"
+        assert runtime.get("order-8").status is WorkflowStatus.RUNNING
+    assert runs == [1]

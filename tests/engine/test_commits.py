@@ -105,9 +105,10 @@ async def test_every_commit_waits_for_the_disk_unless_told_otherwise(
     full = 2
     async with open_runtime() as runtime:
         store = runtime.component()._store  # type: ignore[attr-defined]
-        synchronous = store.writer._connection.execute("PRAGMA synchronous").fetchone()
+        connection = store._writer._transactions._connection
+        synchronous = connection.execute("PRAGMA synchronous").fetchone()
         assert synchronous == (full,)
-        journal = store.writer._connection.execute("PRAGMA journal_mode").fetchone()
+        journal = connection.execute("PRAGMA journal_mode").fetchone()
         assert journal == ("wal",)
 
 

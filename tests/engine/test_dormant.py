@@ -39,8 +39,8 @@ def in_memory() -> int:
 
 
 def timers_in_memory(runtime: Runtime) -> int:
-    alarms: Alarms = runtime.component()._engine._alarms  # type: ignore[attr-defined]
-    return len(alarms._heap) + len(alarms._noted)
+    alarms: Alarms = runtime.component()._engine._turns.alarms  # type: ignore[attr-defined]
+    return len(alarms) + len(alarms._earliest)
 
 
 async def start_many(runtime: Runtime, clock: VirtualClock) -> None:

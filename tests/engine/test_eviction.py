@@ -13,22 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowyard import App, InstanceAlreadyExists, ReusePolicy, Runtime, WorkflowContext
-from flowyard.config import ComponentSpec
 from flowyard.testing import VirtualClock, WorkflowKit
-from flowyard.testing.conformance import ComponentConformance
 
 if TYPE_CHECKING:
     from engine.conftest import OpenRuntime
-
-
-class TestWithoutIdleInstancesInMemory(ComponentConformance):
-    @pytest.fixture
-    def component_spec(self, tmp_path: Path) -> ComponentSpec:
-        metadata = {
-            "connectionString": f"sqlite:///{tmp_path / 'flowyard.db'}",
-            "cachedInstances": "0",
-        }
-        return ComponentSpec(name="orders", type="workflow.engine", metadata=metadata)
 
 
 app = App()

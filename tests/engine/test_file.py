@@ -87,7 +87,7 @@ async def test_tables_of_another_program_are_left_as_they_are(
     open_runtime: OpenRuntime, query: Query
 ) -> None:
     query("CREATE TABLE instances (other TEXT)")
-    with pytest.raises(BackendUnavailable, match="already exists"):
+    with pytest.raises(BackendUnavailable, match="are those of another program"):
         async with open_runtime():
             pass
     assert query("SELECT name FROM sqlite_master") == [("instances",)]
@@ -236,7 +236,7 @@ async def test_a_turn_that_cannot_be_encoded_stops_neither_the_writer_nor_other_
     async with SqliteStore.open(settings) as store:
         assert await store.take_lease()
         for number, text in enumerate(["before", half_of_a_pair, "after"]):
-            record = Record(f"it-{number}", number, "any", WorkflowStatus.RUNNING, 0)
+            record = Record(f"it-{number}", number, number, "any", WorkflowStatus.RUNNING, 0)
             record.custom_status = text
             outcomes[text] = asyncio.get_running_loop().create_future()
             store.submit(Commit(record, 0, 0, (), is_new=True), outcomes[text].set_result)

@@ -37,7 +37,6 @@ SEEDS = range(int(os.environ.get("FLOWYARD_KILL_ROUNDS", "3")))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.timeout(300)
 async def test_two_hundred_workflows_survive_any_number_of_kills(
     seed: int,
     open_runtime: OpenRuntime,

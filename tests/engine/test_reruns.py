@@ -208,7 +208,9 @@ async def test_a_copy_of_a_child_reports_to_nobody(
         copy = await runtime.rerun("source", child.id, new_instance_id="copy")
         assert (await runtime.wait(copy)).result() == 2
         children = [one for one in await runtime.history(copy) if isinstance(one, ChildCreated)]
-        assert [one.instance_id for one in children] == ["copy:0001"]
-        assert (await runtime.get("copy:0001")).parent_instance_id == "copy"
+        (childs_copy,) = [one.instance_id for one in children]
+        assert childs_copy.startswith("copy:")
+        assert childs_copy.split(":")[1] != child.instance_id.split(":")[1]
+        assert (await runtime.get(childs_copy)).parent_instance_id == "copy"
         assert await runtime.purge("copy") == 2
         assert (await runtime.get(child.instance_id)).result() == 2

@@ -6,9 +6,21 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from flowyard import ActivityContext, App, Task, WorkflowContext, WorkflowStatus, when_all
+from engine.scripted import ScriptedExecutor, complete, inputs_of, open_scripted
+from flowyard import (
+    ActivityContext,
+    App,
+    BackendUnavailable,
+    Task,
+    WorkflowContext,
+    WorkflowStatus,
+    when_all,
+)
+from flowyard.history import EventRaised
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.conftest import OpenRuntime, Query
 
 
@@ -167,3 +179,34 @@ async def test_a_timer_and_a_child_that_are_due_while_stalled_leave_one_message_
     async with open_runtime(make_app(is_broken=False)) as runtime:
         await runtime.raise_event("it", "go", "at last")
         assert (await runtime.wait("it")).result() == ["from the child", None, "at last"]
+
+
+async def test_what_is_refused_with_a_stall_that_cannot_be_written_does_not_come_later(
+    database: Path, query: Query
+) -> None:
+    executor = ScriptedExecutor()
+    async with open_scripted(database, executor) as runtime:
+        await runtime.start("any", instance_id="it")
+        query(
+            "CREATE TRIGGER trouble BEFORE UPDATE ON instances WHEN new.status = 'STALLED' "
+            "BEGIN SELECT RAISE(FAIL, 'no room'); END"
+        )
+        (await executor.turn("it")).stall()
+        raising = []
+        for number in range(100):
+            raising.append(asyncio.create_task(runtime.raise_event("it", "go", number)))
+            await asyncio.sleep(0)
+        outcomes = await asyncio.gather(*raising, return_exceptions=True)
+        query("DROP TRIGGER trouble")
+        ending = asyncio.create_task(runtime.raise_event("it", "go", "end"))
+        has_ended = False
+        while not has_ended:
+            turn = await executor.turn("it")
+            events = [*turn.turn.past, *turn.turn.new]
+            has_ended = '"end"' in inputs_of(events, EventRaised)
+            turn.decide(*[complete()] if has_ended else [])
+        await ending
+        await runtime.wait("it")
+        assert isinstance(outcomes[0], BackendUnavailable)
+        kept = [str(number) for number, outcome in enumerate(outcomes) if outcome is True]
+        assert inputs_of(await runtime.history("it"), EventRaised) == [*kept, '"end"']

@@ -10,11 +10,21 @@ from typing import Any, get_args
 import msgspec
 
 from flowyard.api.states import failure_json, failure_of, field_key, time_text
-from flowyard.history import HistoryEvent, Parent, to_datetime, to_microseconds
+from flowyard.history import (
+    HistoryChunk,
+    HistoryEvent,
+    Parent,
+    Propagated,
+    decode_events,
+    encode_events,
+    to_datetime,
+    to_microseconds,
+)
 from flowyard.models import FailureDetails
 
 _KINDS: Mapping[str, type[msgspec.Struct]] = {one.__name__: one for one in get_args(HistoryEvent)}
 _TIMES = frozenset({"at", "fire_at", "start_at"})
+_FAILURES = frozenset({"failure", "refused"})
 
 
 def event_json(event: msgspec.Struct) -> dict[str, Any]:
@@ -42,9 +52,22 @@ def _value_json(name: str, value: Any) -> Any:
         return failure_json(value)
     if isinstance(value, Parent):
         return _fields_json(value)
+    if isinstance(value, Propagated):
+        return {"scope": value.scope, "chunks": [_chunk_json(chunk) for chunk in value.chunks]}
     if isinstance(value, tuple):
         return [event_json(one) if isinstance(one, msgspec.Struct) else one for one in value]
     return value
+
+
+def _chunk_json(chunk: HistoryChunk) -> dict[str, Any]:
+    events = decode_events(chunk.events.encode())
+    document: dict[str, Any] = _fields_json(chunk)
+    return {**document, "events": [event_json(event) for event in events]}
+
+
+def _chunk_row(document: Mapping[str, Any]) -> list[Any]:
+    events = encode_events([event_of(event) for event in document["events"]]).decode()
+    return _values(HistoryChunk, {**document, "events": events})
 
 
 def _row(document: Mapping[str, Any]) -> list[Any]:
@@ -62,8 +85,10 @@ def _value_of(name: str, value: Any) -> Any:
         return to_microseconds(datetime.fromisoformat(value))
     if name == "parent" and value is not None:
         return _values(Parent, value)
-    if name == "failure" and value is not None:
+    if name in _FAILURES and value is not None:
         return asdict(failure_of(value))
+    if name == "propagated" and value is not None:
+        return [value["scope"], [_chunk_row(chunk) for chunk in value["chunks"]]]
     if isinstance(value, list):
         return [_row(one) if isinstance(one, Mapping) else one for one in value]
     return value

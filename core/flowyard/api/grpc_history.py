@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+from flowyard.api.grpc_known import number_of
 from flowyard.api.grpc_values import NUMBERS, failure, string, timestamp
 from flowyard.history import (
     ChildCompleted,
@@ -33,14 +34,19 @@ _FROM_OUTSIDE = -1
 
 
 class Rendering:
-    """Renders the events of one execution, oldest first: later ones refer to earlier ones."""
+    """Renders the events of one execution, oldest first: later ones refer to earlier ones.
 
-    def __init__(self, instance_id: str) -> None:
+    SDKs learn from its start which app theirs is, or they run locally what is for another one.
+    """
+
+    def __init__(self, instance_id: str, app_id: str) -> None:
         self._instance_id = instance_id
+        self._app_id = app_id
         self._execution_id = ""
         self._at = 0
         self._calls: dict[int, str] = {}
         self._children: dict[int, str] = {}
+        self._numbers: dict[int, int] = {}
 
     def render(self, events: Iterable[HistoryEvent]) -> list[wire.HistoryEvent]:
         """Return the events that follow those rendered before."""
@@ -50,10 +56,22 @@ class Rendering:
         if isinstance(event, TurnStarted):
             self._at = event.at
         event_id = getattr(event, "id", _FROM_OUTSIDE)
+        if isinstance(event, (TaskScheduled, ChildCreated)):
+            event_id = number_of(event)
+            if event_id != event.id:
+                self._numbers[event.id] = event_id
         rendered = wire.HistoryEvent(event_id=event_id, timestamp=timestamp(self._at))
         name, render = self._KINDS[type(event)]
-        getattr(rendered, name).CopyFrom(render(self, event))
+        if isinstance(event, ChildCreated) and event.detached:
+            rendered.detached_workflow_instance_created.instance_id = event.instance_id
+        else:
+            getattr(rendered, name).CopyFrom(render(self, event))
+        if isinstance(event, ExecutionStarted):
+            rendered.router.source_app_id = self._app_id
         return rendered
+
+    def _number(self, action_id: int) -> int:
+        return self._numbers.get(action_id, action_id)
 
     def _turn_started(self, event: TurnStarted) -> wire.WorkflowStarted:
         if event.version is None and not event.patches:
@@ -89,19 +107,22 @@ class Rendering:
     def _task_scheduled(self, event: TaskScheduled) -> wire.TaskScheduled:
         call = self._calls[event.id] = event.task_execution_id(self._execution_id)
         return wire.TaskScheduled(
-            name=event.name, input=string(event.input), task_execution_id=call
+            name=event.name,
+            input=string(event.input),
+            task_execution_id=call,
+            history_propagation_scope=event.propagation or None,
         )
 
     def _task_completed(self, event: TaskCompleted) -> wire.TaskCompleted:
         return wire.TaskCompleted(
-            task_scheduled_id=event.task_id,
+            task_scheduled_id=self._number(event.task_id),
             result=string(event.output),
             task_execution_id=self._calls.get(event.task_id, ""),
         )
 
     def _task_failed(self, event: TaskFailed) -> wire.TaskFailed:
         return wire.TaskFailed(
-            task_scheduled_id=event.task_id,
+            task_scheduled_id=self._number(event.task_id),
             failure_details=failure(event.failure),
             task_execution_id=self._calls.get(event.task_id, ""),
         )
@@ -129,17 +150,21 @@ class Rendering:
     def _child_created(self, event: ChildCreated) -> wire.ChildWorkflowInstanceCreated:
         self._children[event.id] = event.instance_id
         return wire.ChildWorkflowInstanceCreated(
-            instance_id=event.instance_id, name=event.name, input=string(event.input)
+            instance_id=event.instance_id,
+            name=event.name,
+            input=string(event.input),
+            history_propagation_scope=event.propagation or None,
         )
 
     def _child_completed(self, event: ChildCompleted) -> wire.ChildWorkflowInstanceCompleted:
         return wire.ChildWorkflowInstanceCompleted(
-            task_scheduled_id=event.task_id, result=string(event.output)
+            task_scheduled_id=self._number(event.task_id), result=string(event.output)
         )
 
     def _child_failed(self, event: ChildFailed) -> wire.ChildWorkflowInstanceFailed:
         return wire.ChildWorkflowInstanceFailed(
-            task_scheduled_id=event.task_id, failure_details=failure(event.failure)
+            task_scheduled_id=self._number(event.task_id),
+            failure_details=failure(event.failure),
         )
 
     def _raised(self, event: EventRaised) -> wire.EventRaised:

@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import grpc
 import grpc.aio
 from google.protobuf.empty_pb2 import Empty
 
-from flowyard.api.grpc_values import timestamp_of
+from flowyard.api.extras import Extras
+from flowyard.api.grpc_starts import Starts
+from flowyard.api.grpc_values import check_app, timestamp_of
 from flowyard.api.states import dapr_properties
 from flowyard.errors import InstanceNotFound, InvalidRequest
 from flowyard.payload import JsonText
@@ -25,15 +28,27 @@ _START_TIME = "dapr.workflow.start_time"
 class ManagementService:
     """Each request names its component."""
 
-    def __init__(self, runtime: Runtime, app_id: str, connected_workers: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        app_id: str,
+        connected_workers: Callable[[], int],
+        starts: Starts,
+        extras: Extras | None,
+        shut_down: Callable[[], None] | None,
+    ) -> None:
         self._runtime = runtime
         self._app_id = app_id
         self._connected_workers = connected_workers
+        self._starts = starts
+        self._extras = Extras() if extras is None else extras
+        self._shut_down = shut_down
 
     async def start(
         self, request: wire.StartWorkflowRequest, _context: Context
     ) -> wire.StartWorkflowResponse:
         """Start a workflow; one option is its start time, the others are the component's."""
+        check_app(request.app_id, self._app_id)
         options = dict(request.options)
         start_at = options.pop(_START_TIME, None)
         instance_id = await self._runtime.start(
@@ -44,12 +59,14 @@ class ManagementService:
             start_at=None if start_at is None else _time(start_at),
             options=options,
         )
+        self._starts.note(instance_id)
         return wire.StartWorkflowResponse(instance_id=instance_id)
 
     async def get(
         self, request: wire.WorkflowRequestById, _context: Context
     ) -> wire.GetWorkflowResponse:
         """Answer with the state; of an unknown instance with its ID alone, as daprd does."""
+        check_app(request.app_id, self._app_id)
         try:
             state = await self._runtime.get(
                 request.instance_id, component=request.workflow_component or None
@@ -69,6 +86,7 @@ class ManagementService:
         self, request: wire.RaiseEventWorkflowRequest, _context: Context
     ) -> Empty:
         """Raise an event; a closed instance drops it."""
+        check_app(request.app_id, self._app_id)
         await self._runtime.raise_event(
             request.instance_id,
             request.event_name,
@@ -79,11 +97,13 @@ class ManagementService:
 
     async def pause(self, request: wire.WorkflowRequestById, _context: Context) -> Empty:
         """Pause an instance."""
+        check_app(request.app_id, self._app_id)
         await self._runtime.pause(request.instance_id, component=request.workflow_component or None)
         return Empty()
 
     async def resume(self, request: wire.WorkflowRequestById, _context: Context) -> Empty:
         """Let a paused instance go on."""
+        check_app(request.app_id, self._app_id)
         await self._runtime.resume(
             request.instance_id, component=request.workflow_component or None
         )
@@ -91,6 +111,7 @@ class ManagementService:
 
     async def terminate(self, request: wire.WorkflowRequestById, _context: Context) -> Empty:
         """End an instance and its children."""
+        check_app(request.app_id, self._app_id)
         await self._runtime.terminate(
             request.instance_id, component=request.workflow_component or None
         )
@@ -98,6 +119,7 @@ class ManagementService:
 
     async def purge(self, request: wire.WorkflowRequestById, _context: Context) -> Empty:
         """Remove a closed instance and its children."""
+        check_app(request.app_id, self._app_id)
         await self._runtime.purge(request.instance_id, component=request.workflow_component or None)
         return Empty()
 
@@ -115,9 +137,24 @@ class ManagementService:
                 )
                 for name, kind in self._runtime.component_types.items()
             ],
+            extended_metadata=self._extras,
             runtime_version=f"flowyard-{version('flowyard')}",
             workflows=wire.WorkflowsMetadata(connected_workers=workers) if workers else None,
         )
+
+    async def set_metadata(self, request: wire.SetMetadataRequest, _context: Context) -> Empty:
+        """Add to what the metadata say, while the server runs."""
+        self._extras.add(request.key, request.value)
+        return Empty()
+
+    async def shutdown(self, _request: Empty, context: Context) -> Empty:
+        """Begin to stop."""
+        if self._shut_down is None:
+            text = "the program that serves this does not let callers end it"
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
+        else:
+            self._shut_down()
+        return Empty()
 
 
 def _payload(data: bytes) -> JsonText:

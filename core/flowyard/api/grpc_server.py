@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
-from google.protobuf.empty_pb2 import Empty
-from google.protobuf.message import DecodeError, Message
 
-from flowyard.api.faults import fault_of
+from flowyard.api.extras import Extras
+from flowyard.api.grpc_answers import AnswerService
+from flowyard.api.grpc_blocks import UnservedMethods
+from flowyard.api.grpc_gate import Gate
 from flowyard.api.grpc_management import ManagementService
+from flowyard.api.grpc_methods import Methods, Router
+from flowyard.api.grpc_propagation import Propagation
+from flowyard.api.grpc_starts import Starts
 from flowyard.api.grpc_taskhub import TaskHubClientService
-from flowyard.api.grpc_worker import WorkerService
+from flowyard.api.grpc_worker import OLD_WORKERS_LIMIT, WorkerService
 from flowyard.api.location import location
-from flowyard.errors import ConfigurationError, InvalidRequest
+from flowyard.api.ports import await_port
+from flowyard.api.refusals import Refusals
+from flowyard.errors import ConfigurationError
 from flowyard.remote import RemoteExecutors
 from flowyard.runtime import Runtime
-from flowyard.wire.v1 import management_pb2 as management
-from flowyard.wire.v1 import taskhub_pb2 as taskhub
+from flowyard.work_queue import WorkQueue
 
 logger = logging.getLogger(__name__)
 
-Context = grpc.aio.ServicerContext[Any, Any]
-Method = Callable[[Any, Context], Awaitable[Any]]
-# Only for type checkers is it generic.
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+MAX_PENDING_BYTES = 1024 * 1024 * 1024
+PING_SECONDS = 30.0
 
-_TOKEN_KEY = "dapr-api-token"  # noqa: S105 - the name of the header, not its value
-_CODES = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    404: grpc.StatusCode.NOT_FOUND,
-    409: grpc.StatusCode.ALREADY_EXISTS,
-    501: grpc.StatusCode.UNIMPLEMENTED,
-    503: grpc.StatusCode.UNAVAILABLE,
-}
+_MOST = 2**31 - 1
+# What is too large is refused by us, who know whose it is, and not by the transport, which then
+# breaks off the stream of a worker; up to what would be an attack.
+_TRANSPORT_LIMIT = 256 * 1024 * 1024
+_HEADERS = 64 * 1024
+# How long those that wait have to hear at the end what has become of their calls.
+_LAST_ANSWERS_SECONDS = 1.0
 
 
 @asynccontextmanager
@@ -54,37 +54,73 @@ async def serve_grpc(
     app_id: str = "flowyard",
     token: str | None = None,
     credentials: grpc.ServerCredentials | None = None,
-    max_message_bytes: int = 16 * 1024 * 1024,
+    max_message_bytes: int = MAX_MESSAGE_BYTES,
+    max_pending_bytes: int = MAX_PENDING_BYTES,
+    worker_message_bytes: int = OLD_WORKERS_LIMIT,
     grace_seconds: float = 10.0,
-    ping_seconds: float = 30.0,
+    ping_seconds: float = PING_SECONDS,
+    keepalive_seconds: float = 30.0,
+    keepalive_timeout_seconds: float = 10.0,
+    extras: Extras | None = None,
+    shut_down: Callable[[], None] | None = None,
+    stopping: asyncio.Event | None = None,
 ) -> AsyncIterator[int]:
     """Serve while the context lasts; gives the port, which the system chooses for port 0.
 
     Workers and clients of SDKs, whose protocol names no component, get the given one or the
-    default. At the end no more work goes out, and what workers have in hand has so many seconds to
-    be answered. Raises `ConfigurationError` if the address cannot be had.
+    default.
+
+    Args:
+        runtime: What is served.
+        executors: The executors with which the runtime was opened.
+        component: Whose work workers do; the default component without it.
+        host: The address to listen on.
+        port: The port to listen on; 0 is any free one.
+        app_id: What the metadata call this application.
+        token: What every call has to carry as `dapr-api-token`; without it everybody may call.
+        credentials: For TLS.
+        max_message_bytes: The largest message that is taken. What a worker answers with more
+            fails its activity, or its instance.
+        max_pending_bytes: What all calls under way may take together; more calls are refused with
+            RESOURCE_EXHAUSTED. The answers of workers never are.
+        worker_message_bytes: The largest message for a worker that does not say that it takes any
+            (SDKs before 1.19, except for .NET); 0 for no limit.
+        grace_seconds: How long, at the end, workers have to answer what they have in hand, and the
+            host to make it durable. No more work goes out meanwhile.
+        ping_seconds: How often a worker that asks for pings gets one.
+        keepalive_seconds: How long a connection is silent before its other end is asked for a sign
+            of life.
+        keepalive_timeout_seconds: How long that sign may take. Then the connection is dropped, and
+            the work of its worker goes to others.
+        extras: What the metadata have besides.
+        shut_down: What the method Shutdown does.
+        stopping: Once it is set, new calls are refused, and only the answers of workers are taken.
+            Who sets it drains the queue before the context ends.
+
+    Raises:
+        ConfigurationError: If the address cannot be had.
     """
     queue = executors.queue(runtime.component(component).name)
-    options = [
-        ("grpc.so_reuseport", 0),  # a port in use is an error, not to be shared
-        ("grpc.max_receive_message_length", max_message_bytes),
-        ("grpc.max_send_message_length", -1),
-        # A peer that went without a word is found out, and its work goes to another.
-        ("grpc.keepalive_time_ms", 30_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    ]
+    router = route(
+        runtime,
+        queue,
+        component=component,
+        app_id=app_id,
+        token=token,
+        max_message_bytes=max_message_bytes,
+        max_pending_bytes=max_pending_bytes,
+        worker_message_bytes=worker_message_bytes,
+        ping_seconds=ping_seconds,
+        extras=extras,
+        shut_down=shut_down,
+        stopping=stopping,
+    )
     server = grpc.aio.server(
-        interceptors=[] if token is None else [_TokenGuard(token)], options=options
+        options=_options(max_message_bytes, keepalive_seconds, keepalive_timeout_seconds)
     )
-    server.add_generic_rpc_handlers(
-        (
-            _taskhub(WorkerService(queue, ping_seconds), TaskHubClientService(runtime, component)),
-            _management(ManagementService(runtime, app_id, lambda: queue.connected)),
-        )
-    )
+    server.add_generic_rpc_handlers((router,))
     address = location(host, port)
+    await await_port(host, port)
     try:
         if credentials is None:
             bound = server.add_insecure_port(address)
@@ -98,120 +134,76 @@ async def serve_grpc(
     try:
         yield bound
     finally:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(grace_seconds):
-                await queue.drain()
-        await server.stop(None)
+        if stopping is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(grace_seconds):
+                    await queue.drain()
+        queue.close()
+        await server.stop(min(grace_seconds, _LAST_ANSWERS_SECONDS))
 
 
-class _TokenGuard(grpc.aio.ServerInterceptor):
-    """Lets nobody in without the token."""
+def route(
+    runtime: Runtime,
+    queue: WorkQueue,
+    *,
+    component: str | None = None,
+    app_id: str = "flowyard",
+    token: str | None = None,
+    max_message_bytes: int = MAX_MESSAGE_BYTES,
+    max_pending_bytes: int = MAX_PENDING_BYTES,
+    worker_message_bytes: int = OLD_WORKERS_LIMIT,
+    ping_seconds: float = PING_SECONDS,
+    extras: Extras | None = None,
+    shut_down: Callable[[], None] | None = None,
+    stopping: asyncio.Event | None = None,
+) -> Router:
+    """Return what finds the method for a call, over whatever the call has come; see `serve_grpc`.
 
-    def __init__(self, token: str) -> None:
-        self._token = token.encode()
-
-        async def deny(_request: object, context: Context) -> None:
-            await context.abort(
-                grpc.StatusCode.UNAUTHENTICATED, "authentication error: api token mismatch"
-            )
-
-        self._unary: Handler = grpc.unary_unary_rpc_method_handler(deny)
-        self._stream: Handler = grpc.unary_stream_rpc_method_handler(deny)
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        sent = dict(handler_call_details.invocation_metadata).get(_TOKEN_KEY, "")
-        sent_bytes = sent if isinstance(sent, bytes) else sent.encode()
-        handler = await continuation(handler_call_details)
-        if handler is None or hmac.compare_digest(sent_bytes, self._token):
-            return handler
-        return self._stream if handler.response_streaming else self._unary
-
-
-def _taskhub(worker: WorkerService, client: TaskHubClientService) -> grpc.GenericRpcHandler:
-    w = taskhub
-
-    async def stream(data: bytes, context: Context) -> None:
-        try:
-            request = w.GetWorkItemsRequest.FromString(data)
-        except DecodeError as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"no request: {error}")
-        await worker.get_work_items(request, context)
-
-    handlers = {
-        "Hello": _method(worker.hello, w.Nothing),
-        "CompleteOrchestratorTask": _method(worker.complete_workflow, w.WorkflowResponse),
-        "CompleteWorkflowTask": _method(worker.complete_workflow, w.WorkflowResponse),
-        "CompleteActivityTask": _method(worker.complete_activity, w.ActivityResponse),
-        "GetWorkItems": grpc.unary_stream_rpc_method_handler(stream, None, _bytes),
-        "StartInstance": _method(client.start_instance, w.CreateInstanceRequest),
-        "GetInstance": _method(client.get_instance, w.GetInstanceRequest),
-        "WaitForInstanceStart": _method(client.wait_for_start, w.GetInstanceRequest),
-        "WaitForInstanceCompletion": _method(client.wait_for_completion, w.GetInstanceRequest),
-        "RaiseEvent": _method(client.raise_event, w.RaiseEventRequest),
-        "TerminateInstance": _method(client.terminate, w.TerminateRequest),
-        "SuspendInstance": _method(client.suspend, w.SuspendRequest),
-        "ResumeInstance": _method(client.resume, w.ResumeRequest),
-        "PurgeInstances": _method(client.purge, w.PurgeInstancesRequest),
-        "ListInstanceIDs": _method(client.list_instance_ids, w.ListInstanceIDsRequest),
-        "RerunWorkflowFromEvent": _method(client.rerun, w.RerunWorkflowFromEventRequest),
-        "GetInstanceHistory": _method(client.get_history, w.GetInstanceHistoryRequest),
-    }
-    return grpc.method_handlers_generic_handler("TaskHubSidecarService", handlers)
+    `queue` is where the workers of the component get their work.
+    """
+    refusals = Refusals(logger, clock=asyncio.get_running_loop().time)
+    methods = Methods(max_message_bytes, max_pending_bytes, refusals)
+    starts = Starts(runtime, component)
+    propagation = Propagation(runtime, component, app_id)
+    services: tuple[grpc.GenericRpcHandler, ...] = (
+        methods.taskhub(
+            WorkerService(queue, ping_seconds, worker_message_bytes, app_id, propagation),
+            AnswerService(queue, max_message_bytes, app_id, starts, refusals),
+            TaskHubClientService(runtime, component, app_id, starts),
+        ),
+        methods.management(
+            ManagementService(runtime, app_id, lambda: queue.connected, starts, extras, shut_down)
+        ),
+    )
+    if stopping is not None:
+        services = tuple(Gate(service, stopping) for service in services)
+    return Router((*services, UnservedMethods(refusals)), token, refusals)
 
 
-def _management(service: ManagementService) -> grpc.GenericRpcHandler:
-    m = management
-    verbs: dict[str, tuple[Method, type[Message]]] = {
-        "StartWorkflow": (service.start, m.StartWorkflowRequest),
-        "GetWorkflow": (service.get, m.WorkflowRequestById),
-        "RaiseEventWorkflow": (service.raise_event, m.RaiseEventWorkflowRequest),
-        "PauseWorkflow": (service.pause, m.WorkflowRequestById),
-        "ResumeWorkflow": (service.resume, m.WorkflowRequestById),
-        "TerminateWorkflow": (service.terminate, m.WorkflowRequestById),
-        "PurgeWorkflow": (service.purge, m.WorkflowRequestById),
-    }
-    handlers = {
-        f"{name}{version}": _method(method, request)
-        for name, (method, request) in verbs.items()
-        for version in ("Alpha1", "Beta1")
-    }
-    handlers["GetMetadata"] = _method(service.metadata, Empty)
-    return grpc.method_handlers_generic_handler("dapr.proto.runtime.v1.Dapr", handlers)
-
-
-def _method(method: Method, request: type[Message]) -> Handler:
-    async def answer(data: bytes, context: Context) -> Any:
-        try:
-            return await method(_read(request, data), context)
-        except Exception as error:
-            code, text = _status_of(error)
-            if code is grpc.StatusCode.INTERNAL:
-                logger.exception("%s failed", method.__name__)
-            return await context.abort(code, text)
-
-    # Without a deserializer: gRPC writes a traceback to the log for every message it cannot read.
-    return grpc.unary_unary_rpc_method_handler(answer, None, _bytes)
-
-
-def _read(kind: type[Message], data: bytes) -> Message:
-    try:
-        return kind.FromString(data)
-    except DecodeError as error:
-        raise InvalidRequest(f"the message is no {kind.DESCRIPTOR.name}: {error}") from error
-
-
-def _status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
-    fault = fault_of(error)
-    if fault.code == "ERR_INSTANCE_NOT_CLOSED":
-        # The words that daprd has for it, which callers may look for.
-        text = f"orchestration has not yet completed: {fault.message}"
-        return grpc.StatusCode.FAILED_PRECONDITION, text
-    return _CODES.get(fault.status, grpc.StatusCode.INTERNAL), fault.message
-
-
-def _bytes(message: Message) -> bytes:
-    return message.SerializeToString()
+def _options(
+    max_message_bytes: int, keepalive_seconds: float, keepalive_timeout_seconds: float
+) -> list[tuple[str, int]]:
+    """Return what the transport is told; its defaults are nobody's choice."""
+    timeout_ms = int(keepalive_timeout_seconds * 1000)
+    return [
+        ("grpc.so_reuseport", 0),  # a port in use is an error, not to be shared
+        ("grpc.max_receive_message_length", max(_TRANSPORT_LIMIT, 2 * max_message_bytes)),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_metadata_size", _HEADERS),
+        ("grpc.absolute_max_metadata_size", _HEADERS),
+        # Calls wait here until we take them; the transport would drop some at random, those of
+        # workers too, from 1,000 on or after 30 s.
+        ("grpc.max_concurrent_streams", _MOST),
+        ("grpc.server.max_pending_requests", _MOST),
+        ("grpc.server.max_pending_requests_hard_limit", _MOST),
+        ("grpc.server_max_unrequested_time_in_server", 24 * 3600),
+        # A peer that went without a word is found out, and its work goes to another. The second
+        # time-out is the one that counts: the pings of keep-alive are ordinary ones.
+        ("grpc.keepalive_time_ms", int(keepalive_seconds * 1000)),
+        ("grpc.keepalive_timeout_ms", timeout_ms),
+        ("grpc.http2.ping_timeout_ms", timeout_ms),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # A peer that asks for signs of life too often is answered, not hung up on.
+        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+        ("grpc.http2.max_ping_strikes", 0),
+    ]

@@ -59,6 +59,15 @@ def datetime_of(stamp: Timestamp) -> datetime:
         raise InvalidRequest(f"{stamp.seconds} s after 1970 is no time of a calendar") from error
 
 
+def check_app(target: str, own: str) -> None:
+    """Raise `InvalidRequest` for what is meant for another app, rather than do it here."""
+    if target and target != own:
+        raise InvalidRequest(
+            f"this is for app '{target}', and this server serves app '{own}': several apps are not "
+            "served yet. Leave the app's ID out."
+        )
+
+
 def string(text: str | None) -> StringValue | None:
     """Return a text that may be absent, which is not the same as empty."""
     return None if text is None else StringValue(value=text)

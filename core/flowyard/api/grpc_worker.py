@@ -1,22 +1,20 @@
-"""The worker stream: hands work to connected SDK workers and takes their answers (PROTOCOL §7)."""
+"""The worker stream: hands work to connected SDK workers (PROTOCOL §7)."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import grpc.aio
 
-from flowyard.api.grpc_actions import is_repeated, turn_result
 from flowyard.api.grpc_history import Rendering
-from flowyard.api.grpc_values import failure_of, string
-from flowyard.executor import ActivityResult, ActivityTask, Turn
+from flowyard.api.grpc_propagation import Propagation
+from flowyard.assignments import QueueClosed
+from flowyard.executor import ActivityTask, Turn
 from flowyard.models import FailureDetails
-from flowyard.remote import Delivery, WorkQueue
 from flowyard.wire.v1 import taskhub_pb2 as wire
+from flowyard.work_queue import WorkQueue
+from flowyard.worker_streams import CREDIT, Delivery
 
 logger = logging.getLogger(__name__)
 
@@ -24,18 +22,35 @@ _STATEFUL_HISTORY = 2
 _HEALTH_PING = 3
 # Workers before 1.19 take what gRPC takes by default, and hang up on more; later ones announce
 # what they are capable of, and take anything.
-_OLD_WORKERS_LIMIT = 4 * 1024 * 1024
+OLD_WORKERS_LIMIT = 4 * 1024 * 1024
+_UNLIMITED_SDKS = ("dapr-sdk-dotnet",)
+# Of what workers remember: so many instances, and events of all of them together.
 _MOST_REMEMBERED = 10_000
+_MOST_EVENTS_REMEMBERED = 1_000_000
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class WorkerService:
-    """The methods that workers call."""
+    """The methods by which workers get work.
 
-    def __init__(self, queue: WorkQueue, ping_seconds: float) -> None:
+    `worker_limit` is the size in bytes that a worker takes which does not say that it takes any;
+    0 means that none has a limit.
+    """
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        ping_seconds: float,
+        worker_limit: int,
+        app_id: str,
+        propagation: Propagation,
+    ) -> None:
         self._queue = queue
         self._ping_seconds = ping_seconds
+        self._worker_limit = worker_limit
+        self._app_id = app_id
+        self._propagation = propagation
 
     async def hello(self, _request: wire.Nothing, _context: Context) -> wire.Nothing:
         """Say that the server is there."""
@@ -44,123 +59,109 @@ class WorkerService:
     async def get_work_items(self, request: wire.GetWorkItemsRequest, context: Context) -> None:
         """Send work for as long as the worker stays."""
         capabilities = set(request.capabilities)
-        limit = None if capabilities else _OLD_WORKERS_LIMIT
+        limit = self._limit_of(request, context)
         ping_seconds = self._ping_seconds if _HEALTH_PING in capabilities else None
-        sent = _Sent() if _STATEFUL_HISTORY in capabilities else None
+        sent = Sent(self._app_id) if _STATEFUL_HISTORY in capabilities else None
         logger.info("a worker has connected from %s", context.peer())
-        with self._queue.stream(context.peer()) as stream:
-            taking = asyncio.ensure_future(stream.take())
+        with self._queue.stream(context.peer(), _credit_of(request)) as stream:
             try:
                 while True:
-                    await asyncio.wait({taking}, timeout=ping_seconds)
-                    if not taking.done():
-                        await context.write(wire.WorkItem(health_ping=wire.Nothing()))
-                        continue
-                    delivery = taking.result()
-                    if (item := _item(delivery, limit, sent)) is not None:
+                    delivery = await stream.take_within(ping_seconds)
+                    if delivery is None:
+                        await context.write(_PING)
+                    elif (item := await self._item(delivery, limit, sent)) is not None:
                         await context.write(item)
-                    taking = asyncio.ensure_future(stream.take())
+            except QueueClosed:
+                return
             finally:
-                taking.cancel()
-                with suppress(asyncio.CancelledError):
-                    await taking
                 logger.info("the worker at %s is gone", context.peer())
 
-    async def complete_workflow(
-        self, response: wire.WorkflowResponse, context: Context
-    ) -> wire.Nothing:
-        """Take what a worker has decided in a turn; an answer that nobody waits for is dropped."""
-        token = response.completion_token
-        delivery = self._queue.find(token, (response.instance_id, None), context.peer())
-        turn = delivery.work.request if delivery is not None else None
-        if (
-            delivery is not None
-            and isinstance(turn, Turn)
-            and (token or not is_repeated(response, turn))
+    def _limit_of(self, request: wire.GetWorkItemsRequest, context: Context) -> int | None:
+        """Return how many bytes a message to this worker may have; None for any number."""
+        if request.capabilities or not self._worker_limit:
+            return None
+        agent = str(dict(context.invocation_metadata() or ()).get("user-agent", ""))
+        return None if any(sdk in agent for sdk in _UNLIMITED_SDKS) else self._worker_limit
+
+    async def _item(self, delivery: Delivery, limit: int | None, sent: Sent | None) -> bytes | None:
+        """Return what is sent to the worker; None if it cannot be: then another worker is asked."""
+        request = delivery.work.request
+        item = wire.WorkItem(completion_token=delivery.token)
+        if isinstance(request, ActivityTask):
+            _fill_activity(item.activity_request, request)
+            if (told := await self._propagation.of_activity(request)) is not None:
+                item.activity_request.propagated_history.CopyFrom(told)
+        else:
+            self._fill_turn(item.workflow_request, request, sent)
+        data = item.SerializeToString()
+        if limit is None or len(data) <= limit:
+            return data
+        what = f"activity '{request.name}'" if isinstance(request, ActivityTask) else "turn"
+        message = f"the {what} takes {len(data)} bytes, and its worker accepts no more than {limit}"
+        logger.error("instance '%s': %s", request.instance_id, message)
+        failure = FailureDetails("PayloadSizeExceeded", message, non_retryable=True)
+        delivery.decline(delivery.failed(failure))
+        return None
+
+    def _fill_turn(self, request: wire.WorkflowRequest, turn: Turn, sent: Sent | None) -> None:
+        known, rendering = 0, Rendering(turn.instance_id, self._app_id)
+        if sent is not None:
+            known, rendering = sent.take(turn)
+        request.instance_id = turn.instance_id
+        request.execution_id.value = turn.execution_id
+        request.past_events.extend(rendering.render(turn.past[known:] if known else turn.past))
+        request.new_events.extend(rendering.render(turn.new))
+        if (told := self._propagation.of_turn(turn)) is not None:
+            request.propagated_history.CopyFrom(told)
+        if known:
+            request.cached_history.event_count = known
+
+
+def _credit_of(request: wire.GetWorkItemsRequest) -> tuple[int, int]:
+    """Return how many turns and activities the worker takes at once."""
+    turns, activities = CREDIT
+    announced_turns = request.max_concurrent_workflow_work_items
+    announced_activities = request.max_concurrent_activity_work_items
+    return (
+        announced_turns if announced_turns > 0 else turns,
+        announced_activities if announced_activities > 0 else activities,
+    )
+
+
+class Sent:
+    """What one worker has been sent of each history, and so remembers."""
+
+    def __init__(self, app_id: str) -> None:
+        self._app_id = app_id
+        self._known: dict[str, tuple[str, int, Rendering]] = {}
+        self._events = 0
+
+    def take(self, turn: Turn) -> tuple[int, Rendering]:
+        """Return how many past events may be left out, and what renders those that follow.
+
+        All are noted as sent now.
+        """
+        execution_id, count, rendering = self._known.pop(turn.instance_id, ("", 0, None))
+        self._events -= count
+        if rendering is None or execution_id != turn.execution_id or count > len(turn.past):
+            count, rendering = 0, Rendering(turn.instance_id, self._app_id)
+        self._known[turn.instance_id] = turn.execution_id, len(turn.past), rendering
+        self._events += len(turn.past)
+        while len(self._known) > _MOST_REMEMBERED or (
+            self._events > _MOST_EVENTS_REMEMBERED and len(self._known) > 1
         ):
-            _conclude(delivery, lambda: turn_result(response, turn))
-        return wire.Nothing()
-
-    async def complete_activity(
-        self, response: wire.ActivityResponse, context: Context
-    ) -> wire.Nothing:
-        """Take the result of an activity; the first one counts."""
-        key = response.instance_id, response.task_id
-        delivery = self._queue.find(response.completion_token, key, context.peer())
-        if delivery is not None:
-            _conclude(delivery, lambda: _activity_result(response))
-        return wire.Nothing()
+            _, forgotten, _ = self._known.pop(next(iter(self._known)))
+            self._events -= forgotten
+        return count, rendering
 
 
-class _Sent:
-    """How much of each history one worker has been sent, and so remembers."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, tuple[str, int]] = {}
-
-    def known(self, turn: Turn) -> int:
-        """Return how many past events may be left out, and note that all have been sent now."""
-        execution_id, count = self._counts.pop(turn.instance_id, ("", 0))
-        self._counts[turn.instance_id] = turn.execution_id, len(turn.past)
-        while len(self._counts) > _MOST_REMEMBERED:
-            del self._counts[next(iter(self._counts))]
-        is_known = execution_id == turn.execution_id and count <= len(turn.past)
-        return count if is_known else 0
+_PING = wire.WorkItem(health_ping=wire.Nothing()).SerializeToString()
 
 
-def _item(delivery: Delivery, limit: int | None, sent: _Sent | None) -> wire.WorkItem | None:
-    """Return what is sent to the worker; None if it cannot be, which is the work's answer."""
-    request = delivery.work.request
-    item = wire.WorkItem(completion_token=delivery.token)
-    if isinstance(request, ActivityTask):
-        item.activity_request.CopyFrom(_activity_request(request))
-    else:
-        item.workflow_request.CopyFrom(_workflow_request(request, sent))
-    size = item.ByteSize()
-    if limit is None or size <= limit:
-        return item
-    what = f"activity '{request.name}'" if isinstance(request, ActivityTask) else "turn"
-    message = f"the {what} takes {size} bytes, and its worker accepts no more than {limit}"
-    logger.error("instance '%s': %s", request.instance_id, message)
-    delivery.refuse(FailureDetails("PayloadSizeExceeded", message, non_retryable=True))
-    return None
-
-
-def _workflow_request(turn: Turn, sent: _Sent | None) -> wire.WorkflowRequest:
-    known = sent.known(turn) if sent is not None else 0
-    rendering = Rendering(turn.instance_id)
-    request = wire.WorkflowRequest(
-        instance_id=turn.instance_id,
-        execution_id=string(turn.execution_id),
-        past_events=rendering.render(turn.past)[known:],
-        new_events=rendering.render(turn.new),
-    )
-    if known:
-        request.cached_history.event_count = known
-    return request
-
-
-def _activity_request(task: ActivityTask) -> wire.ActivityRequest:
-    return wire.ActivityRequest(
-        name=task.name,
-        input=string(task.input),
-        workflow_instance=wire.WorkflowInstance(instance_id=task.instance_id),
-        task_id=task.task_id,
-        task_execution_id=task.task_execution_id,
-    )
-
-
-def _activity_result(response: wire.ActivityResponse) -> ActivityResult:
-    if response.HasField("failure_details"):
-        return ActivityResult(failure=failure_of(response.failure_details))
-    return ActivityResult(response.result.value if response.HasField("result") else None)
-
-
-def _conclude(delivery: Delivery, read: Callable[[], Any]) -> None:
-    """Hand over an answer; one that cannot be read must not leave its work unanswered."""
-    try:
-        delivery.conclude(read())
-    except Exception as error:
-        instance_id = delivery.work.request.instance_id
-        logger.exception("an answer for instance '%s' cannot be read", instance_id)
-        delivery.refuse(FailureDetails.of(error))
+def _fill_activity(request: wire.ActivityRequest, task: ActivityTask) -> None:
+    request.name = task.name
+    if task.input is not None:
+        request.input.value = task.input
+    request.workflow_instance.instance_id = task.instance_id
+    request.task_id = task.task_id
+    request.task_execution_id = task.task_execution_id

@@ -27,7 +27,7 @@ from flowyard.api.faults import RequestFault
 from flowyard.api.states import page_json, state_json
 from flowyard.errors import InvalidRequest
 from flowyard.models import InstanceQuery, ReusePolicy, WorkflowStatus
-from flowyard.payload import JsonText
+from flowyard.payload import ABSENT, JsonText
 from flowyard.runtime import Runtime
 
 BASE = "/flowyard/v1"
@@ -116,9 +116,8 @@ class Instances:
             path: str, answer: Answer, summary: str, answers: Mapping[int, str], **query: Parameter
         ) -> Endpoint:
             everything = {**answers, **_FAILURES}
-            return Endpoint(
-                "GET", path, answer, summary, everything, query={"component": _COMPONENT, **query}
-            )
+            given = {"component": _COMPONENT, **query}
+            return Endpoint("GET", path, answer, summary, everything, query=given, only_known=True)
 
         statuses = {"type": "array", "items": {"enum": [str(one) for one in WorkflowStatus]}}
         return [
@@ -160,8 +159,9 @@ class Instances:
             path: str, answer: Answer, summary: str, status: int, schema: str, body: str
         ) -> Endpoint:
             answers = {status: schema, **_FAILURES, 409: "Error", 413: "Error"}
+            given = {"component": _COMPONENT}
             return Endpoint(
-                "POST", path, answer, summary, answers, body=body, query={"component": _COMPONENT}
+                "POST", path, answer, summary, answers, body=body, query=given, only_known=True
             )
 
         return [
@@ -222,7 +222,7 @@ class Instances:
         component = _component(request)
         instance_id = await self._runtime.start(
             body.workflow,
-            None if body.input is None else JsonText(body.input),
+            ABSENT if body.input is None else JsonText(body.input),
             instance_id=body.instance_id,
             component=component,
             start_at=body.start_at,

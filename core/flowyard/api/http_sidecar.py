@@ -10,15 +10,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flowyard.api.endpoints import Endpoint, Parameter, read_text
+from flowyard.api.extras import LONGEST_EXTRA, Extras
 from flowyard.api.faults import RequestFault
 from flowyard.runtime import Runtime
 
 VERSION = "v1.0"
 OPEN_TO_ALL = frozenset({f"/{VERSION}/healthz", f"/{VERSION}/healthz/outbound"})
 """A load balancer has no token."""
-
-_MOST_EXTRAS = 100
-_LONGEST_EXTRA = 64 * 1024
 
 
 class Sidecar:
@@ -30,12 +28,13 @@ class Sidecar:
         app_id: str,
         shut_down: Callable[[], None],
         connected_workers: Callable[[], int],
+        extras: Extras,
     ) -> None:
         self._runtime = runtime
         self._app_id = app_id
         self._shut_down = shut_down
         self._connected_workers = connected_workers
-        self._extended: dict[str, str] = {}
+        self._extras = extras
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return the endpoints."""
@@ -101,7 +100,7 @@ class Sidecar:
                 }
                 for name, kind in self._runtime.component_types.items()
             ],
-            "extended": self._extended,
+            "extended": self._extras,
         }
         workers = self._connected_workers()
         if workers:
@@ -111,10 +110,8 @@ class Sidecar:
     async def set_metadata(self, request: Request) -> Response:
         """Keep a value while the server runs."""
         key = request.path_params["key"]
-        value = await read_text(request, _LONGEST_EXTRA)
-        if key not in self._extended and len(self._extended) >= _MOST_EXTRAS:
-            raise RequestFault(400, "ERR_METADATA_FULL", f"there are {_MOST_EXTRAS} values already")
-        self._extended[key] = value
+        value = await read_text(request, LONGEST_EXTRA)
+        self._extras.add(key, value)
         return Response(status_code=204)
 
     async def shutdown(self, request: Request) -> Response:

@@ -48,6 +48,7 @@ _SCHEMAS: Mapping[str, Any] = {
         stackTrace=_TEXT,
         cause={"anyOf": [_reference("Failure"), {"type": "null"}]},
         nonRetryable={"type": "boolean"},
+        baseTypes={"type": "array", "items": {"type": "string"}},
     ),
     "State": _object(
         {

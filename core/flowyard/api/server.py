@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
 
+from flowyard.api.extras import Extras
 from flowyard.api.grpc_server import serve_grpc
+from flowyard.api.grpc_worker import OLD_WORKERS_LIMIT
 from flowyard.api.guard import check_exposure
 from flowyard.api.http import HttpOptions
-from flowyard.api.http_server import Address, serve_http
+from flowyard.api.http_server import Address, check_certificate, serve_http
 from flowyard.api.location import location
 from flowyard.app import App
 from flowyard.config import ComponentSpec, load_components
-from flowyard.errors import ConfigurationError
 from flowyard.executor import Executor
 from flowyard.local import LocalExecutor
 from flowyard.remote import RemoteExecutors
@@ -39,7 +41,11 @@ class ServerOptions:
     token: str | None = field(default=None, repr=False)
     app_id: str = "flowyard"
     max_body: int = 16 * 1024 * 1024
+    turn_timeout: timedelta = timedelta(seconds=60)
+    worker_message_bytes: int = OLD_WORKERS_LIMIT
     allow_unauthenticated: bool = False
+    allowed_hosts: Sequence[str] = ()
+    """Without a token: other names of this server, and hosts whose web pages may call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +63,17 @@ async def open_server(
 ) -> AsyncIterator[Served]:
     """Serve until the end of the block. `stopping` is set where somebody asks for the end.
 
-    What was opened last ends first: no call comes in while the components commit what they do.
+    From then on both faces refuse new calls and answer what is under way, while running activities
+    end, for `drain_seconds` of the address at the most. What was opened last ends first: no call
+    comes in while the components commit what they do.
     """
     address = options.http
     check_exposure(address.host, options.token, allow_unauthenticated=options.allow_unauthenticated)
+    check_certificate(address)
     components = load_components(options.components)
     for_workers = components.find(options.worker_component).name
-    executors = RemoteExecutors()
+    executors = RemoteExecutors(turn_timeout=options.turn_timeout)
+    extras = Extras()
 
     def executor(name: str, local: LocalExecutor | None) -> Executor | None:
         # Nobody would ever take the work of a component that no worker can reach.
@@ -91,25 +101,39 @@ async def open_server(
                     token=options.token,
                     credentials=_credentials(address),
                     max_message_bytes=options.max_body,
-                    grace_seconds=address.drain_seconds,
+                    worker_message_bytes=options.worker_message_bytes,
+                    extras=extras,
+                    shut_down=stopping.set,
+                    stopping=stopping,
                 )
             )
             grpc_url = location(address.host, port)
         api = HttpOptions(
-            options.token, options.app_id, options.max_body, stopping, connected_workers
+            options.token,
+            options.app_id,
+            options.max_body,
+            stopping,
+            connected_workers,
+            extras,
+            address.host,
+            options.allowed_hosts,
         )
         url = await stack.enter_async_context(serve_http(runtime, address, api))
-        yield Served(runtime, url, grpc_url)
+        try:
+            yield Served(runtime, url, grpc_url)
+        finally:
+            stopping.set()
+            draining = [runtime.component(name).drain() for name in runtime.component_types]
+            if options.grpc_port is not None:
+                draining.append(executors.queue(for_workers).drain())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(address.drain_seconds):
+                    await asyncio.gather(*draining)
 
 
 def _credentials(address: Address) -> grpc.ServerCredentials | None:
     if address.certificate is None:
         return None
-    try:
-        certificate = address.certificate.read_bytes()
-        key = (address.key or address.certificate).read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            f"the TLS certificate or key cannot be read: {error}. Give PEM files."
-        ) from error
+    certificate = address.certificate.read_bytes()
+    key = (address.key or address.certificate).read_bytes()
     return grpc.ssl_server_credentials([(key, certificate)])

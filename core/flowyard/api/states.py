@@ -54,11 +54,17 @@ class _Failure(msgspec.Struct, rename="camel"):
     stack_trace: str | None = None
     cause: _Failure | None = None
     non_retryable: bool = False
+    base_types: tuple[str, ...] = ()
 
     def value(self) -> FailureDetails:
         cause = self.cause.value() if self.cause is not None else None
         return FailureDetails(
-            self.error_type, self.message, self.stack_trace, cause, self.non_retryable
+            self.error_type,
+            self.message,
+            self.stack_trace,
+            cause,
+            self.non_retryable,
+            self.base_types,
         )
 
 
@@ -96,6 +102,7 @@ def failure_json(failure: FailureDetails | None) -> dict[str, Any] | None:
         "stackTrace": failure.stack_trace,
         "cause": failure_json(failure.cause),
         "nonRetryable": failure.non_retryable,
+        "baseTypes": list(failure.base_types),
     }
 
 

@@ -27,6 +27,7 @@ from flowyard.cli.options import (
 from flowyard.client import Client
 from flowyard.errors import InvalidRequest
 from flowyard.models import InstanceQuery, ReusePolicy, WorkflowState, WorkflowStatus
+from flowyard.payload import ABSENT
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ def start(
     async def call(client: Client) -> tuple[str, WorkflowState | None]:
         started = await client.start(
             workflow,
-            given,
+            ABSENT if given is None else given,
             instance_id=instance_id,
             component=component,
             start_at=None if at is None else at.replace(tzinfo=at.tzinfo or UTC),

@@ -63,8 +63,14 @@ def build() -> typer.Typer:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    for number, argument in enumerate(given, start=1):
+        # What is not UTF-8 comes as halves of surrogate pairs.
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            output.complain(f"argument {number} is not UTF-8 text")
+            sys.exit(codes.USAGE)
     try:
-        build()(args=None if arguments is None else list(arguments), prog_name="flowyard")
+        build()(args=given, prog_name="flowyard")
     except KeyboardInterrupt:
         sys.exit(codes.INTERRUPTED)
     sys.exit(0)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flowyard.api.events import event_json
+from flowyard.api.printable import printable
 from flowyard.api.states import time_text
 from flowyard.history import HistoryEvent
 from flowyard.models import InstancePage, WorkflowState, WorkflowStatus
@@ -28,29 +29,35 @@ _WIDE = 200
 
 def print_json(value: object) -> None:
     """Print one line of JSON."""
-    sys.stdout.write(f"{json.dumps(value, ensure_ascii=False)}\n")
+    sys.stdout.write(f"{_json(value)}\n")
     sys.stdout.flush()
 
 
 def say(text: str) -> None:
-    """Print a line as it is."""
-    sys.stdout.write(f"{text}\n")
+    """Print a line."""
+    sys.stdout.write(f"{_shown(text)}\n")
+    sys.stdout.flush()
+
+
+def say_payload(text: str) -> None:
+    """Print a payload, which stays the same JSON."""
+    sys.stdout.write(f"{_escaped(text)}\n")
     sys.stdout.flush()
 
 
 def complain(text: str) -> None:
     """Print an error on one line."""
-    sys.stderr.write(f"flowyard: {' '.join(text.split())}\n")
+    sys.stderr.write(f"flowyard: {printable(' '.join(text.split()))}\n")
 
 
 def complain_json(error: Exception, code: int) -> None:
     """Print an error as one line of JSON, where errors go."""
     document = {"error": type(error).__name__, "message": str(error), "exitCode": code}
-    sys.stderr.write(f"{json.dumps(document, ensure_ascii=False)}\n")
+    sys.stderr.write(f"{_json(document)}\n")
 
 
 def print_state(state: WorkflowState) -> None:
-    """Print what is known of an instance, one line each."""
+    """Print what is known of an instance, one line each, and where a failed one failed."""
     failure = state.failure
     rows = {
         "instance": state.instance_id,
@@ -69,8 +76,12 @@ def print_state(state: WorkflowState) -> None:
     for name, value in rows.items():
         if value is not None:
             style = _COLORS.get(state.status, "") if name == "status" else ""
-            grid.add_row(Text(name, "bold"), Text(str(value), style, overflow="fold"))
-    _console().print(grid)
+            grid.add_row(Text(name, "bold"), Text(_shown(str(value)), style, overflow="fold"))
+    console = _console()
+    console.print(grid)
+    if failure is not None and state.status is WorkflowStatus.FAILED:
+        trace = _shown(failure.trace)
+        console.print(Text(f"\n{trace}"), soft_wrap=True)
 
 
 def print_page(page: InstancePage) -> None:
@@ -80,16 +91,16 @@ def print_page(page: InstancePage) -> None:
         table.add_column(title, no_wrap=title != "CUSTOM STATUS", overflow="fold")
     for one in page.instances:
         table.add_row(
-            Text(one.instance_id),
-            Text(one.workflow),
+            Text(_shown(one.instance_id)),
+            Text(_shown(one.workflow)),
             Text(one.status, _COLORS.get(one.status, "")),
             time_text(one.created_at),
             time_text(one.last_updated_at),
-            Text(one.custom_status or ""),
+            Text(_shown(one.custom_status or "")),
         )
     _console().print(table)
     if page.continuation_token is not None:
-        _console().print(Text(f"More: --after {page.continuation_token}", "dim"))
+        _console().print(Text(f"More: --after {_shown(page.continuation_token)}", "dim"))
 
 
 def print_history(events: Iterable[HistoryEvent]) -> None:
@@ -111,17 +122,34 @@ def print_table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     for title in titles:
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(one) for one in row))
+        table.add_row(*(Text(_shown(one)) for one in row))
     _console().print(table)
 
 
 def progress_line(state: WorkflowState) -> str:
     """Return what there is to say of an instance that is under way."""
-    return ": ".join(filter(None, [str(state.status), state.custom_status, state.detail]))
+    return _shown(": ".join(filter(None, [str(state.status), state.custom_status, state.detail])))
+
+
+def _shown(text: str) -> str:
+    return printable(text, keep="\n\t")
+
+
+def _json(value: object) -> str:
+    return _escaped(json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(text: str) -> str:
+    # In JSON such characters stand in strings only, where they may be written as escapes.
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() or one in "\n\t\r" else json.dumps(one)[1:-1] for one in text
+    )
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = printable(value) if isinstance(value, str) else _json(value)
     return text if len(text) <= 100 else f"{text[:99]}…"
 
 

@@ -28,7 +28,7 @@ from flowyard.cli.options import (
 )
 from flowyard.errors import InstanceAlreadyExists
 from flowyard.models import WorkflowState, WorkflowStatus
-from flowyard.payload import JsonText
+from flowyard.payload import ABSENT, JsonText
 from flowyard.runtime import Runtime
 
 # How long a look at the instance may be old while its progress is shown.
@@ -56,7 +56,7 @@ def run(
     if as_json:
         output.print_json(state_json(state))
     elif state.status is WorkflowStatus.COMPLETED:
-        output.say(state.output or "null")
+        output.say_payload(state.output or "null")
     else:
         output.print_state(state)
     if state.status is not WorkflowStatus.COMPLETED:
@@ -101,7 +101,8 @@ async def _start_or_resume(
     component: str | None,
 ) -> str:
     try:
-        return await runtime.start(workflow, given, instance_id=instance_id, component=component)
+        text = ABSENT if given is None else given
+        return await runtime.start(workflow, text, instance_id=instance_id, component=component)
     except InstanceAlreadyExists as error:
         state = await runtime.get(error.instance_id, payloads=False, component=component)
         if state.workflow != workflow:

@@ -6,12 +6,19 @@ import asyncio
 import logging
 import os
 import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
 
+from flowyard.api.grpc_worker import OLD_WORKERS_LIMIT
 from flowyard.api.guard import TOKEN_VARIABLE
 from flowyard.api.http_server import Address
 from flowyard.api.server import ServerOptions, open_server
@@ -21,6 +28,11 @@ from flowyard.cli.options import COMPONENTS, AsJson, ComponentsFile, load_app
 
 # How much longer than its limit a stop may take before it is given up.
 _GRACE = 5.0
+_LEAST_SECONDS_FOR_THREADS = 1.0
+# Libraries whose lines at debug would hide ours.
+_TALKATIVE = ("grpc", "asyncio", "httpcore", "httpx")
+
+logger = logging.getLogger(__name__)
 
 
 class LogLevel(StrEnum):
@@ -61,6 +73,18 @@ def serve(
     max_body: Annotated[
         int, typer.Option(min=1, metavar="BYTES", help="The largest request or message.")
     ] = 16 * 1024 * 1024,
+    turn_timeout: Annotated[
+        float,
+        typer.Option(min=1, metavar="SECONDS", help="How long a worker has to answer a turn."),
+    ] = 60.0,
+    worker_message: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="BYTES",
+            help="The largest message for workers before 1.19 that are not .NET; 0 for any.",
+        ),
+    ] = OLD_WORKERS_LIMIT,
     drain: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="How long a stop may take.")
     ] = 10.0,
@@ -70,6 +94,14 @@ def serve(
             "--allow-unauthenticated", help="Serve other machines though there is no token."
         ),
     ] = False,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Without a token: another name of this server, or the host of a web page that "
+            "may call it; repeatable.",
+        ),
+    ] = None,
     log_level: Annotated[
         LogLevel, typer.Option(case_sensitive=False, help="What to log, on standard error.")
     ] = LogLevel.WARNING,
@@ -83,6 +115,9 @@ def serve(
     logging.basicConfig(
         level=log_level.value, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    if log_level is LogLevel.DEBUG:
+        for library in _TALKATIVE:
+            logging.getLogger(library).setLevel(logging.INFO)
     loaded = load_app(app) if app is not None else None
     options = ServerOptions(
         components=components,
@@ -93,7 +128,10 @@ def serve(
         token=os.environ.get(TOKEN_VARIABLE) or None,
         app_id=app_id,
         max_body=max_body,
+        turn_timeout=timedelta(seconds=turn_timeout),
+        worker_message_bytes=worker_message,
         allow_unauthenticated=allow_unauthenticated,
+        allowed_hosts=allowed_host or (),
     )
     asyncio.run(_serve(options, loaded, as_json=as_json))
 
@@ -101,23 +139,64 @@ def serve(
 async def _serve(options: ServerOptions, app: App | None, *, as_json: bool) -> None:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with open_server(options, app, stopping) as served:
-        names = list(served.runtime.component_types)
-        if as_json:
-            output.print_json({"http": served.http, "grpc": served.grpc, "components": names})
-        else:
-            grpc = f" and gRPC on {served.grpc}" if served.grpc is not None else ""
-            output.say(f"Serving {', '.join(names)}: HTTP on {served.http}{grpc}")
-        await stopping.wait()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
+    drain = options.http.drain_seconds
+    with _signals(lambda: loop.call_soon_threadsafe(stopping.set)) as stop_at_once:
+        async with open_server(options, app, stopping) as served:
+            names = list(served.runtime.component_types)
+            if as_json:
+                output.print_json({"http": served.http, "grpc": served.grpc, "components": names})
+            else:
+                grpc = f" and gRPC on {served.grpc}" if served.grpc is not None else ""
+                output.say(f"Serving {', '.join(names)}: HTTP on {served.http}{grpc}")
+            await stopping.wait()
+            until = loop.time() + drain
+            stop_at_once()
+            if not as_json:
+                output.say("Stopping when what is under way is finished. Once more stops at once.")
+            # What is acknowledged is on disk: to stop at once loses nothing.
+            overdue = loop.call_later(drain + _GRACE, os._exit, codes.TIMED_OUT)
+        overdue.cancel()
         if not as_json:
-            output.say("Stopping when what is under way is finished. Once more stops at once.")
-        # What is acknowledged is on disk: to stop at once loses nothing.
-        overdue = loop.call_later(options.http.drain_seconds + _GRACE, os._exit, codes.TIMED_OUT)
-    overdue.cancel()
-    if not as_json:
-        output.say("Stopped.")
+            output.say("Stopped.")
+        _leave_threads(max(_LEAST_SECONDS_FOR_THREADS, until - loop.time()))
+
+
+@contextmanager
+def _signals(stop: Callable[[], object]) -> Iterator[Callable[[], None]]:
+    """Stop at SIGTERM and SIGINT; gives what makes the next one end the process at once.
+
+    Not by the loop's own handler: it is told by a byte through a pipe which others use too, and
+    which is full under load. Then the signal would be lost.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop()
+
+    def set_all(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+        for number in before:
+            signal.signal(number, handler)
+
+    set_all(handle)
+    try:
+        yield lambda: set_all(signal.SIG_DFL)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave_threads(seconds: float) -> None:
+    """End the process then, though a thread of an activity goes on: none can be stopped.
+
+    Python would wait for it. Its result is not recorded, so that it runs again.
+    """
+
+    def leave() -> None:
+        logger.warning("a thread is still at work; the process ends without it")
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()

@@ -55,6 +55,9 @@ class DelegatingComponent(WorkflowComponent):
     async def wait(self, instance_id: str) -> WorkflowState:
         return await self.inner.wait(instance_id)
 
+    async def drain(self) -> None:
+        await self.inner.drain()
+
 
 def in_front_of(
     inner: ComponentType[Any],

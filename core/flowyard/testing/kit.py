@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -124,7 +125,9 @@ async def open_kit(
     spec = ComponentSpec(
         name="kit", type="workflow.engine", metadata={"connectionString": f"sqlite:///{path}"}
     )
-    staged = app.with_activities(activities) if activities else app
+    staged = app.with_activities(activities) if activities else copy(app)
+    # No other process will bring what the app lacks.
+    staged.unknown_activities = "fail"
     async with Runtime.open([spec], staged, clock=clock) as runtime:
         yield WorkflowKit(staged, runtime, clock)
 

@@ -60,9 +60,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the mark that the suite skips by."""
+    """Register the marks that the suite skips by."""
     config.addinivalue_line(
         "markers", "flowyard_requires(*capabilities): skip where the component does not declare it"
+    )
+    config.addinivalue_line(
+        "markers", "flowyard_lasting: skip where the component declares that it is volatile"
     )
 
 

@@ -26,7 +26,7 @@ async def one_round(runtime: Runtime, prefix: str, number: int) -> None:
 
 
 async def main(database: Path, role: str, prefix: str, rounds: int) -> None:
-    metadata = {"connectionString": f"sqlite:///{database}", "leaseSeconds": "0.5"}
+    metadata = {"connectionString": f"sqlite:///{database}", "leaseSeconds": "5"}
     spec = ComponentSpec(name="orders", type="workflow.engine", metadata=metadata)
     app = make_app(database.parent) if role == "owner" else None
     for half in range(2):

@@ -27,7 +27,8 @@ EACH = 20
 """How many instances there are of each shape."""
 MOMENT = timedelta(milliseconds=20)
 END = "end"
-app = App()
+# A call of an activity that it lacks shall fail, as one of its shapes expects.
+app = App(unknown_activities="fail")
 _log = os.open(os.environ.get("FLOWYARD_TEST_LOG", os.devnull), os.O_WRONLY | os.O_APPEND)
 
 

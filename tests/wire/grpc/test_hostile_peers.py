@@ -45,14 +45,26 @@ async def test_random_bytes_do_not_harm_the_server(
     chance = random.Random(method)  # noqa: S311 - to be the same every time
     call: Any = channel.unary_unary(f"/TaskHubSidecarService/{method}")
     codes = set()
+    allowed = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
+    patience = 30.0
+    if method == "WaitForInstanceStart":
+        # What nobody has started is waited for.
+        patience = 0.1
+        allowed.add(grpc.StatusCode.DEADLINE_EXCEEDED)
     for _ in range(60):
         try:
-            await call(chance.randbytes(chance.randrange(60)), timeout=30)
+            await call(chance.randbytes(chance.randrange(60)), timeout=patience)
         except grpc.aio.AioRpcError as error:
             codes.add(error.code())
     assert grpc.StatusCode.INVALID_ARGUMENT in codes
-    assert codes <= {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
-    assert not caplog.records
+    assert codes <= allowed
+    if method.startswith("Complete"):
+        # What a worker has answered is missed, so that it cannot be read is told; but not 60 times.
+        lines = [record.getMessage() for record in caplog.records]
+        assert 0 < len(lines) <= 20
+        assert all(line.startswith("refused an answer ") for line in lines)
+    else:
+        assert not caplog.records
     await Peer(channel).ask("Hello", taskhub.Nothing(), taskhub.Nothing)
 
 
@@ -88,11 +100,7 @@ async def test_a_message_over_the_limit_is_refused_and_harms_nobody(
             await peer.start("chain", "large", input="1" * 1001)
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         await peer.start("chain")
-        turn = await worker.turn()
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await worker.decide(turn, complete(1, "1" * 1001))
-        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        await worker.decide(turn, complete(1, "1"))
+        await worker.decide(await worker.turn(), complete(1, "1"))
         assert (await peer.ended()).output.value == "1"
 
 
@@ -115,12 +123,10 @@ async def test_answers_to_what_was_never_asked_are_dropped(channel: grpc.aio.Cha
 async def test_actions_that_make_no_sense_fail_the_instance(channel: grpc.aio.Channel) -> None:
     peer = Peer(channel)
     worker = peer.worker()
-    child = taskhub.CreateChildWorkflowAction(instance_id="a b", name="child")
     timer = taskhub.CreateTimerAction()
     timer.fire_at.seconds = -(2**62)
     nonsense = {
         "nothing": taskhub.WorkflowAction(id=1),
-        "a child of no ID": taskhub.WorkflowAction(id=1, create_child_workflow=child),
         "an end that is none": complete(1, "1", status=0),
         "no status": complete(1, "1", status=99),
     }
@@ -128,7 +134,7 @@ async def test_actions_that_make_no_sense_fail_the_instance(channel: grpc.aio.Ch
         await peer.start("chain", f"nonsense-{number}")
         await worker.decide(await worker.turn(), action)
         ended = await peer.ended(f"nonsense-{number}")
-        assert ended.failure_details.error_type in {"InvalidRequest", "InvalidInstanceId"}
+        assert ended.failure_details.error_type == "InvalidRequest"
     await peer.start("chain", "timer")
     await worker.decide(await worker.turn(), taskhub.WorkflowAction(id=1, create_timer=timer))
     assert (await worker.turn()).workflow_request.new_events[1].HasField("timer_fired")

@@ -24,7 +24,7 @@ from flowyard.errors import ConfigurationError
 from flowyard.remote import RemoteExecutors
 from flowyard.wire.v1 import management_pb2 as management
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
-from wire.grpc.peer import OpenServer, Peer
+from wire.grpc.peer import OpenServer, Peer, complete
 
 TOKEN = "s3cret"  # noqa: S105
 app = App()
@@ -159,6 +159,7 @@ async def test_faults_of_the_caller_have_codes_of_their_own(peer: Peer) -> None:
         management.StartWorkflowRequest(workflow_name="echo", instance_id="a b"),
         management.StartWorkflowRequest(workflow_name=""),
         management.StartWorkflowRequest(workflow_name="echo", input=b"\xff"),
+        management.StartWorkflowRequest(workflow_name="echo", input=b"{bad"),
         management.StartWorkflowRequest(workflow_name="echo", workflow_component="other"),
     ):
         code, _ = await fault(peer, "StartWorkflowBeta1", request)
@@ -303,3 +304,55 @@ async def test_metadata_over_http_tell_the_same_of_a_whole_server(tmp_path: Path
         assert told.workflows.connected_workers == 1
         assert (document["id"], document["runtimeVersion"]) == (told.id, told.runtime_version)
         assert told.id == "shop"
+
+
+async def test_a_purge_by_filter_goes_on_past_a_parent_whose_child_is_active(
+    open_server: OpenServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_server() as address, grpc.aio.insecure_channel(address) as channel:
+        peer = Peer(channel)
+        worker = peer.worker()
+        await peer.start("chain", "older")
+        await worker.decide(await worker.turn(), complete(1, "1"))
+        await peer.ended("older")
+        await peer.start("chain", "parent")
+        call = taskhub.CreateChildWorkflowAction(name="child", instance_id="active")
+        child = taskhub.WorkflowAction(id=1, create_child_workflow=call)
+        await worker.decide(await worker.turn(), child, complete(2, "1"))
+        await peer.ended("parent")
+        request = taskhub.PurgeInstancesRequest(
+            purge_instance_filter=taskhub.PurgeInstanceFilter(), recursive=True
+        )
+        answer = await peer.ask("PurgeInstances", request, taskhub.PurgeInstancesResponse)
+        assert (answer.deleted_instance_count, answer.is_complete.value) == (1, False)
+        assert await peer.status("older") == ""
+        assert await peer.status("parent") == "COMPLETED"
+        assert "left 1 closed instances whose children are active: parent" in caplog.text
+
+
+async def test_what_is_meant_for_another_app_is_not_done_here(peer: Peer) -> None:
+    other = taskhub.TaskRouter(target_app_id="other")
+    own = taskhub.TaskRouter(target_app_id="flowyard")
+    start = taskhub.CreateInstanceRequest(instance_id="one", name="waiter", router=own)
+    await peer.ask("StartInstance", start, taskhub.CreateInstanceResponse)
+    requests: dict[str, Message] = {
+        "StartInstance": taskhub.CreateInstanceRequest(name="waiter", router=other),
+        "GetInstance": taskhub.GetInstanceRequest(instance_id="one", router=other),
+        "WaitForInstanceStart": taskhub.GetInstanceRequest(instance_id="one", router=other),
+        "WaitForInstanceCompletion": taskhub.GetInstanceRequest(instance_id="one", router=other),
+        "RaiseEvent": taskhub.RaiseEventRequest(instance_id="one", name="go", router=other),
+        "TerminateInstance": taskhub.TerminateRequest(instance_id="one", router=other),
+        "SuspendInstance": taskhub.SuspendRequest(instance_id="one", router=other),
+        "ResumeInstance": taskhub.ResumeRequest(instance_id="one", router=other),
+        "PurgeInstances": taskhub.PurgeInstancesRequest(instance_id="one", router=other),
+        "RerunWorkflowFromEvent": taskhub.RerunWorkflowFromEventRequest(router=other),
+    }
+    for method, request in requests.items():
+        with pytest.raises(grpc.aio.AioRpcError, match="for app 'other'") as caught:
+            await peer.ask(method, request, taskhub.Nothing)
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    by_id = management.WorkflowRequestById(instance_id="one", app_id="other")
+    for method in ("Get", "Pause", "Resume", "Terminate", "Purge"):
+        code, text = await fault(peer, f"{method}WorkflowBeta1", by_id)
+        assert (code, "for app 'other'" in text) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+    assert await peer.status() == "RUNNING"

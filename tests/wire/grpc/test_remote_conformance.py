@@ -23,6 +23,10 @@ class TestEngineWithWorkers(ComponentConformance):
         return (REMOTE,)
 
     @pytest.fixture
+    def importable_types(self) -> Sequence[str]:
+        return ("wire.grpc.test_remote_conformance:REMOTE",)
+
+    @pytest.fixture
     def component_spec(self, tmp_path: Path) -> ComponentSpec:
         metadata = {"connectionString": f"sqlite:///{tmp_path / 'flowyard.db'}"}
         return ComponentSpec(name="orders", type=REMOTE.name, metadata=metadata)

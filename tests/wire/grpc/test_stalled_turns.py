@@ -15,8 +15,9 @@ from flowyard.config import ComponentSpec
 from flowyard.executor import TurnResult
 from flowyard.history import ExecutionCompleted
 from flowyard.models import FailureDetails
-from flowyard.remote import RemoteExecutors, WorkQueue
+from flowyard.remote import RemoteExecutors
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
+from flowyard.work_queue import WorkQueue
 from wire.grpc.peer import PATIENCE, OpenServer, Peer, Worker, complete, kinds, schedule
 
 Answer = Callable[[Worker, taskhub.WorkItem], Awaitable[None]]
@@ -125,8 +126,6 @@ async def test_an_event_that_came_while_stalled_is_in_the_turn_of_the_next_worke
     await refuse(old, await second_turn(peer, old))
     await is_stalled(peer)
     await raise_event(peer)
-    await refuse(old, await old.turn())
-    await is_stalled(peer)
     old.hang_up()
     new = peer.worker()
     turn = await new.turn()
@@ -253,17 +252,28 @@ async def test_a_late_refusal_does_not_count_against_the_next_worker(
         assert (await peer.ended()).output.value == '"by the new one"'
 
 
-@pytest.mark.parametrize("sends_tokens", [True, False])
-async def test_a_refusal_counts_over_whatever_connection_it_comes(
-    address: str, peer: Peer, sends_tokens: bool
+async def test_a_refusal_with_a_token_counts_over_whatever_connection_it_comes(
+    address: str, peer: Peer
 ) -> None:
-    worker = peer.worker(sends_tokens=sends_tokens)
+    worker = peer.worker()
     turn = await second_turn(peer, worker)
     async with grpc.aio.insecure_channel(address, options=[("worker", 1)]) as other:
-        elsewhere = Peer(other).worker(sends_tokens=sends_tokens)
+        elsewhere = Peer(other).worker()
         elsewhere.hang_up()
         await refuse(elsewhere, turn)
     await is_stalled(peer)
+
+
+async def test_an_answer_without_a_token_counts_over_its_connection_only(
+    address: str, peer: Peer
+) -> None:
+    worker = peer.worker(sends_tokens=False)
+    turn = await second_turn(peer, worker)
+    async with grpc.aio.insecure_channel(address, options=[("worker", 1)]) as other:
+        await Peer(other).worker(sends_tokens=False).decide(turn, complete(2, '"elsewhere"'))
+        assert await peer.status() == "RUNNING"
+    await worker.decide(turn, complete(2, '"here"'))
+    assert (await peer.ended()).output.value == '"here"'
 
 
 async def test_refused_turns_do_not_keep_a_worker_from_others(tmp_path: Path) -> None:

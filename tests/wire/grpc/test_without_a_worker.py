@@ -10,7 +10,8 @@ import pytest
 
 from flowyard import Runtime, WorkflowStatus
 from flowyard.config import ComponentSpec
-from flowyard.executor import TurnResult
+from flowyard.executor import ActivityResult, TurnResult
+from flowyard.history import TaskScheduled
 from flowyard.remote import RemoteExecutors
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
 from wire.grpc.peer import PATIENCE, OpenServer, Peer, complete, kinds
@@ -110,3 +111,19 @@ async def test_events_that_are_raised_at_once_are_all_acknowledged_though_no_wor
             # The first one begins a turn, and nobody runs it; the second one comes right behind.
             raised = [runtime.raise_event("one", name) for name in ("first", "second", "third")]
             assert await asyncio.gather(*raised) == [True, True, True]
+
+
+async def test_get_says_which_activity_no_worker_has(tmp_path: Path) -> None:
+    executors = RemoteExecutors()
+    async with Runtime.open([_spec(tmp_path)], executor=executors.make) as runtime:
+        queue = executors.queue("orders")
+        with queue.stream() as worker:
+            starting = asyncio.create_task(runtime.start("chain", instance_id="one"))
+            (await worker.take()).conclude(TurnResult([TaskScheduled(1, "charge", None, 1)]))
+            await starting
+            (await worker.take()).decline(None, "no connected worker has activity 'charge'")
+            assert (await runtime.get("one")).detail == "no connected worker has activity 'charge'"
+            with queue.stream() as another:
+                (await another.take()).conclude(ActivityResult("1"))
+            (await worker.take()).conclude(TurnResult())
+            assert (await runtime.get("one")).detail is None

@@ -37,7 +37,9 @@ from flowyard.config import ComponentSpec
 from flowyard.payload import JsonText
 from flowyard.testing.conformance import ComponentConformance, Subject
 from flowyard.testing.conformance.subject import OpenSubject
-from wire.http.service import Served, engine
+from flowyard.testing.delegate import DelegatingComponent, in_front_of
+from flowyard_engine.plugin import ENGINE
+from wire.http.service import Served, engine, shop
 
 _VERBS = (
     "start get wait raise_event pause resume terminate purge list history rerun".split()  # noqa: SIM905
@@ -211,3 +213,27 @@ async def test_the_client_may_be_used_without_await(served: Served) -> None:
             return state.output
 
     assert await anyio.to_thread.run_sync(script) == '{"x":1}'
+
+
+class RemovesSlowly(DelegatingComponent):
+    """Removes after a while, as a backend does that only promises to remove."""
+
+    async def purge(self, instance_id: str, *, recursive: bool = True) -> int:
+        await asyncio.sleep(1)
+        return await super().purge(instance_id, recursive=recursive)
+
+
+async def test_a_purge_may_take_longer_than_other_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowyard.client._TIMEOUT", 0.5)
+    slow = in_front_of(ENGINE, "workflow.slow", RemovesSlowly)
+    spec = replace(engine("orders", tmp_path), type=slow.name)
+    async with (
+        Runtime.open([spec], shop(), component_types=[slow]) as runtime,
+        serve_http(runtime, Address(port=0), HttpOptions()) as url,
+        Client(url) as client,
+    ):
+        instance_id = await client.start("echo")
+        await client.wait(instance_id)
+        assert await client.purge(instance_id) == 1

@@ -224,6 +224,19 @@ async def test_a_verb_takes_json_or_nothing(http: httpx.AsyncClient, verb: str) 
     assert (await http.post(f"{_BASE}/a/{verb}", json={"any": "thing"})).status_code == 202
 
 
+@pytest.mark.parametrize("body", ["{bad", "[" * 10_000 + "]" * 10_000, " ", "NaN", "1 2"])
+async def test_a_payload_that_is_no_json_is_refused_at_the_call(served: Served, body: str) -> None:
+    # Deviation 39: daprd takes it, and the instance fails.
+    start = await _fault(served.http, "POST", f"{_BASE}/echo/start?instanceID=b", content=body)
+    assert start == (400, "ERR_START_WORKFLOW")
+    assert (await served.http.get(f"{_BASE}/b")).status_code == 404
+    await served.http.post(f"{_BASE}/gate/start?instanceID=a")
+    event = await _fault(served.http, "POST", f"{_BASE}/a/raiseEvent/go", content=body)
+    assert event == (400, "ERR_RAISE_EVENT_WORKFLOW")
+    await served.http.post(f"{_BASE}/a/raiseEvent/go", content="1")
+    assert (await served.runtime.wait("a")).result() == 1
+
+
 async def test_a_body_that_is_no_text_is_refused(http: httpx.AsyncClient) -> None:
     answer = await http.post(f"{_BASE}/echo/start", content=b"\xff\xfe")
     assert (answer.status_code, answer.json()["errorCode"]) == (400, "ERR_BODY_READ")

@@ -6,8 +6,6 @@ import asyncio
 import sys
 from pathlib import Path
 
-import pytest
-
 from wire.http.service import Served
 
 _CHECKS = (
@@ -16,7 +14,6 @@ _CHECKS = (
 )
 
 
-@pytest.mark.timeout(300)
 async def test_no_generated_request_gets_an_answer_that_is_not_documented(
     served: Served, tmp_path: Path
 ) -> None:

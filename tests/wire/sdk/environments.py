@@ -11,6 +11,10 @@ from servers.cache import digest, kept, run
 from servers.fixtures import required
 
 APPS = Path(__file__).parent / "apps"
+# The last whose `DaprClient` manages workflows.
+PYTHON_1_17 = ("dapr==1.17.5", "dapr-ext-workflow==1.17.5")
+PYTHON_1_18 = ("dapr==1.18.3", "dapr-ext-workflow==1.18.3")
+PYTHON_1_19 = ("dapr==1.19.0",)
 
 
 def python_with(*requirements: str) -> str:

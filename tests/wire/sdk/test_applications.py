@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 
 from backends import BACKENDS, backend, write_components
-from wire.sdk.environments import java_app, node_app, python_app, python_with
+from wire.sdk.environments import (
+    PYTHON_1_17,
+    PYTHON_1_18,
+    PYTHON_1_19,
+    java_app,
+    node_app,
+    python_app,
+    python_with,
+)
 from wire.sdk.programs import connected, serving
 
 HERE = Path(__file__).parent
-# The last whose `DaprClient` manages workflows.
-PYTHON_1_17 = ("dapr==1.17.5", "dapr-ext-workflow==1.17.5")
-PYTHON_1_18 = ("dapr==1.18.3", "dapr-ext-workflow==1.18.3")
-PYTHON_1_19 = ("dapr==1.19.0",)
 SDKS: dict[str, Callable[[], list[str]]] = {
     "python-1.17": lambda: python_app(*PYTHON_1_17),
     "python-1.18": lambda: python_app(*PYTHON_1_18),
@@ -25,7 +29,7 @@ SDKS: dict[str, Callable[[], list[str]]] = {
     "java": java_app,
 }
 # The first test makes an environment.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 Scenario = Callable[[str], object]
 

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from wire.sdk.environments import APPS, python_with
+from wire.sdk.environments import APPS, PYTHON_1_18, PYTHON_1_19, python_with
 from wire.sdk.programs import connected, serving
-from wire.sdk.test_applications import PYTHON_1_18, PYTHON_1_19
 
 # The first test makes an environment.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.mark.parametrize("requirements", [PYTHON_1_18, PYTHON_1_19])
@@ -21,6 +20,7 @@ pytestmark = pytest.mark.timeout(600)
         ("v1", "v2", "v1"),
         ("v1", "v2", "patched"),
         ("patched", "v1", "patched"),
+        ("marked", "v1", "marked"),
         ("first", "second", "first"),
         ("first", "second", "both"),
     ],
@@ -38,3 +38,16 @@ def test_an_instance_whose_code_has_changed_waits_for_a_worker_that_fits(
             # The one that does not fit stays, and is asked as well.
             with connected([*program, fitting], server.port) as other:
                 assert other.play("ending") == ["COMPLETED", "car shipped"]
+
+
+@pytest.mark.parametrize("requirements", [PYTHON_1_18, PYTHON_1_19])
+def test_an_activity_that_comes_before_a_wait_without_an_end_takes_its_number(
+    requirements: tuple[str, ...], components: Path
+) -> None:
+    program = [python_with(*requirements), str(APPS / "dapr_python_versions.py")]
+    with serving(components) as server:
+        with connected([*program, "v1"], server.port) as application:
+            assert application.play("starting") == "RUNNING"
+        with connected([*program, "added"], server.port) as application:
+            application.play("releasing")
+            assert application.play("ending") == ["COMPLETED", "car shipped"]

@@ -23,6 +23,7 @@ from flowyard.testing.conformance.purging import Purging
 from flowyard.testing.conformance.recording import Recording
 from flowyard.testing.conformance.refusing import Refusing
 from flowyard.testing.conformance.renewing import Renewing
+from flowyard.testing.conformance.reopening import Reopening
 from flowyard.testing.conformance.replaying import Replaying
 from flowyard.testing.conformance.rerunning import Rerunning
 from flowyard.testing.conformance.retrying import Retrying
@@ -30,6 +31,7 @@ from flowyard.testing.conformance.sharing import Sharing
 from flowyard.testing.conformance.starting import Starting
 from flowyard.testing.conformance.states import States
 from flowyard.testing.conformance.subject import ConformanceFixtures, Subject, requires
+from flowyard.testing.conformance.surviving import Surviving
 from flowyard.testing.conformance.terminating import Terminating
 from flowyard.testing.conformance.timing import Timing
 
@@ -53,6 +55,8 @@ class ComponentConformance(
     Renewing,
     Carrying,
     Sharing,
+    Reopening,
+    Surviving,
     Replaying,
     Rerunning,
     Refusing,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flowyard.component import Capability
+from flowyard.errors import InvalidRequest
 from flowyard.models import InstanceQuery, WorkflowState, WorkflowStatus
 from flowyard.testing.conformance.subject import Subject, requires
 
@@ -151,6 +152,14 @@ class Listing:
         seen += [state.instance_id for state in (await subject.runtime.list(rest)).instances]
         assert len(seen) == len(set(seen))
         assert first_ones <= set(seen)
+
+    @requires(Capability.LIST)
+    @pytest.mark.parametrize("token", ["no token", "99999999999999999999", "-1"])
+    async def test_a_token_that_no_page_has_given_is_refused(
+        self, subject: Subject, token: str
+    ) -> None:
+        with pytest.raises(InvalidRequest):
+            await subject.runtime.list(InstanceQuery(continuation_token=token))
 
     @requires(Capability.LIST)
     async def test_a_listing_carries_no_payloads(self, subject: Subject) -> None:

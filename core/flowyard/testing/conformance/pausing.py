@@ -77,14 +77,12 @@ class Pausing:
     async def test_a_paused_instance_takes_no_turn_whatever_happens(self, subject: Subject) -> None:
         instance_id = await subject.start_at_gate("pause_witness")
         await subject.runtime.pause(instance_id)
-        # The timer may have fired before the pause took hold.
+        # The timer may have fired before the pause took hold, and its activity may still record.
         await subject.let_others_pass()
-        before = subject.probe.records(instance_id)
-        assert set(before) <= {"timer"}
         await subject.runtime.raise_event(instance_id, "go", "kept")
         subject.probe.open_gate(instance_id, "gate")
         await subject.let_others_pass()
-        assert subject.probe.records(instance_id) == before
+        assert subject.probe.records(instance_id) in ([], ["timer"])
         assert (await subject.runtime.get(instance_id)).status is WorkflowStatus.SUSPENDED
         await subject.runtime.resume(instance_id)
         assert (await subject.finish(instance_id)).result() == [None, "gate", "kept"]

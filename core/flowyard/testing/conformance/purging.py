@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from flowyard.component import Capability
 from flowyard.errors import InstanceNotClosed, InstanceNotFound
 from flowyard.models import InstanceQuery, WorkflowStatus
+from flowyard.payload import ABSENT
 from flowyard.testing.conformance.subject import Subject, requires
 
 
@@ -24,7 +27,7 @@ class Purging:
     @requires(Capability.PURGE)
     @pytest.mark.parametrize("workflow", ["failing", "waiter"])
     async def test_whatever_is_closed_can_be_purged(self, subject: Subject, workflow: str) -> None:
-        instance_id = await subject.start(workflow, "x" if workflow == "failing" else None)
+        instance_id = await subject.start(workflow, "x" if workflow == "failing" else ABSENT)
         if workflow == "waiter":
             await subject.runtime.terminate(instance_id)
         await subject.finish(instance_id)
@@ -91,6 +94,22 @@ class Purging:
         assert await subject.runtime.purge(parent) == 2
         with pytest.raises(InstanceNotFound):
             await subject.runtime.get(child)
+
+    @requires(Capability.PURGE)
+    async def test_instances_that_are_each_others_parents_are_purged(
+        self, subject: Subject
+    ) -> None:
+        one, other = subject.new_id(), subject.new_id()
+        call = {"child": "late_parent", "id": other, "input": {"child": "echo", "id": one}}
+        await subject.start("parent", call, instance_id=one)
+        await subject.probe.reached(other, "gate")
+        await subject.runtime.terminate(one, recursive=False)
+        await subject.finish(one)
+        subject.probe.open_gate(other, "gate")
+        await subject.finish(other)
+        assert (await subject.runtime.get(one)).parent_instance_id == other
+        async with asyncio.timeout(subject.probe.patience.total_seconds()):
+            assert await subject.runtime.purge(other) == 2
 
     @requires(Capability.PURGE)
     async def test_children_stay_where_the_purge_is_not_recursive(self, subject: Subject) -> None:

@@ -215,6 +215,20 @@ class Recording:
         assert len(_of(events, TaskScheduled)) == 1
 
     @requires(Capability.HISTORY)
+    async def test_a_history_that_was_told_is_told_again(self, subject: Subject) -> None:
+        instance_id = await subject.start("deterministic")
+        await subject.probe.reached(instance_id, "ready")
+        # The activity that runs may be recorded at any moment, and comes after the rest.
+        before = await subject.runtime.history(instance_id)
+        known = [event for event in before if isinstance(event, (TaskScheduled, TaskCompleted))]
+        await subject.runtime.raise_event(instance_id, "go")
+        await subject.finish(instance_id)
+        closed = await subject.runtime.history(instance_id)
+        assert await subject.runtime.history(instance_id) == closed
+        later = [event for event in closed if isinstance(event, (TaskScheduled, TaskCompleted))]
+        assert later[: len(known)] == known
+
+    @requires(Capability.HISTORY)
     async def test_the_history_of_an_unknown_instance_is_not_found(self, subject: Subject) -> None:
         with pytest.raises(InstanceNotFound):
             await subject.runtime.history(subject.new_id())

@@ -60,6 +60,16 @@ class Refusing:
             with pytest.raises((InvalidRequest, InstanceNotFound)):
                 await verb(subject, instance_id)
 
+    async def test_an_id_is_taken_literally_by_every_verb(self, subject: Subject) -> None:
+        unique = subject.new_id()
+        instance_id = await subject.start("waiter", instance_id=f"{unique}-x")
+        for pattern in (f"{unique}-*", f"{unique}-%", f"{unique}_x", f"{unique}-X"):
+            for verb in REQUIRED.values():
+                with pytest.raises((InvalidRequest, InstanceNotFound)):
+                    await verb(subject, pattern)
+        await subject.runtime.raise_event(instance_id, "go", "unharmed")
+        assert (await subject.finish(instance_id)).result() == "unharmed"
+
     @pytest.mark.parametrize("end", ["completed", "failed", "terminated"])
     async def test_a_closed_instance_is_changed_by_no_verb(
         self, subject: Subject, end: str

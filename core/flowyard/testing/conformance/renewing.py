@@ -54,6 +54,12 @@ class Renewing:
         subject.probe.open_gate(instance_id, "new")
         assert (await subject.finish(instance_id)).result() == "new"
 
+    async def test_a_child_left_behind_keeps_its_id_to_itself(self, subject: Subject) -> None:
+        instance_id = await subject.start("child_left_behind", False)
+        await subject.probe.reached(instance_id, "begun")
+        subject.probe.open_gate(instance_id, "begun")
+        assert (await subject.finish(instance_id)).result() == "second"
+
     async def test_the_instance_keeps_its_creation_time(self, subject: Subject) -> None:
         instance_id = await subject.start("eternal", [])
         before = await subject.runtime.get(instance_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flowyard.component import Capability
 from flowyard.models import WorkflowStatus
-from flowyard.testing.conformance.subject import OpenSubject, Subject, requires
+from flowyard.testing.conformance.subject import OpenSubject, Subject, lasting, requires
 from flowyard.testing.workflows.lives import evolving_broken, evolving_patched
 
 
@@ -29,7 +29,8 @@ class Replaying:
             found += [first, second, third]
         assert len(set(found)) == 9
 
-    @requires(Capability.SHARED, Capability.HOSTING)
+    @requires(Capability.HOSTING)
+    @lasting()
     async def test_another_process_finds_the_same_ids_and_times(
         self, open_subject: OpenSubject
     ) -> None:
@@ -41,7 +42,8 @@ class Replaying:
             *before, _after = (await second.finish(instance_id)).result(list[str])
         assert first.probe.records(instance_id)[0] == "|".join(before)
 
-    @requires(Capability.SHARED, Capability.HOSTING)
+    @requires(Capability.HOSTING)
+    @lasting()
     async def test_a_patch_leaves_older_instances_on_the_old_path(
         self, open_subject: OpenSubject
     ) -> None:
@@ -56,7 +58,8 @@ class Replaying:
             assert (await new_code.finish(older)).result() == "email"
             assert (await new_code.finish(newer)).result() == "text"
 
-    @requires(Capability.SHARED, Capability.HOSTING)
+    @requires(Capability.HOSTING)
+    @lasting()
     async def test_a_patched_instance_stays_patched_in_another_process(
         self, open_subject: OpenSubject
     ) -> None:
@@ -68,7 +71,8 @@ class Replaying:
             await second.runtime.raise_event(instance_id, "go")
             assert (await second.finish(instance_id)).result() == "text"
 
-    @requires(Capability.SHARED, Capability.HOSTING)
+    @requires(Capability.HOSTING)
+    @lasting()
     async def test_code_that_does_not_fit_stalls_the_instance_until_fitting_code_is_back(
         self, open_subject: OpenSubject
     ) -> None:

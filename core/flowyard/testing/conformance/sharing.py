@@ -92,24 +92,3 @@ class Sharing:
             for instance_id in started:
                 assert (await subject.finish(instance_id)).result() == ["done", 0]
                 assert subject.probe.records(instance_id) == [2, 1, 0]
-
-    @requires(Capability.SHARED)
-    async def test_an_instance_goes_on_where_its_runtime_has_closed(
-        self, open_subject: OpenSubject
-    ) -> None:
-        async with open_subject() as first:
-            instance_id = await first.start("waiter")
-            await first.runtime.raise_event(instance_id, "other", "kept for nobody")
-        async with open_subject() as second:
-            await second.runtime.raise_event(instance_id, "go", "in the second")
-            assert (await second.finish(instance_id)).result() == "in the second"
-
-    @requires(Capability.SHARED, Capability.HOSTING)
-    async def test_an_activity_that_was_cut_off_runs_again(self, open_subject: OpenSubject) -> None:
-        async with open_subject(cuts_off=True) as first:
-            instance_id = await first.start_at_gate("late_waiter")
-            # Kept although nobody waits for it, and although the runtime closes.
-            await first.runtime.raise_event(instance_id, "go", "kept")
-        async with open_subject() as second:
-            second.probe.open_gate(instance_id, "gate")
-            assert (await second.finish(instance_id)).result() == "kept"

@@ -113,6 +113,19 @@ class Starting:
         await subject.finish(instance_id)
         assert (await subject.run("echo", "new", instance_id=instance_id)).result() == "new"
 
+    async def test_a_termination_right_after_a_start_is_of_the_new_instance(
+        self, subject: Subject
+    ) -> None:
+        instance_id = await subject.start("echo", "old")
+        await subject.finish(instance_id)
+        await subject.start("waiter", instance_id=instance_id)
+        assert await subject.runtime.terminate(instance_id) is True
+        state = await subject.finish(instance_id)
+        assert (state.workflow, state.status) == (
+            subject.named("waiter"),
+            WorkflowStatus.TERMINATED,
+        )
+
     async def test_the_id_of_a_closed_instance_is_kept_where_reuse_is_refused(
         self, subject: Subject
     ) -> None:

@@ -16,6 +16,7 @@ from flowyard.app import App
 from flowyard.component import Capability, ComponentType, WorkflowComponent
 from flowyard.config import ComponentSpec
 from flowyard.models import ReusePolicy, WorkflowState, WorkflowStatus
+from flowyard.payload import ABSENT
 from flowyard.plugins import component_type
 from flowyard.runtime import Runtime
 from flowyard.testing.portable import portable_app
@@ -28,6 +29,11 @@ ACTIVE = frozenset({WorkflowStatus.PENDING, WorkflowStatus.RUNNING})
 def requires(*capabilities: Capability) -> pytest.MarkDecorator:
     """Skip a test where the component does not declare these."""
     return pytest.mark.flowyard_requires(*capabilities)
+
+
+def lasting() -> pytest.MarkDecorator:
+    """Skip a test where the component declares that nothing outlives it."""
+    return pytest.mark.flowyard_lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class Subject:
     async def start(
         self,
         workflow: str,
-        input: object = None,
+        input: object = ABSENT,
         *,
         instance_id: str | None = None,
         start_at: datetime | None = None,
@@ -78,12 +84,12 @@ class Subject:
         return await self.runtime.wait(instance_id, timeout=self.probe.patience)
 
     async def run(
-        self, workflow: str, input: object = None, *, instance_id: str | None = None
+        self, workflow: str, input: object = ABSENT, *, instance_id: str | None = None
     ) -> WorkflowState:
         """Start a workflow and return its state once it is closed."""
         return await self.finish(await self.start(workflow, input, instance_id=instance_id))
 
-    async def result(self, workflow: str, input: object = None) -> Any:
+    async def result(self, workflow: str, input: object = ABSENT) -> Any:
         """Start a workflow and return its result."""
         return (await self.run(workflow, input)).result()
 
@@ -129,6 +135,15 @@ class ConformanceFixtures:
         return ()
 
     @pytest.fixture
+    def importable_types(self) -> Sequence[str]:
+        """Where another process imports `component_types`, each as `package.module:NAME`.
+
+        The suite has a process killed that has the component open. It finds by itself what an
+        entry point offers.
+        """
+        return ()
+
+    @pytest.fixture
     def native_workflows(self) -> Mapping[str, str]:
         """The engine's own workflows that do what the suite's `echo`, `waiter`, `failing` do.
 
@@ -160,6 +175,9 @@ class ConformanceFixtures:
             missing = sorted(set(mark.args) - capabilities)
             if missing:
                 pytest.skip(f"the component does not declare {', '.join(missing)}")
+        is_lasting = request.node.get_closest_marker("flowyard_lasting") is not None
+        if is_lasting and Capability.VOLATILE in capabilities:
+            pytest.skip(f"the component declares {Capability.VOLATILE}")
 
     @pytest.fixture
     def open_subject(

@@ -71,6 +71,18 @@ class Terminating:
         assert (await subject.finish(child)).result() == "alone"
         assert (await subject.runtime.get(parent)).status is WorkflowStatus.TERMINATED
 
+    async def test_an_instance_is_not_terminated_with_one_that_claimed_its_id_in_vain(
+        self, subject: Subject
+    ) -> None:
+        victim = await subject.start("waiter")
+        claimant = await subject.start("claimant", victim)
+        await subject.probe.reached(claimant, "refused")
+        await subject.runtime.terminate(claimant)
+        await subject.finish(claimant)
+        await subject.let_others_pass()
+        await subject.runtime.raise_event(victim, "go", "unharmed")
+        assert (await subject.finish(victim)).result() == "unharmed"
+
     async def test_the_parent_of_a_terminated_child_learns_that_it_failed(
         self, subject: Subject
     ) -> None:

@@ -28,11 +28,21 @@ class Timing:
         over = datetime.fromisoformat(await subject.result("deadline", at.isoformat()))
         assert over.replace(tzinfo=UTC) >= at
 
+    @pytest.mark.parametrize(
+        "at",
+        [
+            "2001-01-01T00:00:00",
+            "1970-01-01T00:00:00",
+            "1969-12-31T23:59:59.999999",
+            "0001-01-01T00:00:00",  # "no deadline" in much code
+        ],
+    )
     async def test_a_timer_for_a_time_that_has_gone_by_fires_at_once(
-        self, subject: Subject
+        self, subject: Subject, at: str
     ) -> None:
-        over = await subject.result("deadline", "2001-01-01T00:00:00")
+        over = await subject.result("deadline", at)
         assert datetime.fromisoformat(over).year > 2001
+        assert await subject.result("timer", 1) >= 1  # no other timer is kept from firing
 
     @pytest.mark.parametrize(
         "at",

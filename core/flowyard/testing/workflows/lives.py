@@ -40,8 +40,53 @@ async def parent(ctx: WorkflowContext, call: dict[str, Any]) -> object:
         return failure_of(error)
 
 
+async def late_parent(ctx: WorkflowContext, call: dict[str, Any]) -> object:
+    """The same after gate `gate`."""
+    await ctx.call_activity("gate", input="gate")
+    return await parent(ctx, call)
+
+
 async def nursery(ctx: WorkflowContext, width: int) -> list[Any]:
     return await when_all([ctx.call_child_workflow("echo", input=one) for one in range(width)])
+
+
+async def siblings(ctx: WorkflowContext, ids: list[str]) -> list[Any]:
+    """Call `echo` under the first ID and `waiter` under the second; return both results."""
+    first, second = ids
+    return await when_all(
+        [
+            ctx.call_child_workflow("echo", input="ended", instance_id=first),
+            ctx.call_child_workflow("waiter", instance_id=second),
+        ]
+    )
+
+
+async def twins(ctx: WorkflowContext, child_id: str) -> list[Any]:
+    """Call two children that wait, under one ID in one turn; record `refused` if one fails."""
+
+    async def call() -> object:
+        try:
+            return await ctx.call_child_workflow("waiter", instance_id=child_id)
+        except TaskFailedError as error:
+            await ctx.call_activity("record", input="refused")
+            return failure_of(error)
+
+    return await when_all([call(), call()])
+
+
+async def own_child(ctx: WorkflowContext) -> str:
+    """Call a child under the instance's own ID, and end without waiting for it."""
+    ctx.call_child_workflow("echo", input="the child", instance_id=ctx.instance_id)
+    return "the parent"
+
+
+async def claimant(ctx: WorkflowContext, child_id: str) -> object:
+    """Call a child under this ID, record `refused` if that fails, and wait for event `go`."""
+    try:
+        await ctx.call_child_workflow("echo", input=1, instance_id=child_id)
+    except TaskFailedError:
+        await ctx.call_activity("record", input="refused")
+    return await ctx.wait_for_external_event("go")
 
 
 async def flaky_child(ctx: WorkflowContext, failures: int) -> object:
@@ -98,6 +143,16 @@ async def abandoned_task(ctx: WorkflowContext, is_second: bool) -> object:
         return await ctx.call_activity("gate", input="new")
     abandoned = ctx.call_activity("gate", input="old")
     await when_any([abandoned, ctx.wait_for_external_event("go")])
+    ctx.continue_as_new(True)
+    return None
+
+
+async def child_left_behind(ctx: WorkflowContext, is_second: bool) -> object:
+    """Leave a child behind that waits, and call another one under the same action ID."""
+    if is_second:
+        return await ctx.call_child_workflow("echo", input="second")
+    ctx.call_child_workflow("waiter")
+    await ctx.call_activity("gate", input="begun")
     ctx.continue_as_new(True)
     return None
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!flowyard/wire/v1/management.proto\x12\x10\x66lowyard.wire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x01\n\x14StartWorkflowRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x1a\n\x12workflow_component\x18\x02 \x01(\t\x12\x15\n\rworkflow_name\x18\x03 \x01(\t\x12\x44\n\x07options\x18\x04 \x03(\x0b\x32\x33.flowyard.wire.v1.StartWorkflowRequest.OptionsEntry\x12\r\n\x05input\x18\x05 \x01(\x0c\x1a.\n\x0cOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\",\n\x15StartWorkflowResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\"F\n\x13WorkflowRequestById\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x1a\n\x12workflow_component\x18\x02 \x01(\t\"\xbc\x02\n\x13GetWorkflowResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x15\n\rworkflow_name\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0flast_updated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eruntime_status\x18\x05 \x01(\t\x12I\n\nproperties\x18\x06 \x03(\x0b\x32\x35.flowyard.wire.v1.GetWorkflowResponse.PropertiesEntry\x1a\x31\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"t\n\x19RaiseEventWorkflowRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x1a\n\x12workflow_component\x18\x02 \x01(\t\x12\x12\n\nevent_name\x18\x03 \x01(\t\x12\x12\n\nevent_data\x18\x04 \x01(\x0c\"X\n\x13RegisteredComponent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x04 \x03(\t\".\n\x11WorkflowsMetadata\x12\x19\n\x11\x63onnected_workers\x18\x01 \x01(\x05\"\xdc\x02\n\x13GetMetadataResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x44\n\x15registered_components\x18\x03 \x03(\x0b\x32%.flowyard.wire.v1.RegisteredComponent\x12V\n\x11\x65xtended_metadata\x18\x04 \x03(\x0b\x32;.flowyard.wire.v1.GetMetadataResponse.ExtendedMetadataEntry\x12\x17\n\x0fruntime_version\x18\x08 \x01(\t\x12;\n\tworkflows\x18\x0c \x01(\x0b\x32#.flowyard.wire.v1.WorkflowsMetadataH\x00\x88\x01\x01\x1a\x37\n\x15\x45xtendedMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\n_workflowsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!flowyard/wire/v1/management.proto\x12\x10\x66lowyard.wire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x02\n\x14StartWorkflowRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x1a\n\x12workflow_component\x18\x02 \x01(\t\x12\x15\n\rworkflow_name\x18\x03 \x01(\t\x12\x44\n\x07options\x18\x04 \x03(\x0b\x32\x33.flowyard.wire.v1.StartWorkflowRequest.OptionsEntry\x12\r\n\x05input\x18\x05 \x01(\x0c\x12\x13\n\x06\x61pp_id\x18\x06 \x01(\tH\x00\x88\x01\x01\x1a.\n\x0cOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07_app_id\",\n\x15StartWorkflowResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\"f\n\x13WorkflowRequestById\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x1a\n\x12workflow_component\x18\x02 \x01(\t\x12\x13\n\x06\x61pp_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\t\n\x07_app_id\"\xbc\x02\n\x13GetWorkflowResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x15\n\rworkflow_name\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0flast_updated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eruntime_status\x18\x05 \x01(\t\x12I\n\nproperties\x18\x06 \x03(\x0b\x32\x35.flowyard.wire.v1.GetWorkflowResponse.PropertiesEntry\x1a\x31\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x94\x01\n\x19RaiseEventWorkflowRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x1a\n\x12workflow_component\x18\x02 \x01(\t\x12\x12\n\nevent_name\x18\x03 \x01(\t\x12\x12\n\nevent_data\x18\x04 \x01(\x0c\x12\x13\n\x06\x61pp_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x42\t\n\x07_app_id\"X\n\x13RegisteredComponent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x04 \x03(\t\".\n\x11WorkflowsMetadata\x12\x19\n\x11\x63onnected_workers\x18\x01 \x01(\x05\"\xdc\x02\n\x13GetMetadataResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x44\n\x15registered_components\x18\x03 \x03(\x0b\x32%.flowyard.wire.v1.RegisteredComponent\x12V\n\x11\x65xtended_metadata\x18\x04 \x03(\x0b\x32;.flowyard.wire.v1.GetMetadataResponse.ExtendedMetadataEntry\x12\x17\n\x0fruntime_version\x18\x08 \x01(\t\x12;\n\tworkflows\x18\x0c \x01(\x0b\x32#.flowyard.wire.v1.WorkflowsMetadataH\x00\x88\x01\x01\x1a\x37\n\x15\x45xtendedMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\n_workflows\"0\n\x12SetMetadataRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\x1c\n\x0c\x42lockRequest\x12\x0c\n\x04name\x18\x01 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,25 +39,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMETADATARESPONSE_EXTENDEDMETADATAENTRY']._loaded_options = None
   _globals['_GETMETADATARESPONSE_EXTENDEDMETADATAENTRY']._serialized_options = b'8\001'
   _globals['_STARTWORKFLOWREQUEST']._serialized_start=89
-  _globals['_STARTWORKFLOWREQUEST']._serialized_end=316
-  _globals['_STARTWORKFLOWREQUEST_OPTIONSENTRY']._serialized_start=270
-  _globals['_STARTWORKFLOWREQUEST_OPTIONSENTRY']._serialized_end=316
-  _globals['_STARTWORKFLOWRESPONSE']._serialized_start=318
-  _globals['_STARTWORKFLOWRESPONSE']._serialized_end=362
-  _globals['_WORKFLOWREQUESTBYID']._serialized_start=364
-  _globals['_WORKFLOWREQUESTBYID']._serialized_end=434
-  _globals['_GETWORKFLOWRESPONSE']._serialized_start=437
-  _globals['_GETWORKFLOWRESPONSE']._serialized_end=753
-  _globals['_GETWORKFLOWRESPONSE_PROPERTIESENTRY']._serialized_start=704
-  _globals['_GETWORKFLOWRESPONSE_PROPERTIESENTRY']._serialized_end=753
-  _globals['_RAISEEVENTWORKFLOWREQUEST']._serialized_start=755
-  _globals['_RAISEEVENTWORKFLOWREQUEST']._serialized_end=871
-  _globals['_REGISTEREDCOMPONENT']._serialized_start=873
-  _globals['_REGISTEREDCOMPONENT']._serialized_end=961
-  _globals['_WORKFLOWSMETADATA']._serialized_start=963
-  _globals['_WORKFLOWSMETADATA']._serialized_end=1009
-  _globals['_GETMETADATARESPONSE']._serialized_start=1012
-  _globals['_GETMETADATARESPONSE']._serialized_end=1360
-  _globals['_GETMETADATARESPONSE_EXTENDEDMETADATAENTRY']._serialized_start=1291
-  _globals['_GETMETADATARESPONSE_EXTENDEDMETADATAENTRY']._serialized_end=1346
+  _globals['_STARTWORKFLOWREQUEST']._serialized_end=348
+  _globals['_STARTWORKFLOWREQUEST_OPTIONSENTRY']._serialized_start=291
+  _globals['_STARTWORKFLOWREQUEST_OPTIONSENTRY']._serialized_end=337
+  _globals['_STARTWORKFLOWRESPONSE']._serialized_start=350
+  _globals['_STARTWORKFLOWRESPONSE']._serialized_end=394
+  _globals['_WORKFLOWREQUESTBYID']._serialized_start=396
+  _globals['_WORKFLOWREQUESTBYID']._serialized_end=498
+  _globals['_GETWORKFLOWRESPONSE']._serialized_start=501
+  _globals['_GETWORKFLOWRESPONSE']._serialized_end=817
+  _globals['_GETWORKFLOWRESPONSE_PROPERTIESENTRY']._serialized_start=768
+  _globals['_GETWORKFLOWRESPONSE_PROPERTIESENTRY']._serialized_end=817
+  _globals['_RAISEEVENTWORKFLOWREQUEST']._serialized_start=820
+  _globals['_RAISEEVENTWORKFLOWREQUEST']._serialized_end=968
+  _globals['_REGISTEREDCOMPONENT']._serialized_start=970
+  _globals['_REGISTEREDCOMPONENT']._serialized_end=1058
+  _globals['_WORKFLOWSMETADATA']._serialized_start=1060
+  _globals['_WORKFLOWSMETADATA']._serialized_end=1106
+  _globals['_GETMETADATARESPONSE']._serialized_start=1109
+  _globals['_GETMETADATARESPONSE']._serialized_end=1457
+  _globals['_GETMETADATARESPONSE_EXTENDEDMETADATAENTRY']._serialized_start=1388
+  _globals['_GETMETADATARESPONSE_EXTENDEDMETADATAENTRY']._serialized_end=1443
+  _globals['_SETMETADATAREQUEST']._serialized_start=1459
+  _globals['_SETMETADATAREQUEST']._serialized_end=1507
+  _globals['_BLOCKREQUEST']._serialized_start=1509
+  _globals['_BLOCKREQUEST']._serialized_end=1537
 # @@protoc_insertion_point(module_scope)

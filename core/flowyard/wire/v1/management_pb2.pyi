@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class StartWorkflowRequest(_message.Message):
-    __slots__ = ("instance_id", "workflow_component", "workflow_name", "options", "input")
+    __slots__ = ("instance_id", "workflow_component", "workflow_name", "options", "input", "app_id")
     class OptionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -23,12 +23,14 @@ class StartWorkflowRequest(_message.Message):
     WORKFLOW_NAME_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
+    APP_ID_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     workflow_component: str
     workflow_name: str
     options: _containers.ScalarMap[str, str]
     input: bytes
-    def __init__(self, instance_id: _Optional[str] = ..., workflow_component: _Optional[str] = ..., workflow_name: _Optional[str] = ..., options: _Optional[_Mapping[str, str]] = ..., input: _Optional[bytes] = ...) -> None: ...
+    app_id: str
+    def __init__(self, instance_id: _Optional[str] = ..., workflow_component: _Optional[str] = ..., workflow_name: _Optional[str] = ..., options: _Optional[_Mapping[str, str]] = ..., input: _Optional[bytes] = ..., app_id: _Optional[str] = ...) -> None: ...
 
 class StartWorkflowResponse(_message.Message):
     __slots__ = ("instance_id",)
@@ -37,12 +39,14 @@ class StartWorkflowResponse(_message.Message):
     def __init__(self, instance_id: _Optional[str] = ...) -> None: ...
 
 class WorkflowRequestById(_message.Message):
-    __slots__ = ("instance_id", "workflow_component")
+    __slots__ = ("instance_id", "workflow_component", "app_id")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_COMPONENT_FIELD_NUMBER: _ClassVar[int]
+    APP_ID_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     workflow_component: str
-    def __init__(self, instance_id: _Optional[str] = ..., workflow_component: _Optional[str] = ...) -> None: ...
+    app_id: str
+    def __init__(self, instance_id: _Optional[str] = ..., workflow_component: _Optional[str] = ..., app_id: _Optional[str] = ...) -> None: ...
 
 class GetWorkflowResponse(_message.Message):
     __slots__ = ("instance_id", "workflow_name", "created_at", "last_updated_at", "runtime_status", "properties")
@@ -68,16 +72,18 @@ class GetWorkflowResponse(_message.Message):
     def __init__(self, instance_id: _Optional[str] = ..., workflow_name: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., runtime_status: _Optional[str] = ..., properties: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class RaiseEventWorkflowRequest(_message.Message):
-    __slots__ = ("instance_id", "workflow_component", "event_name", "event_data")
+    __slots__ = ("instance_id", "workflow_component", "event_name", "event_data", "app_id")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_COMPONENT_FIELD_NUMBER: _ClassVar[int]
     EVENT_NAME_FIELD_NUMBER: _ClassVar[int]
     EVENT_DATA_FIELD_NUMBER: _ClassVar[int]
+    APP_ID_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     workflow_component: str
     event_name: str
     event_data: bytes
-    def __init__(self, instance_id: _Optional[str] = ..., workflow_component: _Optional[str] = ..., event_name: _Optional[str] = ..., event_data: _Optional[bytes] = ...) -> None: ...
+    app_id: str
+    def __init__(self, instance_id: _Optional[str] = ..., workflow_component: _Optional[str] = ..., event_name: _Optional[str] = ..., event_data: _Optional[bytes] = ..., app_id: _Optional[str] = ...) -> None: ...
 
 class RegisteredComponent(_message.Message):
     __slots__ = ("name", "type", "version", "capabilities")
@@ -117,3 +123,17 @@ class GetMetadataResponse(_message.Message):
     runtime_version: str
     workflows: WorkflowsMetadata
     def __init__(self, id: _Optional[str] = ..., registered_components: _Optional[_Iterable[_Union[RegisteredComponent, _Mapping]]] = ..., extended_metadata: _Optional[_Mapping[str, str]] = ..., runtime_version: _Optional[str] = ..., workflows: _Optional[_Union[WorkflowsMetadata, _Mapping]] = ...) -> None: ...
+
+class SetMetadataRequest(_message.Message):
+    __slots__ = ("key", "value")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    value: str
+    def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
+class BlockRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...

@@ -62,6 +62,26 @@ class TaskRouter(_message.Message):
     target_app_id: str
     def __init__(self, source_app_id: _Optional[str] = ..., target_app_id: _Optional[str] = ...) -> None: ...
 
+class PropagatedHistoryChunk(_message.Message):
+    __slots__ = ("raw_events", "app_id", "instance_id", "workflow_name")
+    RAW_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    APP_ID_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_NAME_FIELD_NUMBER: _ClassVar[int]
+    raw_events: _containers.RepeatedScalarFieldContainer[bytes]
+    app_id: str
+    instance_id: str
+    workflow_name: str
+    def __init__(self, raw_events: _Optional[_Iterable[bytes]] = ..., app_id: _Optional[str] = ..., instance_id: _Optional[str] = ..., workflow_name: _Optional[str] = ...) -> None: ...
+
+class PropagatedHistory(_message.Message):
+    __slots__ = ("scope", "chunks")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    scope: int
+    chunks: _containers.RepeatedCompositeFieldContainer[PropagatedHistoryChunk]
+    def __init__(self, scope: _Optional[int] = ..., chunks: _Optional[_Iterable[_Union[PropagatedHistoryChunk, _Mapping]]] = ...) -> None: ...
+
 class TimerOriginExternalEvent(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -139,16 +159,18 @@ class WorkflowStarted(_message.Message):
     def __init__(self, version: _Optional[_Union[WorkflowVersion, _Mapping]] = ...) -> None: ...
 
 class TaskScheduled(_message.Message):
-    __slots__ = ("name", "version", "input", "task_execution_id")
+    __slots__ = ("name", "version", "input", "task_execution_id", "history_propagation_scope")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     TASK_EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_PROPAGATION_SCOPE_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: _wrappers_pb2.StringValue
     input: _wrappers_pb2.StringValue
     task_execution_id: str
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., task_execution_id: _Optional[str] = ...) -> None: ...
+    history_propagation_scope: int
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., task_execution_id: _Optional[str] = ..., history_propagation_scope: _Optional[int] = ...) -> None: ...
 
 class TaskCompleted(_message.Message):
     __slots__ = ("task_scheduled_id", "result", "task_execution_id")
@@ -171,16 +193,24 @@ class TaskFailed(_message.Message):
     def __init__(self, task_scheduled_id: _Optional[int] = ..., failure_details: _Optional[_Union[TaskFailureDetails, _Mapping]] = ..., task_execution_id: _Optional[str] = ...) -> None: ...
 
 class ChildWorkflowInstanceCreated(_message.Message):
-    __slots__ = ("instance_id", "name", "version", "input")
+    __slots__ = ("instance_id", "name", "version", "input", "history_propagation_scope")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_PROPAGATION_SCOPE_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     name: str
     version: _wrappers_pb2.StringValue
     input: _wrappers_pb2.StringValue
-    def __init__(self, instance_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ...) -> None: ...
+    history_propagation_scope: int
+    def __init__(self, instance_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., history_propagation_scope: _Optional[int] = ...) -> None: ...
+
+class DetachedWorkflowInstanceCreated(_message.Message):
+    __slots__ = ("instance_id",)
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    instance_id: str
+    def __init__(self, instance_id: _Optional[str] = ...) -> None: ...
 
 class ChildWorkflowInstanceCompleted(_message.Message):
     __slots__ = ("task_scheduled_id", "result")
@@ -241,7 +271,7 @@ class EventRaised(_message.Message):
     def __init__(self, name: _Optional[str] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ...) -> None: ...
 
 class HistoryEvent(_message.Message):
-    __slots__ = ("event_id", "timestamp", "execution_started", "execution_completed", "execution_terminated", "task_scheduled", "task_completed", "task_failed", "child_workflow_instance_created", "child_workflow_instance_completed", "child_workflow_instance_failed", "timer_created", "timer_fired", "workflow_started", "event_sent", "event_raised", "continue_as_new", "execution_suspended", "execution_resumed")
+    __slots__ = ("event_id", "timestamp", "execution_started", "execution_completed", "execution_terminated", "task_scheduled", "task_completed", "task_failed", "child_workflow_instance_created", "child_workflow_instance_completed", "child_workflow_instance_failed", "timer_created", "timer_fired", "workflow_started", "event_sent", "event_raised", "continue_as_new", "execution_suspended", "execution_resumed", "detached_workflow_instance_created", "router")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -261,6 +291,8 @@ class HistoryEvent(_message.Message):
     CONTINUE_AS_NEW_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_SUSPENDED_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_RESUMED_FIELD_NUMBER: _ClassVar[int]
+    DETACHED_WORKFLOW_INSTANCE_CREATED_FIELD_NUMBER: _ClassVar[int]
+    ROUTER_FIELD_NUMBER: _ClassVar[int]
     event_id: int
     timestamp: _timestamp_pb2.Timestamp
     execution_started: ExecutionStarted
@@ -280,31 +312,53 @@ class HistoryEvent(_message.Message):
     continue_as_new: ContinueAsNew
     execution_suspended: ExecutionSuspended
     execution_resumed: ExecutionResumed
-    def __init__(self, event_id: _Optional[int] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., execution_started: _Optional[_Union[ExecutionStarted, _Mapping]] = ..., execution_completed: _Optional[_Union[ExecutionCompleted, _Mapping]] = ..., execution_terminated: _Optional[_Union[ExecutionTerminated, _Mapping]] = ..., task_scheduled: _Optional[_Union[TaskScheduled, _Mapping]] = ..., task_completed: _Optional[_Union[TaskCompleted, _Mapping]] = ..., task_failed: _Optional[_Union[TaskFailed, _Mapping]] = ..., child_workflow_instance_created: _Optional[_Union[ChildWorkflowInstanceCreated, _Mapping]] = ..., child_workflow_instance_completed: _Optional[_Union[ChildWorkflowInstanceCompleted, _Mapping]] = ..., child_workflow_instance_failed: _Optional[_Union[ChildWorkflowInstanceFailed, _Mapping]] = ..., timer_created: _Optional[_Union[TimerCreated, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., workflow_started: _Optional[_Union[WorkflowStarted, _Mapping]] = ..., event_sent: _Optional[_Union[EventSent, _Mapping]] = ..., event_raised: _Optional[_Union[EventRaised, _Mapping]] = ..., continue_as_new: _Optional[_Union[ContinueAsNew, _Mapping]] = ..., execution_suspended: _Optional[_Union[ExecutionSuspended, _Mapping]] = ..., execution_resumed: _Optional[_Union[ExecutionResumed, _Mapping]] = ...) -> None: ...
+    detached_workflow_instance_created: DetachedWorkflowInstanceCreated
+    router: TaskRouter
+    def __init__(self, event_id: _Optional[int] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., execution_started: _Optional[_Union[ExecutionStarted, _Mapping]] = ..., execution_completed: _Optional[_Union[ExecutionCompleted, _Mapping]] = ..., execution_terminated: _Optional[_Union[ExecutionTerminated, _Mapping]] = ..., task_scheduled: _Optional[_Union[TaskScheduled, _Mapping]] = ..., task_completed: _Optional[_Union[TaskCompleted, _Mapping]] = ..., task_failed: _Optional[_Union[TaskFailed, _Mapping]] = ..., child_workflow_instance_created: _Optional[_Union[ChildWorkflowInstanceCreated, _Mapping]] = ..., child_workflow_instance_completed: _Optional[_Union[ChildWorkflowInstanceCompleted, _Mapping]] = ..., child_workflow_instance_failed: _Optional[_Union[ChildWorkflowInstanceFailed, _Mapping]] = ..., timer_created: _Optional[_Union[TimerCreated, _Mapping]] = ..., timer_fired: _Optional[_Union[TimerFired, _Mapping]] = ..., workflow_started: _Optional[_Union[WorkflowStarted, _Mapping]] = ..., event_sent: _Optional[_Union[EventSent, _Mapping]] = ..., event_raised: _Optional[_Union[EventRaised, _Mapping]] = ..., continue_as_new: _Optional[_Union[ContinueAsNew, _Mapping]] = ..., execution_suspended: _Optional[_Union[ExecutionSuspended, _Mapping]] = ..., execution_resumed: _Optional[_Union[ExecutionResumed, _Mapping]] = ..., detached_workflow_instance_created: _Optional[_Union[DetachedWorkflowInstanceCreated, _Mapping]] = ..., router: _Optional[_Union[TaskRouter, _Mapping]] = ...) -> None: ...
 
 class ScheduleTaskAction(_message.Message):
-    __slots__ = ("name", "version", "input", "task_execution_id")
+    __slots__ = ("name", "version", "input", "task_execution_id", "history_propagation_scope")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     TASK_EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_PROPAGATION_SCOPE_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: _wrappers_pb2.StringValue
     input: _wrappers_pb2.StringValue
     task_execution_id: str
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., task_execution_id: _Optional[str] = ...) -> None: ...
+    history_propagation_scope: int
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., task_execution_id: _Optional[str] = ..., history_propagation_scope: _Optional[int] = ...) -> None: ...
 
 class CreateChildWorkflowAction(_message.Message):
-    __slots__ = ("instance_id", "name", "version", "input")
+    __slots__ = ("instance_id", "name", "version", "input", "history_propagation_scope")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_PROPAGATION_SCOPE_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     name: str
     version: _wrappers_pb2.StringValue
     input: _wrappers_pb2.StringValue
-    def __init__(self, instance_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ...) -> None: ...
+    history_propagation_scope: int
+    def __init__(self, instance_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., history_propagation_scope: _Optional[int] = ...) -> None: ...
+
+class CreateDetachedWorkflowAction(_message.Message):
+    __slots__ = ("instance_id", "name", "version", "input", "scheduled_start_timestamp", "execution_id")
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULED_START_TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    instance_id: str
+    name: str
+    version: _wrappers_pb2.StringValue
+    input: _wrappers_pb2.StringValue
+    scheduled_start_timestamp: _timestamp_pb2.Timestamp
+    execution_id: _wrappers_pb2.StringValue
+    def __init__(self, instance_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., scheduled_start_timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., execution_id: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ...) -> None: ...
 
 class CreateTimerAction(_message.Message):
     __slots__ = ("fire_at", "name", "create_timer", "external_event", "activity_retry", "child_workflow_retry")
@@ -378,15 +432,19 @@ class WorkflowAction(_message.Message):
     complete_workflow: CompleteWorkflowAction
     terminate_workflow: TerminateWorkflowAction
     workflow_version_not_available: Nothing
-    create_detached_workflow: Nothing
+    create_detached_workflow: CreateDetachedWorkflowAction
     router: TaskRouter
-    def __init__(self, id: _Optional[int] = ..., schedule_task: _Optional[_Union[ScheduleTaskAction, _Mapping]] = ..., create_child_workflow: _Optional[_Union[CreateChildWorkflowAction, _Mapping]] = ..., create_timer: _Optional[_Union[CreateTimerAction, _Mapping]] = ..., send_event: _Optional[_Union[SendEventAction, _Mapping]] = ..., complete_workflow: _Optional[_Union[CompleteWorkflowAction, _Mapping]] = ..., terminate_workflow: _Optional[_Union[TerminateWorkflowAction, _Mapping]] = ..., workflow_version_not_available: _Optional[_Union[Nothing, _Mapping]] = ..., create_detached_workflow: _Optional[_Union[Nothing, _Mapping]] = ..., router: _Optional[_Union[TaskRouter, _Mapping]] = ...) -> None: ...
+    def __init__(self, id: _Optional[int] = ..., schedule_task: _Optional[_Union[ScheduleTaskAction, _Mapping]] = ..., create_child_workflow: _Optional[_Union[CreateChildWorkflowAction, _Mapping]] = ..., create_timer: _Optional[_Union[CreateTimerAction, _Mapping]] = ..., send_event: _Optional[_Union[SendEventAction, _Mapping]] = ..., complete_workflow: _Optional[_Union[CompleteWorkflowAction, _Mapping]] = ..., terminate_workflow: _Optional[_Union[TerminateWorkflowAction, _Mapping]] = ..., workflow_version_not_available: _Optional[_Union[Nothing, _Mapping]] = ..., create_detached_workflow: _Optional[_Union[CreateDetachedWorkflowAction, _Mapping]] = ..., router: _Optional[_Union[TaskRouter, _Mapping]] = ...) -> None: ...
 
 class GetWorkItemsRequest(_message.Message):
-    __slots__ = ("capabilities",)
+    __slots__ = ("max_concurrent_workflow_work_items", "max_concurrent_activity_work_items", "capabilities")
+    MAX_CONCURRENT_WORKFLOW_WORK_ITEMS_FIELD_NUMBER: _ClassVar[int]
+    MAX_CONCURRENT_ACTIVITY_WORK_ITEMS_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    max_concurrent_workflow_work_items: int
+    max_concurrent_activity_work_items: int
     capabilities: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, capabilities: _Optional[_Iterable[int]] = ...) -> None: ...
+    def __init__(self, max_concurrent_workflow_work_items: _Optional[int] = ..., max_concurrent_activity_work_items: _Optional[int] = ..., capabilities: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class CachedHistory(_message.Message):
     __slots__ = ("event_count",)
@@ -395,34 +453,38 @@ class CachedHistory(_message.Message):
     def __init__(self, event_count: _Optional[int] = ...) -> None: ...
 
 class WorkflowRequest(_message.Message):
-    __slots__ = ("instance_id", "execution_id", "past_events", "new_events", "cached_history")
+    __slots__ = ("instance_id", "execution_id", "past_events", "new_events", "propagated_history", "cached_history")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
     PAST_EVENTS_FIELD_NUMBER: _ClassVar[int]
     NEW_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    PROPAGATED_HISTORY_FIELD_NUMBER: _ClassVar[int]
     CACHED_HISTORY_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     execution_id: _wrappers_pb2.StringValue
     past_events: _containers.RepeatedCompositeFieldContainer[HistoryEvent]
     new_events: _containers.RepeatedCompositeFieldContainer[HistoryEvent]
+    propagated_history: PropagatedHistory
     cached_history: CachedHistory
-    def __init__(self, instance_id: _Optional[str] = ..., execution_id: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., past_events: _Optional[_Iterable[_Union[HistoryEvent, _Mapping]]] = ..., new_events: _Optional[_Iterable[_Union[HistoryEvent, _Mapping]]] = ..., cached_history: _Optional[_Union[CachedHistory, _Mapping]] = ...) -> None: ...
+    def __init__(self, instance_id: _Optional[str] = ..., execution_id: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., past_events: _Optional[_Iterable[_Union[HistoryEvent, _Mapping]]] = ..., new_events: _Optional[_Iterable[_Union[HistoryEvent, _Mapping]]] = ..., propagated_history: _Optional[_Union[PropagatedHistory, _Mapping]] = ..., cached_history: _Optional[_Union[CachedHistory, _Mapping]] = ...) -> None: ...
 
 class ActivityRequest(_message.Message):
-    __slots__ = ("name", "version", "input", "workflow_instance", "task_id", "task_execution_id")
+    __slots__ = ("name", "version", "input", "workflow_instance", "task_id", "task_execution_id", "propagated_history")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_INSTANCE_FIELD_NUMBER: _ClassVar[int]
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    PROPAGATED_HISTORY_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: _wrappers_pb2.StringValue
     input: _wrappers_pb2.StringValue
     workflow_instance: WorkflowInstance
     task_id: int
     task_execution_id: str
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., workflow_instance: _Optional[_Union[WorkflowInstance, _Mapping]] = ..., task_id: _Optional[int] = ..., task_execution_id: _Optional[str] = ...) -> None: ...
+    propagated_history: PropagatedHistory
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., workflow_instance: _Optional[_Union[WorkflowInstance, _Mapping]] = ..., task_id: _Optional[int] = ..., task_execution_id: _Optional[str] = ..., propagated_history: _Optional[_Union[PropagatedHistory, _Mapping]] = ...) -> None: ...
 
 class WorkItem(_message.Message):
     __slots__ = ("workflow_request", "activity_request", "health_ping", "completion_token")
@@ -452,6 +514,24 @@ class WorkflowResponse(_message.Message):
     version: WorkflowVersion
     def __init__(self, instance_id: _Optional[str] = ..., actions: _Optional[_Iterable[_Union[WorkflowAction, _Mapping]]] = ..., custom_status: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., completion_token: _Optional[str] = ..., num_events_processed: _Optional[_Union[_wrappers_pb2.Int32Value, _Mapping]] = ..., version: _Optional[_Union[WorkflowVersion, _Mapping]] = ...) -> None: ...
 
+class WorkflowResponseAddress(_message.Message):
+    __slots__ = ("instance_id", "completion_token")
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    COMPLETION_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    instance_id: str
+    completion_token: str
+    def __init__(self, instance_id: _Optional[str] = ..., completion_token: _Optional[str] = ...) -> None: ...
+
+class ActivityResponseAddress(_message.Message):
+    __slots__ = ("instance_id", "task_id", "completion_token")
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    COMPLETION_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    instance_id: str
+    task_id: int
+    completion_token: str
+    def __init__(self, instance_id: _Optional[str] = ..., task_id: _Optional[int] = ..., completion_token: _Optional[str] = ...) -> None: ...
+
 class ActivityResponse(_message.Message):
     __slots__ = ("instance_id", "task_id", "result", "failure_details", "completion_token")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -467,20 +547,22 @@ class ActivityResponse(_message.Message):
     def __init__(self, instance_id: _Optional[str] = ..., task_id: _Optional[int] = ..., result: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., failure_details: _Optional[_Union[TaskFailureDetails, _Mapping]] = ..., completion_token: _Optional[str] = ...) -> None: ...
 
 class CreateInstanceRequest(_message.Message):
-    __slots__ = ("instance_id", "name", "version", "input", "scheduled_start_timestamp", "enforce_unique_instance_id")
+    __slots__ = ("instance_id", "name", "version", "input", "scheduled_start_timestamp", "enforce_unique_instance_id", "router")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     SCHEDULED_START_TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
     ENFORCE_UNIQUE_INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    ROUTER_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     name: str
     version: _wrappers_pb2.StringValue
     input: _wrappers_pb2.StringValue
     scheduled_start_timestamp: _timestamp_pb2.Timestamp
     enforce_unique_instance_id: bool
-    def __init__(self, instance_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., scheduled_start_timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., enforce_unique_instance_id: bool = ...) -> None: ...
+    router: TaskRouter
+    def __init__(self, instance_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., scheduled_start_timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., enforce_unique_instance_id: bool = ..., router: _Optional[_Union[TaskRouter, _Mapping]] = ...) -> None: ...
 
 class CreateInstanceResponse(_message.Message):
     __slots__ = ("instance_id",)
@@ -489,12 +571,14 @@ class CreateInstanceResponse(_message.Message):
     def __init__(self, instance_id: _Optional[str] = ...) -> None: ...
 
 class GetInstanceRequest(_message.Message):
-    __slots__ = ("instance_id", "get_inputs_and_outputs")
+    __slots__ = ("instance_id", "get_inputs_and_outputs", "router")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     GET_INPUTS_AND_OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    ROUTER_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     get_inputs_and_outputs: bool
-    def __init__(self, instance_id: _Optional[str] = ..., get_inputs_and_outputs: bool = ...) -> None: ...
+    router: TaskRouter
+    def __init__(self, instance_id: _Optional[str] = ..., get_inputs_and_outputs: bool = ..., router: _Optional[_Union[TaskRouter, _Mapping]] = ...) -> None: ...
 
 class WorkflowState(_message.Message):
     __slots__ = ("instance_id", "name", "version", "workflow_status", "scheduled_start_timestamp", "created_timestamp", "last_updated_timestamp", "input", "output", "custom_status", "failure_details", "execution_id", "completed_timestamp", "parent_instance_id")
@@ -537,40 +621,48 @@ class GetInstanceResponse(_message.Message):
     def __init__(self, exists: bool = ..., workflow_state: _Optional[_Union[WorkflowState, _Mapping]] = ...) -> None: ...
 
 class RaiseEventRequest(_message.Message):
-    __slots__ = ("instance_id", "name", "input")
+    __slots__ = ("instance_id", "name", "input", "router")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
+    ROUTER_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     name: str
     input: _wrappers_pb2.StringValue
-    def __init__(self, instance_id: _Optional[str] = ..., name: _Optional[str] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ...) -> None: ...
+    router: TaskRouter
+    def __init__(self, instance_id: _Optional[str] = ..., name: _Optional[str] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., router: _Optional[_Union[TaskRouter, _Mapping]] = ...) -> None: ...
 
 class TerminateRequest(_message.Message):
-    __slots__ = ("instance_id", "output", "recursive")
+    __slots__ = ("instance_id", "output", "recursive", "router")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     RECURSIVE_FIELD_NUMBER: _ClassVar[int]
+    ROUTER_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     output: _wrappers_pb2.StringValue
     recursive: bool
-    def __init__(self, instance_id: _Optional[str] = ..., output: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., recursive: bool = ...) -> None: ...
+    router: TaskRouter
+    def __init__(self, instance_id: _Optional[str] = ..., output: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., recursive: bool = ..., router: _Optional[_Union[TaskRouter, _Mapping]] = ...) -> None: ...
 
 class SuspendRequest(_message.Message):
-    __slots__ = ("instance_id", "reason")
+    __slots__ = ("instance_id", "reason", "router")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    ROUTER_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     reason: _wrappers_pb2.StringValue
-    def __init__(self, instance_id: _Optional[str] = ..., reason: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ...) -> None: ...
+    router: TaskRouter
+    def __init__(self, instance_id: _Optional[str] = ..., reason: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., router: _Optional[_Union[TaskRouter, _Mapping]] = ...) -> None: ...
 
 class ResumeRequest(_message.Message):
-    __slots__ = ("instance_id", "reason")
+    __slots__ = ("instance_id", "reason", "router")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    ROUTER_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     reason: _wrappers_pb2.StringValue
-    def __init__(self, instance_id: _Optional[str] = ..., reason: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ...) -> None: ...
+    router: TaskRouter
+    def __init__(self, instance_id: _Optional[str] = ..., reason: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., router: _Optional[_Union[TaskRouter, _Mapping]] = ...) -> None: ...
 
 class PurgeInstanceFilter(_message.Message):
     __slots__ = ("created_time_from", "created_time_to", "runtime_status")
@@ -583,16 +675,18 @@ class PurgeInstanceFilter(_message.Message):
     def __init__(self, created_time_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_time_to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., runtime_status: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class PurgeInstancesRequest(_message.Message):
-    __slots__ = ("instance_id", "purge_instance_filter", "recursive", "force")
+    __slots__ = ("instance_id", "purge_instance_filter", "recursive", "force", "router")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     PURGE_INSTANCE_FILTER_FIELD_NUMBER: _ClassVar[int]
     RECURSIVE_FIELD_NUMBER: _ClassVar[int]
     FORCE_FIELD_NUMBER: _ClassVar[int]
+    ROUTER_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     purge_instance_filter: PurgeInstanceFilter
     recursive: bool
     force: bool
-    def __init__(self, instance_id: _Optional[str] = ..., purge_instance_filter: _Optional[_Union[PurgeInstanceFilter, _Mapping]] = ..., recursive: bool = ..., force: bool = ...) -> None: ...
+    router: TaskRouter
+    def __init__(self, instance_id: _Optional[str] = ..., purge_instance_filter: _Optional[_Union[PurgeInstanceFilter, _Mapping]] = ..., recursive: bool = ..., force: bool = ..., router: _Optional[_Union[TaskRouter, _Mapping]] = ...) -> None: ...
 
 class PurgeInstancesResponse(_message.Message):
     __slots__ = ("deleted_instance_count", "is_complete")
@@ -631,20 +725,22 @@ class GetInstanceHistoryResponse(_message.Message):
     def __init__(self, events: _Optional[_Iterable[_Union[HistoryEvent, _Mapping]]] = ...) -> None: ...
 
 class RerunWorkflowFromEventRequest(_message.Message):
-    __slots__ = ("source_instance_id", "event_id", "new_instance_id", "input", "overwrite_input", "new_child_workflow_instance_id")
+    __slots__ = ("source_instance_id", "event_id", "new_instance_id", "input", "overwrite_input", "new_child_workflow_instance_id", "router")
     SOURCE_INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     NEW_INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     OVERWRITE_INPUT_FIELD_NUMBER: _ClassVar[int]
     NEW_CHILD_WORKFLOW_INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    ROUTER_FIELD_NUMBER: _ClassVar[int]
     source_instance_id: str
     event_id: int
     new_instance_id: str
     input: _wrappers_pb2.StringValue
     overwrite_input: bool
     new_child_workflow_instance_id: str
-    def __init__(self, source_instance_id: _Optional[str] = ..., event_id: _Optional[int] = ..., new_instance_id: _Optional[str] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., overwrite_input: bool = ..., new_child_workflow_instance_id: _Optional[str] = ...) -> None: ...
+    router: TaskRouter
+    def __init__(self, source_instance_id: _Optional[str] = ..., event_id: _Optional[int] = ..., new_instance_id: _Optional[str] = ..., input: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., overwrite_input: bool = ..., new_child_workflow_instance_id: _Optional[str] = ..., router: _Optional[_Union[TaskRouter, _Mapping]] = ...) -> None: ...
 
 class RerunWorkflowFromEventResponse(_message.Message):
     __slots__ = ("new_instance_id",)

@@ -3,6 +3,8 @@
 v1        reserves, waits for an event and ships
 v2        checks before it reserves, without a thought for instances that are under way
 patched   checks before it reserves, where the patch is on
+marked    v1 with a patch that changes nothing
+added     v1 with an activity before the wait, which has no end, for all instances
 first     a version of its own name
 second    the next one, in an application that has the first no more
 both      the next one, beside the first
@@ -46,6 +48,10 @@ def order(ctx: wf.DaprWorkflowContext, item: str):
         yield ctx.call_activity(check, input=item)
     item = yield ctx.call_activity(reserve, input=item)
     ctx.set_custom_status("reserved")
+    if VERSION == "marked":
+        ctx.is_patched("marked")
+    if VERSION == "added":
+        yield ctx.call_activity(check, input=item)
     yield ctx.wait_for_external_event("go")
     return (yield ctx.call_activity(ship, input=item))
 
@@ -61,7 +67,7 @@ if VERSION in {"first", "both"}:
     )
 if VERSION in {"second", "both"}:
     runtime.register_versioned_workflow(next_order, name="order", version_name="2", is_latest=True)
-if VERSION in {"v1", "v2", "patched"}:
+if VERSION in {"v1", "v2", "patched", "marked", "added"}:
     runtime.register_workflow(order, name="order")
 
 

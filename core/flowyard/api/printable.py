@@ -1,0 +1,18 @@
+"""Text of strangers, made harmless for terminals and logs."""
+
+from __future__ import annotations
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """Return the text with its control characters escaped, except for those in `keep`.
+
+    An escape sequence that reaches a terminal can move the cursor, set the title and hide lines; a
+    line break in a log can forge an entry.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in keep else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

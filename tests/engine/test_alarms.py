@@ -1,0 +1,162 @@
+"""The engine's timers: what rings, and what is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from engine.programs.steps import make_app
+from flowyard import App, WorkflowContext
+from flowyard.history import NEVER
+from flowyard.testing import VirtualClock
+from flowyard_engine.alarms import Alarms
+from flowyard_engine.component import EngineComponent
+from moved_clock import AN_HOUR, MovedClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.conftest import OpenRuntime, Query
+
+A_MINUTE = timedelta(minutes=1)
+
+
+class Noted:
+    """What `Alarms` have called."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[set[str], bool]] = []
+
+    def __call__(self, due: set[str], *, on_disk: bool) -> None:
+        self.calls.append((due, on_disk))
+
+
+async def test_each_instance_is_named_once_a_ring_however_many_timers_are_due() -> None:
+    clock, noted = VirtualClock(), Noted()
+    alarms = Alarms(clock, noted)
+    now = clock.now()
+    for after in (3, 1, 2, 2, 50):
+        alarms.add(now + after, "many")
+    alarms.add(now + 2, "other")
+    alarms.add(NEVER, "never")
+    clock.advance(timedelta(microseconds=10))
+    assert noted.calls == [
+        ({"many"}, False),
+        ({"many", "other"}, False),
+        ({"many"}, False),
+    ]
+    assert len(alarms) == 1
+
+
+async def test_a_time_before_1970_keeps_no_other_from_ringing() -> None:
+    clock, noted = VirtualClock(), Noted()
+    alarms = Alarms(clock, noted)
+    alarms.add(-1, "old")
+    alarms.add(-(10**16), "older")
+    alarms.on_disk(-5)
+    clock.advance(timedelta(0))
+    alarms.add(clock.now() + 1, "later")
+    clock.advance(timedelta(seconds=1))
+    assert ({"later"}, False) in noted.calls
+    named = {instance_id for due, _ in noted.calls for instance_id in due}
+    assert named == {"old", "older", "later"}
+    assert any(on_disk for _, on_disk in noted.calls)
+
+
+async def test_what_is_forgotten_does_not_ring_and_takes_no_room() -> None:
+    clock, noted = VirtualClock(), Noted()
+    alarms = Alarms(clock, noted)
+    for number in range(10_000):
+        alarms.add(clock.now() + AN_HOUR, f"it-{number}")
+        alarms.forget(f"it-{number}")
+    assert len(alarms) == 0
+    assert len(alarms._earliest) < 1_000
+    alarms.add(clock.now() + 2 * AN_HOUR, "it-7")
+    clock.advance(timedelta(hours=1))
+    assert noted.calls == []
+    clock.advance(timedelta(hours=1))
+    assert noted.calls == [({"it-7"}, False)]
+
+
+async def test_nothing_rings_after_the_end() -> None:
+    clock, noted = VirtualClock(), Noted()
+    alarms = Alarms(clock, noted)
+    alarms.add(clock.now() + 1, "it")
+    alarms.cancel()
+    alarms.add(-1, "it")
+    clock.advance(timedelta(seconds=1))
+    assert noted.calls == []
+
+
+def alarms_of(component: object) -> Alarms:
+    assert isinstance(component, EngineComponent)
+    assert component._engine is not None
+    return component._engine._turns.alarms
+
+
+async def test_timers_of_closed_and_of_renewed_instances_are_forgotten(
+    open_runtime: OpenRuntime,
+) -> None:
+    app = App()
+
+    @app.workflow
+    async def hasty(ctx: WorkflowContext, rounds: int) -> None:
+        ctx.create_timer(timedelta(days=1))
+        if await ctx.wait_for_external_event("go", timeout=timedelta(hours=1)) and rounds:
+            ctx.continue_as_new(rounds - 1)
+
+    async with open_runtime(app) as runtime:
+        await runtime.start(hasty, 1, instance_id="it")
+        alarms = alarms_of(runtime.component())
+        await runtime.raise_event("it", "go", 1)
+        await asyncio.wait_for(_until_two(alarms), 60)
+        await runtime.raise_event("it", "go", 1)
+        await runtime.wait("it", timeout=A_MINUTE)
+        assert len(alarms) == 0
+
+
+async def _until_two(alarms: Alarms) -> None:
+    while len(alarms) != 2:  # noqa: ASYNC110 - the next execution begins by itself
+        await asyncio.sleep(0.01)
+
+
+async def test_a_timer_of_version_1_before_1970_fires_after_a_restart(
+    open_runtime: OpenRuntime, query: Query, database: Path
+) -> None:
+    async with open_runtime(make_app(database.parent)) as runtime:
+        await runtime.start("sleeper", 3600, instance_id="it")
+    query("UPDATE instances SET wake_at = -62135596800000000")
+    query(
+        "UPDATE history SET events = CAST(replace(CAST(events AS TEXT), "
+        "'[\"TimerCreated\",1,', '[\"TimerCreated\",1,-') AS BLOB)"
+    )
+    async with open_runtime(make_app(database.parent)) as runtime:
+        assert (await runtime.wait("it", timeout=A_MINUTE)).result() == "awake"
+
+
+async def test_a_timer_before_1970_fires_where_no_instance_stays_in_memory(
+    open_runtime: OpenRuntime,
+) -> None:
+    app = App()
+
+    @app.workflow
+    async def past(ctx: WorkflowContext, microseconds: int) -> str:
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        await ctx.create_timer(epoch + timedelta(microseconds=microseconds))
+        return "fired"
+
+    async with open_runtime(app, cachedInstances="0") as runtime:
+        for microseconds in (-1, 0, 1):
+            instance_id = await runtime.start(past, microseconds)
+            assert (await runtime.wait(instance_id, timeout=A_MINUTE)).result() == "fired"
+
+
+async def test_timers_fire_soon_after_the_clock_was_set_forward(
+    open_runtime: OpenRuntime, database: Path
+) -> None:
+    clock = MovedClock()
+    async with open_runtime(make_app(database.parent), clock=clock) as runtime:
+        await runtime.start("sleeper", 3600, instance_id="it")
+        clock.moved_by = AN_HOUR
+        assert (await runtime.wait("it", timeout=A_MINUTE)).result() == "awake"

@@ -1,0 +1,120 @@
+"""What an instance holds in memory, and how often the store is asked for what others left."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, cast
+
+from engine.scripted import ScriptedExecutor, open_scripted
+from flowyard import WorkflowStatus
+from flowyard.history import (
+    EventRaised,
+    ExecutionStarted,
+    HistoryEvent,
+    TimerCreated,
+    TimerFired,
+)
+from flowyard.journal import Journal
+from flowyard.testing.clock import VirtualClock
+from flowyard_engine.alarms import Alarms
+from flowyard_engine.arrivals import Arrivals
+from flowyard_engine.errands import Errands
+from flowyard_engine.instance import Entry, Instance
+from flowyard_engine.store import Arrived, Message, Record, Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flowyard_engine.recovery import Recovery
+
+
+def make_instance() -> Instance:
+    record = Record("it", 1, 1, "any", WorkflowStatus.RUNNING, 0)
+    started = ExecutionStarted("any", None, "e")
+    history: list[HistoryEvent] = [started, TimerCreated(1, 5), TimerCreated(2, 6)]
+    return Instance(record, Journal("it", history))
+
+
+def test_a_timer_that_rings_again_while_a_turn_is_out_is_in_the_inbox_once() -> None:
+    instance = make_instance()
+    instance.busy = True
+    for now in (5, 6, 7, 8):
+        for fired in instance.journal.due_timers(now):
+            instance.put(Entry(fired))
+    assert [entry.event for entry in instance.inbox] == [TimerFired(1, 5), TimerFired(2, 6)]
+    assert len(instance.take().admitted) == 2
+
+
+def test_what_was_taken_back_waits_in_the_order_in_which_it_came() -> None:
+    instance = make_instance()
+    for number in range(3):
+        instance.put(Entry(EventRaised("pay", str(number)), message_id=number + 1))
+    batch = instance.take()
+    instance.put(Entry(EventRaised("pay", "3"), message_id=4))
+    instance.take_back(batch)
+    instance.put(Entry(EventRaised("pay", "1"), message_id=2))  # a look at the store shows it again
+    again = instance.take()
+    raised = [entry.event for entry in again.admitted]
+    assert raised == [EventRaised("pay", str(number)) for number in range(4)]
+    assert again.consumed == [1, 2, 3, 4]
+
+
+class SlowStore:
+    """A store that answers a look when it is told to."""
+
+    def __init__(self) -> None:
+        self.looks: list[int] = []
+        self.answers: asyncio.Queue[Arrived] = asyncio.Queue()
+
+    async def arrived(self, seen: int) -> Arrived:
+        self.looks.append(seen)
+        return await self.answers.get()
+
+
+async def test_however_often_others_write_there_is_one_look_at_a_time() -> None:
+    store, taken = SlowStore(), list[int]()
+    clock, errands = VirtualClock(), Errands(logging.getLogger("test"))
+    arrivals = Arrivals(
+        cast("Store", store),
+        clock,
+        Alarms(clock, lambda due, on_disk: None),
+        cast("Recovery", None),
+        errands,
+        lambda message: taken.append(message.id),
+    )
+    for _ in range(50):
+        arrivals.look()
+        await asyncio.sleep(0)
+    assert store.looks == [0]
+    event = EventRaised("pay", None)
+    store.answers.put_nowait(Arrived([Message("it", event, id=n) for n in (1, 2, 3)], []))
+    # Taken up and deleted in the meantime by a turn: a look that began before shows it still.
+    arrivals.consumed([2])
+    store.answers.put_nowait(Arrived([], []))
+    while errands:
+        await errands.progress()
+    assert store.looks == [0, 3]
+    assert taken == [1, 3]
+
+
+async def test_a_worker_that_comes_again_and_again_makes_one_round_of_what_is_stalled(
+    database: Path,
+) -> None:
+    executor = ScriptedExecutor()
+    async with open_scripted(database, executor) as runtime:
+        ids = [f"it-{number}" for number in range(30)]
+        for instance_id in ids:
+            await runtime.start("any", instance_id=instance_id)
+            (await executor.turn(instance_id)).stall()
+        for instance_id in ids:
+            while (await runtime.get(instance_id)).status is not WorkflowStatus.STALLED:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        for _ in range(20):
+            executor.on_more()
+            await asyncio.sleep(0)
+        tried = [instance_id for instance_id in ids if executor.has_turn(instance_id)]
+        # Each at most once: a round goes on only when its first part has been let through.
+        assert len(tried) <= 20
+        for instance_id in ids:
+            (await executor.turn(instance_id)).decide()
