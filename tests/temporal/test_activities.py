@@ -9,6 +9,8 @@ import pytest
 
 from flowyard import ActivityContext, App, Runtime, WorkflowContext
 from flowyard.config import ComponentSpec
+from flowyard_temporal.hosting import activities
+from temporal.waiting import until
 
 LONG_ENOUGH = 2.0
 """Several heartbeats: one that is told of a termination is told by then."""
@@ -70,3 +72,26 @@ async def test_an_activity_that_a_process_leaves_at_its_end_is_run_by_the_next(
     errand.may_end.set()
     async with Runtime.open([spec], errand.app) as runtime:
         assert (await runtime.wait(instance_id)).result(str) == "done"
+
+
+async def test_an_activity_that_one_process_lacks_goes_to_another_that_has_it(
+    spec: ComponentSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activities, "_FIRST_KEPT", 0.2)
+    older, newer = App(), App()
+
+    @older.workflow
+    async def errand(ctx: WorkflowContext) -> object:
+        return await ctx.call_activity("stand")
+
+    newer.workflow(errand)
+
+    @newer.activity
+    async def stand(_: ActivityContext) -> str:
+        return "done"
+
+    async with Runtime.open([spec], older) as first:
+        instance_id = await first.start("errand")
+        await until(lambda: first.get(instance_id), lambda state: state.detail is not None)
+        async with Runtime.open([spec], newer):
+            assert (await first.wait(instance_id)).result(str) == "done"

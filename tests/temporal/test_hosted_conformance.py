@@ -12,13 +12,21 @@ from elsewhere import with_workers
 from flowyard.component import ComponentType
 from flowyard.config import ComponentSpec
 from flowyard.plugins import component_type
-from flowyard.testing.conformance import ComponentConformance
+from flowyard.testing.conformance import ComponentConformance, ConformanceFixtures
+from flowyard.testing.conformance.pausing import Pausing
+from flowyard.testing.conformance.recording import Recording
+from flowyard.testing.conformance.refusing import Refusing
+from flowyard.testing.conformance.states import States
+from flowyard.testing.conformance.terminating import Terminating
 
 REMOTE = with_workers(component_type("workflow.temporal"))
+IMPORTABLE = ("temporal.test_hosted_conformance:REMOTE",)
 
 
 def _spec(address: str, kind: str = "workflow.temporal", **settings: object) -> ComponentSpec:
-    metadata = {"hostPort": address, "taskQueue": uuid4().hex, **settings}
+    # An activity of a process that is killed need not wait for as long as in earnest.
+    quick = {"heartbeatTimeout": 3}
+    metadata = {"hostPort": address, "taskQueue": uuid4().hex, **quick, **settings}
     return ComponentSpec(name="orders", type=kind, metadata=metadata)
 
 
@@ -28,6 +36,7 @@ class TestTemporal(ComponentConformance):
         return _spec(temporal_server)
 
 
+@pytest.mark.long
 class TestTemporalThatKeepsNothingInMemory(ComponentConformance):
     """Each instance is replayed whenever something happens to it."""
 
@@ -44,21 +53,32 @@ class TestTemporalWithWorkers(ComponentConformance):
         return (REMOTE,)
 
     @pytest.fixture
+    def importable_types(self) -> Sequence[str]:
+        return IMPORTABLE
+
+    @pytest.fixture
     def component_spec(self, temporal_server: str) -> ComponentSpec:
         return _spec(temporal_server, REMOTE.name)
 
 
+@pytest.mark.long
 class TestTemporalWithWorkersThatKeepsNothingInMemory(ComponentConformance):
     @pytest.fixture
     def component_types(self) -> Sequence[ComponentType[Any]]:
         return (REMOTE,)
 
     @pytest.fixture
+    def importable_types(self) -> Sequence[str]:
+        return IMPORTABLE
+
+    @pytest.fixture
     def component_spec(self, temporal_server: str) -> ComponentSpec:
         return _spec(temporal_server, REMOTE.name, maxCachedWorkflows=0)
 
 
-class TestTemporalThatHasNoPause(ComponentConformance):
+class TestTemporalThatHasNoPause(
+    ConformanceFixtures, States, Pausing, Terminating, Recording, Refusing
+):
     """The server's pause is switched off, as it is unless somebody switches it on."""
 
     @pytest.fixture

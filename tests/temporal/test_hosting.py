@@ -152,7 +152,7 @@ async def test_everything_is_what_it_is_called_in_temporal(
     child = client.get_workflow_handle(f"{instance_id}-nap")
     assert (await child.describe()).workflow_type == "nap"
     timer = _only(await child.fetch_history(), "TIMER_STARTED")
-    assert b"TimerCreated" in timer.user_metadata.summary.data
+    assert timer.user_metadata.summary.data.startswith(b'"timer #1 until ')
     first = client.get_workflow_handle(instance_id, run_id=description.raw_info.first_run_id)
     renewed = _only(await first.fetch_history(), "WORKFLOW_EXECUTION_CONTINUED_AS_NEW")
     following = renewed.workflow_execution_continued_as_new_event_attributes
@@ -187,6 +187,19 @@ async def test_somebody_elses_workflow_calls_an_activity_of_the_app(
             CallsDouble.run, args=[queue, 4], id=uuid4().hex, task_queue=theirs
         )
     assert result == 8
+
+
+async def test_workflows_of_the_app_have_one_input_and_events_one_datum(
+    temporal_server: str, queue: str
+) -> None:
+    metadata = {"hostPort": temporal_server, "taskQueue": queue, "spreadSignals": "add"}
+    spec = ComponentSpec(name="orders", type="workflow.temporal", metadata=metadata)
+    async with Runtime.open([spec], app) as runtime:
+        with pytest.raises(InvalidRequest, match="those of the app take one input"):
+            await runtime.start(listening, options={"spread_input": "true"})
+        instance_id = await runtime.start(listening)
+        await runtime.raise_event(instance_id, "add", [1, 2])
+        assert (await runtime.wait(instance_id, timeout=PATIENCE)).result() == [1, 2]
 
 
 async def test_the_name_by_which_hosts_are_woken_is_no_event(runtime: Runtime) -> None:
@@ -275,3 +288,54 @@ def _kind(name: str) -> int:
 def _only(history: WorkflowHistory, name: str) -> HistoryEvent:
     (event,) = [event for event in history.events if event.event_type == _kind(name)]
     return event
+
+
+class Panic(BaseException):
+    """As extensions raise it that are written in other languages."""
+
+
+@app.activity
+def panicking(_context: ActivityContext) -> None:
+    raise Panic("in an activity")
+
+
+@app.workflow
+async def alarmed(ctx: WorkflowContext, where: str) -> None:
+    if where == "activity":
+        await ctx.call_activity(panicking)
+    await nap_shortly(ctx)
+    raise Panic("in the workflow")
+
+
+async def nap_shortly(ctx: WorkflowContext) -> None:
+    await ctx.create_timer(timedelta(milliseconds=1))
+
+
+@app.workflow
+async def listening(ctx: WorkflowContext) -> object:
+    return await ctx.wait_for_external_event("add")
+
+
+@app.workflow
+async def parent(ctx: WorkflowContext) -> object:
+    return await ctx.call_child_workflow(nap, input=1)
+
+
+async def test_the_id_of_a_child_costs_no_event_of_its_own(
+    runtime: Runtime, client: Client
+) -> None:
+    instance_id = await runtime.start(parent)
+    assert (await runtime.wait(instance_id, timeout=PATIENCE)).result() == 1
+    history = await client.get_workflow_handle(instance_id).fetch_history()
+    assert not [event for event in history.events if event.event_type == _kind("MARKER_RECORDED")]
+
+
+@pytest.mark.parametrize("where", ["activity", "workflow"])
+async def test_what_is_no_ordinary_exception_fails_the_instance(
+    runtime: Runtime, where: str
+) -> None:
+    instance_id = await runtime.start(alarmed, input=where)
+    state = await runtime.wait(instance_id, timeout=PATIENCE)
+    assert state.status is WorkflowStatus.FAILED
+    assert state.failure is not None
+    assert f"in {'an' if where == 'activity' else 'the'} {where}" in state.failure.message

@@ -49,7 +49,6 @@ def taken_up(histories: Histories) -> Histories:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.timeout(300)
 async def test_workflows_survive_any_number_of_kills_of_their_process_and_of_the_server(
     seed: int,
     server: TemporalServer,

@@ -103,7 +103,6 @@ async def test_an_instance_with_a_running_successor_is_left_alone(
     assert await runtime.purge(instance_id) == 1
 
 
-@pytest.mark.timeout(240)
 async def test_a_purge_that_outlasts_its_deadline_says_so_and_can_be_repeated(
     start_temporal: StartTemporal, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
+from temporalio.common import RetryPolicy
 
 from flowyard import Runtime, WorkflowStatus
 from flowyard.models import WorkflowState
@@ -114,6 +115,58 @@ async def test_a_delayed_start_is_pending_and_says_when_it_begins(runtime: Runti
         assert state.detail is not None
         begins = datetime.fromisoformat(state.detail.removeprefix("it begins at "))
         assert abs(begins - start_at) < timedelta(minutes=1)
+    await runtime.terminate(instance_id)
+
+
+async def test_a_termination_by_somebody_else_shows_its_reason(
+    runtime: Runtime, client: Client
+) -> None:
+    instance_id = await runtime.start("Waiter")
+    await client.get_workflow_handle(instance_id).terminate(reason="the order was a mistake")
+    states = [
+        await runtime.wait(instance_id, timeout=CLOSED),
+        await runtime.get(instance_id),
+        await runtime.get(instance_id, payloads=False),
+    ]
+    for state in states:
+        assert state.status is WorkflowStatus.TERMINATED
+        assert state.detail == "the order was a mistake"
+
+
+@pytest.mark.parametrize("schedule", ["retry", "cron"])
+async def test_an_attempt_that_is_still_to_come_tells_how_the_one_before_has_failed(
+    runtime: Runtime, client: Client, native_queue: str, schedule: str
+) -> None:
+    is_retry = schedule == "retry"
+    handle = await client.start_workflow(
+        "Failing",
+        "no stock",
+        id=uuid4().hex,
+        task_queue=native_queue,
+        retry_policy=RetryPolicy(initial_interval=timedelta(hours=1)) if is_retry else None,
+        cron_schedule="" if is_retry else "@every 2s",
+    )
+    state = await until(lambda: runtime.get(handle.id), lambda one: one.failure is not None)
+    assert state.status is WorkflowStatus.PENDING
+    assert state.failure is not None
+    assert (state.failure.error_type, state.failure.message) == ("ValueError", "no stock")
+    which = "attempt 2" if is_retry else "a run by its schedule"
+    assert state.detail is not None
+    assert state.detail.startswith("it begins at ")
+    assert state.detail.endswith(f"({which}; the one before failed: ValueError: no stock)")
+    await runtime.terminate(handle.id)
+
+
+async def test_an_activity_that_is_tried_again_tells_how_it_has_failed(runtime: Runtime) -> None:
+    instance_id = await runtime.start("Insisting", input="no stock")
+    state = await until(
+        lambda: runtime.get(instance_id), lambda one: "attempt" in (one.detail or "")
+    )
+    assert state.status is RUNNING
+    assert state.detail is not None
+    assert state.detail.startswith("activity 'break' is in attempt 2, which begins at ")
+    assert state.detail.endswith("; the one before failed: ValueError: no stock")
+    assert (await runtime.get(instance_id, payloads=False)).detail == state.detail
     await runtime.terminate(instance_id)
 
 

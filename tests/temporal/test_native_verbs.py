@@ -43,6 +43,8 @@ async def test_a_start_names_its_task_queue(open_native: OpenRuntime, native_que
     [
         ({"task_queu": "x"}, "knows no option 'task_queu' of a start"),
         ({"task_queue": ""}, "the option 'task_queue' is empty"),
+        ({"spread_input": "yes"}, "is neither 'true' nor 'false'"),
+        ({"spread_input": "true"}, "needs an array as the input"),
     ],
 )
 async def test_an_option_that_cannot_be_used_starts_nothing(
@@ -88,6 +90,22 @@ async def test_a_signal_reaches_a_handler_of_that_name(runtime: Runtime) -> None
         await runtime.raise_event(instance_id, "item", {"item": item})
     state = await runtime.wait(instance_id, timeout=PATIENCE)
     assert state.result() == [{"item": None}, {"item": {"a": 1}}, {"item": [2]}]
+
+
+async def test_an_array_is_spread_to_several_arguments_where_that_is_asked_for(
+    open_native: OpenRuntime,
+) -> None:
+    async with open_native(spreadSignals="swap, pair") as runtime:
+        given = [{"a": 1.0}, None]
+        instance_id = await runtime.start("Pairs", input=given, options={"spread_input": "true"})
+        assert (await runtime.get(instance_id)).input == '[{"a":1.0},null]'
+        await runtime.raise_event(instance_id, "pair", [["x"], 2])
+        state = await runtime.wait(instance_id, timeout=PATIENCE)
+        assert state.result() == [given, [["x"], 2]]
+        # Signals of other names have one argument, and so has what is no array.
+        other = await runtime.start("Waiter")
+        await runtime.raise_event(other, "go", [1, 2])
+        assert (await runtime.wait(other, timeout=PATIENCE)).result() == [1, 2]
 
 
 @pytest.mark.parametrize(

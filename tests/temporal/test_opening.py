@@ -83,7 +83,8 @@ async def test_nobody_is_at_the_address() -> None:
     error = await refusal(hostPort=address)
     assert isinstance(error, BackendUnavailable)
     assert f"component 'orders': Temporal at {address} cannot be reached" in str(error)
-    assert "Connection refused" in str(error)
+    assert "Connection refused: nobody listens there." in str(error)
+    assert "correct the key 'hostPort'" in str(error)
 
 
 async def test_a_namespace_that_is_not_there(temporal_server: str) -> None:

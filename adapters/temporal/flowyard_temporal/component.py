@@ -12,6 +12,7 @@ from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 
 from flowyard.component import ComponentContext, WorkflowComponent
 from flowyard.errors import InvalidRequest
+from flowyard.executor import obstacle
 from flowyard.history import HistoryEvent
 from flowyard.identifier import new_uuid
 from flowyard.models import (
@@ -24,17 +25,17 @@ from flowyard.models import (
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.families import Families
 from flowyard_temporal.history import translated
-from flowyard_temporal.hosting.environment import WAITS, WAKE, Environment
+from flowyard_temporal.hosting.environment import WAITS, WAKE
 from flowyard_temporal.hosting.history import hosted_history
-from flowyard_temporal.hosting.worker import host
+from flowyard_temporal.hosting.worker import Hosting, host
 from flowyard_temporal.instances import Instances
 from flowyard_temporal.pausing import Pausing
-from flowyard_temporal.payloads import payloads_of
+from flowyard_temporal.payloads import payloads_of, spread_payloads_of
 from flowyard_temporal.purging import Purging
 from flowyard_temporal.queries import Queries
 from flowyard_temporal.recent import RecentChanges
 from flowyard_temporal.settings import TemporalSettings
-from flowyard_temporal.starting import TASK_QUEUE, Starts
+from flowyard_temporal.starting import SPREAD_INPUT, TASK_QUEUE, Starts
 from flowyard_temporal.states import Snapshot
 from flowyard_temporal.terminating import Terminating
 from flowyard_temporal.visibility import Visibility
@@ -43,15 +44,16 @@ from flowyard_temporal.visibility import Visibility
 class TemporalComponent(WorkflowComponent):
     """One namespace of a Temporal cluster."""
 
-    def __init__(self, connection: Connection, environment: Environment | None = None) -> None:
+    def __init__(self, connection: Connection, hosting: Hosting | None = None) -> None:
         super().__init__(connection.name)
         self._connection = connection
-        self._environment = environment
+        self._hosting = hosting
+        self._environment = hosting.environment if hosting is not None else None
         self._instances = Instances(connection)
         self._starts = Starts(connection, self._instances)
-        self._terminating = Terminating(connection, self._instances)
         self._pausing = Pausing(connection, self._instances)
         visibility = Visibility(connection)
+        self._terminating = Terminating(connection, self._instances, visibility)
         self._recent = RecentChanges(self._instances, visibility)
         self._queries = Queries(self._instances, visibility, self._recent)
         families = Families(self._instances, visibility)
@@ -67,12 +69,17 @@ class TemporalComponent(WorkflowComponent):
             if context.executor is None:
                 yield TemporalComponent(connection)
                 return
-            async with host(connection, context, context.executor) as environment:
-                yield TemporalComponent(connection, environment)
+            async with host(connection, context, context.executor) as hosting:
+                yield TemporalComponent(connection, hosting)
 
     async def start(self, request: StartRequest) -> None:
         if self._environment is None or TASK_QUEUE in request.options:
             await self._starts.start(request)
+        elif SPREAD_INPUT in request.options:
+            raise InvalidRequest(
+                f"the option '{SPREAD_INPUT}' is for workflows of others: those of the app take "
+                f"one input. Leave it out, or name the task queue ('{TASK_QUEUE}')."
+            )
         else:
             beginning = self._environment.beginning(request)
             await self._starts.start(
@@ -97,6 +104,8 @@ class TemporalComponent(WorkflowComponent):
             self._environment.settled(instance_id)
         elif self._environment.is_waiting(instance_id):
             state = replace(state, detail=state.detail or WAITS)
+        elif state.detail is None:
+            state = replace(state, detail=obstacle(self._environment.executor, instance_id))
         return state
 
     async def wait(self, instance_id: str) -> WorkflowState:
@@ -113,18 +122,31 @@ class TemporalComponent(WorkflowComponent):
             namespace=self._connection.namespace,
             workflow_execution=self._connection.execution(instance_id),
             signal_name=name,
-            input=payloads_of(data),
+            input=await self._arguments(instance_id, name, data),
             identity=self._connection.identity,
             request_id=str(new_uuid()),
         )
         service = self._connection.service
         return await self._instances.change(instance_id, service.signal_workflow_execution, request)
 
+    async def _arguments(self, instance_id: str, signal: str, data: str | None) -> Payloads | None:
+        if signal in (self._connection.settings.spread_signals or ()):
+            spread = spread_payloads_of(data)
+            description = await self._instances.describe(instance_id)
+            if spread is not None and not Snapshot(description).is_hosted:
+                return spread
+        return payloads_of(data)
+
     async def terminate(
         self, instance_id: str, *, output: str | None = None, recursive: bool = True
     ) -> bool:
         self._recent.note(instance_id)
-        return await self._terminating.terminate(instance_id, output, recursive=recursive)
+        activities = self._hosting.activities if self._hosting is not None else None
+        running = activities.executions(instance_id) if activities is not None else ()
+        changed = await self._terminating.terminate(instance_id, output, recursive=recursive)
+        if changed and activities is not None:
+            activities.closed(instance_id, running)
+        return changed
 
     async def pause(self, instance_id: str, *, reason: str | None = None) -> bool:
         self._recent.note(instance_id)
@@ -139,6 +161,10 @@ class TemporalComponent(WorkflowComponent):
 
     async def list(self, query: InstanceQuery) -> InstancePage:
         return await self._queries.page(query)
+
+    async def drain(self) -> None:
+        if self._hosting is not None:
+            await self._hosting.drain()
 
     async def history(self, instance_id: str) -> Sequence[HistoryEvent]:
         description = await self._instances.describe(instance_id)

@@ -22,13 +22,18 @@ class Run:
 
     instance_id: str
     run_id: str
+    birth: str = ""
+    """The run with which the instance began that this run is of; an ID may have many in turn."""
     is_closed: bool = False
     children: list[tuple[str, str]] = field(default_factory=list)
     successor: str = ""
 
     def note(self, event: HistoryEvent) -> None:
         """Take an event of its history into account."""
-        if event.HasField("child_workflow_execution_started_event_attributes"):
+        if event.HasField("workflow_execution_started_event_attributes"):
+            started = event.workflow_execution_started_event_attributes
+            self.birth = started.first_execution_run_id
+        elif event.HasField("child_workflow_execution_started_event_attributes"):
             child = event.child_workflow_execution_started_event_attributes.workflow_execution
             self.children.append((child.workflow_id, child.run_id))
         elif event.event_type in CLOSE_EVENTS:
@@ -49,7 +54,8 @@ class Families:
     async def runs(self, instance_id: str, *, recursive: bool) -> list[Run]:
         """Return the runs of an instance, and after them those of its children if recursive.
 
-        Among them are the runs that the instance has replaced.
+        Among them are the runs of instances that had the ID before, but not the children of those:
+        a termination leaves them alone, too.
         """
         info = (await self._instances.describe(instance_id)).workflow_execution_info
         known = [info.first_run_id, info.execution.run_id]
@@ -66,6 +72,9 @@ class Families:
             )
             present = [run for run in found if run is not None]
             runs += present
+            for run in present:
+                if run.instance_id == instance_id and run.birth not in {"", info.first_run_id}:
+                    run.children.clear()
             next_ones = {child for run in present for child in run.children}
             next_ones |= {(run.instance_id, run.successor) for run in present if run.successor}
             next_ones -= seen

@@ -40,6 +40,13 @@ _OPENING = (
         "it refuses access. Correct the key 'apiKey' or the client certificate",
     ),
 )
+# Likewise, where there may be nobody. What it quotes of Rust helps nobody.
+_UNREACHABLE = (
+    (r"ConnectionRefused", "Connection refused: nobody listens there"),
+    (r"dns error|failed to lookup address", "its name is not known"),
+    (r"(Host|Network)Unreachable", "there is no way to it"),
+    (r"TimedOut|deadline has elapsed", "it does not answer"),
+)
 _CUT_OFF = r"fatal alert|BrokenPipe|ConnectionReset|connection closed|unexpected end of file"
 
 
@@ -78,6 +85,12 @@ def opening_error_of(error: RuntimeError, where: str) -> FlowyardError:
     for pattern, meaning in _OPENING:
         if re.search(pattern, text):
             return ConfigurationError(f"{where} cannot be used: {meaning}. ({text})")
+    for pattern, meaning in _UNREACHABLE:
+        if re.search(pattern, text):
+            return BackendUnavailable(
+                f"{where} cannot be reached: {meaning}. Start the server, or correct the key "
+                "'hostPort'."
+            )
     if re.search(_CUT_OFF, text):
         text += ". It may want TLS (key 'tls') or a client certificate (key 'tlsClientCert')"
     return BackendUnavailable(f"{where} cannot be reached: {text}")

@@ -18,7 +18,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.service import RPCStatusCode
 
 from flowyard.errors import BackendUnavailable, InstanceNotFound
-from flowyard.models import WorkflowState
+from flowyard.models import WorkflowState, WorkflowStatus
 from flowyard_temporal.connection import Connection, Method, Q, R
 from flowyard_temporal.faults import Rejected
 from flowyard_temporal.states import STATUSES, Snapshot
@@ -78,7 +78,7 @@ class Instances:
         while True:
             end = await self._end(instance_id)
             description, first = await asyncio.gather(
-                self.describe(instance_id), self._first(instance_id)
+                self.describe(instance_id), self.first(instance_id)
             )
             snapshot = Snapshot(description, first, (end,))
             # By the time, the run that has ended is known to be the one that was described.
@@ -132,9 +132,14 @@ class Instances:
 
     async def _look(self, instance_id: str, *, payloads: bool) -> Snapshot:
         if not payloads:
-            return Snapshot(await self.describe(instance_id))
+            bare = Snapshot(await self.describe(instance_id))
+            if bare.status is not WorkflowStatus.TERMINATED:
+                return bare
+            # Only its last event says why.
+            latest = await self._latest(instance_id, 1, bare.run_id)
+            return Snapshot(bare.description, latest=latest)
         description, first, latest = await asyncio.gather(
-            self.describe(instance_id), self._first(instance_id), self._latest(instance_id, 1)
+            self.describe(instance_id), self.first(instance_id), self._latest(instance_id, 1)
         )
         return Snapshot(description, first, latest)
 
@@ -142,11 +147,12 @@ class Instances:
         """Read the ends of the history of the run that was described."""
         instance_id, run_id = snapshot.info.execution.workflow_id, snapshot.run_id
         first, latest = await asyncio.gather(
-            self._first(instance_id, run_id), self._latest(instance_id, 1, run_id)
+            self.first(instance_id, run_id), self._latest(instance_id, 1, run_id)
         )
         return Snapshot(snapshot.description, first, latest)
 
-    async def _first(self, instance_id: str, run_id: str = "") -> HistoryEvent:
+    async def first(self, instance_id: str, run_id: str = "") -> HistoryEvent:
+        """Return the event by which the current run began, or the one that is named."""
         request = GetWorkflowExecutionHistoryRequest(
             namespace=self._connection.namespace,
             execution=self._connection.execution(instance_id, run_id),

@@ -19,6 +19,7 @@ from flowyard.identifier import new_uuid
 from flowyard.models import WorkflowStatus
 from flowyard_temporal.connection import Connection, Method, Q, R
 from flowyard_temporal.faults import Rejected, error_of
+from flowyard_temporal.hosting.worker import STICKY_TIMEOUT
 from flowyard_temporal.hosting.workflow import PAUSE, RESUME
 from flowyard_temporal.instances import Instances
 
@@ -80,15 +81,17 @@ class Pausing:
     async def _ask(self, instance_id: str, update: str, reason: str | None) -> bool:
         connection = self._connection
         handle = connection.client.get_workflow_handle(instance_id)
-        patience = connection.settings.request_timeout
+        # The server may keep it for a process that has gone before it gives it to another.
+        patience = timedelta(seconds=connection.settings.request_timeout) + STICKY_TIMEOUT
         try:
             changed: bool = await handle.execute_update(
-                update, reason, result_type=bool, rpc_timeout=timedelta(seconds=patience)
+                update, reason, result_type=bool, rpc_timeout=patience
             )
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise BackendUnavailable(
                 f"{connection.where}: no worker has taken '{update}' of instance '{instance_id}' "
-                f"within {patience:g} s (requestTimeout). Start the application that runs it."
+                f"within {patience.total_seconds():g} s (requestTimeout + "
+                f"{STICKY_TIMEOUT.total_seconds():g} s). Start the application that runs it."
             ) from error
         except (WorkflowUpdateFailedError, RPCError) as error:
             # It may have closed meanwhile.

@@ -6,11 +6,14 @@ import base64
 import json
 from collections.abc import Sequence
 
+import msgspec
 from temporalio.api.common.v1 import Payload, Payloads
 
 _NULL = b"binary/null"
 _EMPTY = "flowyard-empty"
 _JSON = frozenset({b"json/plain", b"json/protobuf"})
+
+_array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def text_of(payload: Payload) -> str:
@@ -66,3 +69,12 @@ def payload_of(text: str | bytes) -> Payload:
 def payloads_of(text: str | None) -> Payloads | None:
     """Return one argument, or none where there is no text."""
     return Payloads(payloads=[payload_of(text)]) if text is not None else None
+
+
+def spread_payloads_of(text: str | None) -> Payloads | None:
+    """Return an argument for each element of a JSON array, None for what is no array."""
+    try:
+        elements = _array_decoder.decode(text or "")
+    except msgspec.DecodeError:
+        return None
+    return Payloads(payloads=[payload_of(bytes(element)) for element in elements])

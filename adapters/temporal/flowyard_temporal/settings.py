@@ -24,6 +24,8 @@ class TemporalSettings(BaseModel):
     """What Temporal shows as the origin of a call. Without it, process and machine."""
     task_queue: str = Field(default="flowyard", min_length=1)
     """Where workflows are started, unless the start's option `task_queue` says otherwise."""
+    spread_signals: frozenset[str] | None = None
+    """Signals of native workflows to which each element of an array is an argument of its own."""
     api_key: SecretStr | None = None
     tls: bool | None = None
     """Without it, TLS is on as soon as there is an API key or any of the keys below."""
@@ -50,6 +52,14 @@ class TemporalSettings(BaseModel):
         if re.fullmatch(r"[^\s/]+:\d{1,5}", value) is None:
             raise ValueError("must be HOST:PORT without a scheme, for example localhost:7233")
         return value
+
+    @field_validator("spread_signals", mode="before")
+    @classmethod
+    def _are_names(cls, value: object) -> object:
+        """Split names that are separated by commas."""
+        if not isinstance(value, str):
+            return value
+        return frozenset(name for part in value.split(",") if (name := part.strip()))
 
     @property
     def uses_tls(self) -> bool:

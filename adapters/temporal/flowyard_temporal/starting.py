@@ -18,10 +18,12 @@ from flowyard.models import ReusePolicy, StartRequest
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.faults import Rejected
 from flowyard_temporal.instances import Instances
-from flowyard_temporal.payloads import payloads_of
+from flowyard_temporal.payloads import payloads_of, spread_payloads_of
 
 TASK_QUEUE = "task_queue"
-"""The one option that a start may give."""
+"""The option of a start that names its task queue."""
+SPREAD_INPUT = "spread_input"
+"""The option by which each element of the input, an array, is an argument of its own."""
 
 _REUSE = {
     ReusePolicy.REPLACE_CLOSED: WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
@@ -45,12 +47,13 @@ class Starts:
     ) -> None:
         """Start what was asked for; its input is the only argument unless others are given."""
         connection = self._connection
+        given = self._arguments(request) if arguments is None else arguments
         start = StartWorkflowExecutionRequest(
             namespace=connection.namespace,
             workflow_id=request.instance_id,
             workflow_type=WorkflowType(name=request.workflow),
             task_queue=TaskQueue(name=self._task_queue(request)),
-            input=payloads_of(request.input) if arguments is None else arguments,
+            input=given,
             identity=connection.identity,
             request_id=str(new_uuid()),
             workflow_id_reuse_policy=_REUSE[request.reuse],
@@ -65,12 +68,26 @@ class Starts:
                 raise
             raise await self._already_exists(request.instance_id) from refusal
 
+    def _arguments(self, request: StartRequest) -> Payloads | None:
+        spread = request.options.get(SPREAD_INPUT, "false")
+        if spread not in {"true", "false"}:
+            raise InvalidRequest(f"the option '{SPREAD_INPUT}' is neither 'true' nor 'false'")
+        if spread == "false":
+            return payloads_of(request.input)
+        arguments = spread_payloads_of(request.input)
+        if arguments is None:
+            raise InvalidRequest(
+                f"the option '{SPREAD_INPUT}' needs an array as the input: each of its elements "
+                "is an argument"
+            )
+        return arguments
+
     def _task_queue(self, request: StartRequest) -> str:
-        unknown = sorted(set(request.options) - {TASK_QUEUE})
+        unknown = sorted(set(request.options) - {TASK_QUEUE, SPREAD_INPUT})
         if unknown:
             raise InvalidRequest(
                 f"component '{self._connection.name}' knows no option '{unknown[0]}' of a start: "
-                f"leave it out; '{TASK_QUEUE}' is the only one"
+                f"leave it out; '{TASK_QUEUE}' and '{SPREAD_INPUT}' are all"
             )
         queue = request.options.get(TASK_QUEUE, self._connection.settings.task_queue)
         if not queue:

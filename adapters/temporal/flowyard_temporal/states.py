@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
-from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType, PendingWorkflowTaskState, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
@@ -18,6 +17,8 @@ from flowyard.history import to_datetime
 from flowyard.models import FailureDetails, WorkflowState, WorkflowStatus
 from flowyard_temporal.failures import TIMED_OUT, details_of
 from flowyard_temporal.payloads import hosted_text_of, text_of, text_of_all
+from flowyard_temporal.retries import failure_before, words_of_activities, words_of_run
+from flowyard_temporal.times import time_of
 
 CUSTOM_STATUS = "customStatus"
 """The memo key of the custom status; a native workflow that sets it has one too."""
@@ -61,6 +62,8 @@ _HARMLESS = frozenset(
     }
 )
 
+# The second is what the server writes where nobody has given one.
+_NO_REASONS = frozenset({"", "terminated by user via frontend"})
 
 _stalled_decoder = msgspec.json.Decoder(FailureDetails)
 
@@ -140,10 +143,12 @@ class Snapshot:
         status = self.status
         if status is not WorkflowStatus.RUNNING:
             reason = self.description.workflow_extended_info.pause_info.reason
-            return status, None, reason or None
+            return status, None, reason or self._reason_of_end
         if self.is_delayed(now):
-            begins = time_of(self.info.execution_time)
-            return WorkflowStatus.PENDING, None, f"it begins at {begins.isoformat()}"
+            begins = f"it begins at {time_of(self.info.execution_time).isoformat()}"
+            words = words_of_run(self.first)
+            detail = f"{begins} ({words})" if words is not None else begins
+            return WorkflowStatus.PENDING, failure_before(self.first), detail
         task = self.description.pending_workflow_task
         if self.is_paused_by_host:
             return WorkflowStatus.SUSPENDED, None, None
@@ -157,7 +162,8 @@ class Snapshot:
         if task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED:
             waits = f"no worker of task queue '{self.info.task_queue}' has taken its next turn yet"
             return status, None, waits
-        return status, None, None
+        retried = words_of_activities(self.description.pending_activities, now)
+        return status, None, retried or words_of_run(self.first)
 
     def status_at(self, now: datetime) -> WorkflowStatus:
         """Return the status that callers see."""
@@ -169,6 +175,14 @@ class Snapshot:
             return False
         begins = time_of(self.info.execution_time)
         return begins > now and begins > time_of(self.info.start_time)
+
+    @property
+    def _reason_of_end(self) -> str | None:
+        """What the one who has terminated the run gave as the reason."""
+        if not self.latest:
+            return None
+        terminated = self.latest[0].workflow_execution_terminated_event_attributes
+        return terminated.reason if terminated.reason not in _NO_REASONS else None
 
     @property
     def _has_begun(self) -> bool:
@@ -220,11 +234,6 @@ def failed_task(latest: Iterable[HistoryEvent]) -> FailureDetails | None:
         ):
             return None
     return None
-
-
-def time_of(stamp: Timestamp) -> datetime:
-    """Return the aware UTC time."""
-    return stamp.ToDatetime(tzinfo=UTC)
 
 
 def _memo_text(info: WorkflowExecutionInfo, key: str) -> str | None:

@@ -114,6 +114,37 @@ class Breaking:
         )
 
 
+@workflow.defn(name="Insisting")
+class Insisting:
+    """Calls an activity that fails, and is tried again after an hour."""
+
+    @workflow.run
+    async def run(self, message: str) -> None:
+        await workflow.execute_activity(
+            "break",
+            message,
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=RetryPolicy(initial_interval=timedelta(hours=1)),
+        )
+
+
+@workflow.defn(name="Pairs")
+class Pairs:
+    """Begins with two arguments, and takes signals that have two."""
+
+    def __init__(self) -> None:
+        self.pairs: list[Any] = []
+
+    @workflow.signal
+    def pair(self, first: Any, second: Any) -> None:
+        self.pairs.append([first, second])
+
+    @workflow.run
+    async def run(self, first: Any, second: Any) -> list[Any]:
+        await workflow.wait_condition(lambda: bool(self.pairs))
+        return [[first, second], *self.pairs]
+
+
 @workflow.defn(name="Family")
 class Family:
     """Starts children with these IDs and parent close policies, and ends when told to `go`."""
@@ -175,7 +206,7 @@ async def main(address: str, namespace: str, task_queue: str) -> None:
     client = await Client.connect(address, namespace=namespace)
     workflows = [
         *(Echo, Waiter, Failing, Collector, Steps, Breaking),
-        *(Family, Renewed, Longing, Broken),
+        *(Family, Renewed, Longing, Broken, Insisting, Pairs),
     ]
     worker = Worker(
         client, task_queue=task_queue, workflows=workflows, activities=[double, break_down]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import msgspec
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
-from flowyard.errors import InstanceAlreadyExists
 from flowyard.history import (
     NEVER,
     Action,
@@ -24,18 +22,21 @@ from flowyard.history import (
     EventSent,
     ExecutionStarted,
     HistoryEvent,
-    Parent,
     TaskCompleted,
     TaskFailed,
     TaskScheduled,
     TimerCreated,
     TimerFired,
+    encode_events,
 )
+from flowyard.journal import Journal
 from flowyard.models import FailureDetails
 from flowyard_temporal.hosting.beginning import Beginning, Call
-from flowyard_temporal.hosting.environment import Environment
-from flowyard_temporal.hosting.failures import failure_of
+from flowyard_temporal.hosting.detached import START
+from flowyard_temporal.hosting.environment import RECORD, Environment
+from flowyard_temporal.hosting.failures import failure_of, refusal_of
 from flowyard_temporal.hosting.raw import raw, text_of
+from flowyard_temporal.hosting.summaries import summary_of
 
 # What an activity ends with is its result; all else (a worker that died) is tried again for ever.
 AGAIN = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10))
@@ -45,18 +46,35 @@ _SHORTEST_TIMER = timedelta(milliseconds=1)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+async def _locally(activity: str, events: Sequence[HistoryEvent]) -> None:
+    """Run a local activity, whose marker tells of the events."""
+    await workflow.execute_local_activity(
+        activity,
+        raw(encode_events(events).decode()),
+        result_type=RawValue,
+        start_to_close_timeout=NO_LIMIT,
+        retry_policy=AGAIN,
+    )
+
+
 class Commands:
     """Carries out the actions of one execution, and delivers the events that answer them."""
 
     def __init__(
         self,
         started: ExecutionStarted,
+        journal: Journal,
         environment: Environment,
         deliver: Callable[[HistoryEvent], None],
+        gives_ids_in_order: Callable[[], bool],
     ) -> None:
         self._started = started
+        self._journal = journal
         self._environment = environment
         self._deliver = deliver
+        self._gives_ids_in_order = gives_ids_in_order
+        self._begun: dict[str, asyncio.Event] = {}
+        """Of the last child with an ID, whether the server has told of its start."""
         self._running: set[asyncio.Task[None]] = set()
         self._outgoing: set[asyncio.Task[None]] = set()
 
@@ -73,21 +91,30 @@ class Commands:
                 self._keep(self._running, self._wait(action))
         elif isinstance(action, ChildCreated):
             if (refusal := limits.call_refusal(action)) is not None:
-                self._deliver(ChildFailed(action.id, refusal))
+                self._refuse(action, refusal)
+            elif self._is_starting(action.instance_id) and self._gives_ids_in_order():
+                # The server starts children side by side, and so the second could be the first.
+                kept = self._outgoing if action.detached else self._running
+                self._keep(kept, self._refuse_twin(action))
             else:
-                begun = asyncio.Event()
-                self._keep(self._running, self._start(action, begun))
+                begun = self._begun[action.instance_id] = asyncio.Event()
+                start = self._start_detached if action.detached else self._start
+                self._keep(self._running, start(action, begun))
                 self._keep(self._outgoing, begun.wait())
         elif isinstance(action, EventSent):
             if action.instance_id == workflow.info().workflow_id:
                 # The server refuses a signal to oneself.
                 self._deliver(EventRaised(action.name, action.input))
-            else:
+            elif action.instance_id and action.name:
                 self._keep(self._outgoing, self._send(action))
 
     async def sent(self) -> None:
         """Return once everything has left that the server drops when its sender ends."""
         await asyncio.gather(*self._outgoing)
+
+    def _is_starting(self, instance_id: str) -> bool:
+        begun = self._begun.get(instance_id)
+        return begun is not None and not begun.is_set()
 
     def _keep(self, kept: set[asyncio.Task[Any]], coroutine: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.ensure_future(coroutine)
@@ -117,7 +144,7 @@ class Commands:
 
     async def _wait(self, timer: TimerCreated) -> None:
         due = timedelta(microseconds=timer.fire_at - workflow.time_ns() // 1000)
-        summary = msgspec.json.encode(timer).decode()
+        summary = summary_of(timer)
         while due > NO_LIMIT:
             await workflow.sleep(NO_LIMIT)
             due -= NO_LIMIT
@@ -125,12 +152,14 @@ class Commands:
         self._deliver(TimerFired(timer.id, timer.fire_at))
 
     async def _start(self, created: ChildCreated, begun: asyncio.Event) -> None:
-        started = self._started
-        link = Parent(
-            workflow.info().workflow_id, started.execution_id, started.workflow, created.id
-        )
-        child = ExecutionStarted(created.name, created.input, workflow.uuid4().hex, link)
+        child = self._journal.child_started(created, workflow.uuid4().hex)
         beginning = Beginning.of([child], self._environment.executor.local_code(created.name))
+        told = text_of(beginning.arguments(), 1) if child.propagated is not None else None
+        what = f"history that child workflow '{created.name}' is told of"
+        if (refusal := self._environment.limits.refusal(told, what)) is not None:
+            self._refuse(created, refusal)
+            begun.set()
+            return
         try:
             handle = await workflow.start_child_workflow(
                 created.name,
@@ -143,14 +172,35 @@ class Commands:
             begun.set()
             output = text_of([await handle])
         except WorkflowAlreadyStartedError:
-            failure = FailureDetails.of(InstanceAlreadyExists(created.instance_id, "active"))
-            self._deliver(ChildFailed(created.id, failure))
+            self._refuse(created, refusal_of(created.instance_id))
         except FailureError as error:
             self._deliver(ChildFailed(created.id, failure_of(error, created.instance_id)))
         else:
             self._deliver(ChildCompleted(created.id, output))
         finally:
             begun.set()
+
+    async def _refuse_twin(self, created: ChildCreated) -> None:
+        """Refuse a child whose ID one before it is about to get."""
+        refusal = refusal_of(created.instance_id)
+        told = [] if created.detached else [ChildFailed(created.id, refusal)]
+        await _locally(RECORD, [created, *told])
+        self._refuse(created, refusal)
+
+    async def _start_detached(self, created: ChildCreated, begun: asyncio.Event) -> None:
+        """Start an instance that is no child for Temporal either."""
+        started = self._journal.child_started(created, workflow.uuid4().hex)
+        await _locally(START, [created, started])
+        begun.set()
+
+    def _refuse(self, created: ChildCreated, refusal: FailureDetails) -> None:
+        """Say why a child is not started; of a detached one nobody waits for an answer."""
+        if created.detached:
+            workflow.logger.warning(
+                "detached workflow '%s' is not started: %s", created.name, refusal.message
+            )
+        else:
+            self._deliver(ChildFailed(created.id, refusal))
 
     async def _send(self, sent: EventSent) -> None:
         target = workflow.get_external_workflow_handle(sent.instance_id)

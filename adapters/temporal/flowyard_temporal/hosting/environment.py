@@ -15,23 +15,26 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 
-from flowyard.executor import ActivityResult, Executor, QueuedTurn, Turn, TurnResult
+from flowyard.executor import Executor, QueuedTurn, Turn, TurnResult
 from flowyard.history import (
     Action,
+    ExecutionCompleted,
     ExecutionStarted,
     HistoryEvent,
     TurnStarted,
     to_microseconds,
 )
 from flowyard.identifier import new_uuid
-from flowyard.models import FailureDetails, StartRequest
-from flowyard_temporal.hosting.beginning import Beginning, read_call
-from flowyard_temporal.hosting.failures import error_of
+from flowyard.models import FailureDetails, StartRequest, WorkflowStatus
+from flowyard_temporal.hosting.beginning import Beginning
+from flowyard_temporal.hosting.decisions import Decisions
 from flowyard_temporal.hosting.limits import Limits
 from flowyard_temporal.hosting.raw import raw
 
 TURN = "flowyard.turn"
 """The local activity in which a worker's code runs a turn."""
+RECORD = "flowyard.record"
+"""The local activity that puts into the history what no command of Temporal's leaves there."""
 WAKE = "flowyard.wake"
 """The signal that more code has come."""
 UNSERVED = "Unserved"
@@ -58,6 +61,9 @@ class Environment:
         self.heartbeat_timeout = heartbeat_timeout
         self._logger = logger
         self._turns: dict[str, Turn] = {}
+        self._decisions = Decisions()
+        self._draining = asyncio.Event()
+        self._ending = asyncio.Event()
         self._waiting: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -93,10 +99,22 @@ class Environment:
             past, new = [*history[: turns[-1]]], [*history[turns[-1] :]]
         (execution_id,) = (one.execution_id for one in history if isinstance(one, ExecutionStarted))
         try:
-            result = self.executor.run_turn(Turn(instance_id, execution_id, past, new))
+            result = self.run_inline(Turn(instance_id, execution_id, past, new))
         finally:
             self.executor.forget(instance_id)
-        return result.stalled if isinstance(result, TurnResult) else None
+        return result.stalled
+
+    def run_inline(self, turn: Turn) -> TurnResult:
+        """Run a turn by the code of this process; whatever the code raises fails the instance."""
+        try:
+            result = self.executor.run_turn(turn)
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - it is the result
+            failure = FailureDetails.of(error)
+            return TurnResult([ExecutionCompleted(WorkflowStatus.FAILED, failure=failure)])
+        assert isinstance(result, TurnResult)  # noqa: S101 - it is local code
+        return result
 
     @contextmanager
     def offer(self, key: str, turn: Turn) -> Iterator[None]:
@@ -124,11 +142,27 @@ class Environment:
             # It looks again by itself, later.
             self._logger.warning("instance '%s' was not woken: %s", instance_id, error.message)
 
+    def drain(self) -> None:
+        """Let turns go that no worker has taken, now and from now on."""
+        self._draining.set()
+
+    def interrupt(self) -> None:
+        """Let all turns go: the process does not wait for workers any longer."""
+        self._draining.set()
+        self._ending.set()
+
+    @activity.defn(name=RECORD)
+    async def record(self, events: RawValue) -> RawValue:
+        """Return events, which Temporal records as the result."""
+        return events
+
     @activity.defn(name=TURN)
     async def run_turn(self, key: str) -> RawValue:
         """Run a turn by a connected worker; say so if none takes it."""
         turn = self._turns[key]
         self._waiting.discard(turn.instance_id)
+        if (decided := self._decisions.find(key, turn)) is not None:
+            return raw(decided)
         result = self.executor.run_turn(turn)
         if not isinstance(result, TurnResult):
             result = await self._answer(asyncio.ensure_future(result))
@@ -136,69 +170,30 @@ class Environment:
             self._waiting.add(turn.instance_id)
         data = msgspec.json.encode(result)
         fitting = self.limits.recorded(result, data)
-        return raw(data if fitting is result else msgspec.json.encode(fitting))
+        if fitting is not result:
+            data = msgspec.json.encode(fitting)
+        self._decisions.keep(key, turn, fitting, data)
+        return raw(data)
 
     async def _answer(self, answer: asyncio.Future[TurnResult]) -> TurnResult:
-        """Return what the worker says that has taken a turn, or that none has taken it."""
+        """Return what the worker says that has taken a turn, or that none has it."""
         try:
-            await asyncio.wait({answer}, timeout=_PATIENCE)
-            if not answer.done() and isinstance(answer, QueuedTurn) and not answer.is_taken:
-                return TurnResult(stalled=FailureDetails(UNSERVED, WAITS))
+            while not answer.done():
+                await self._wait_for(answer)
+                # A worker that had taken it may have gone meanwhile.
+                is_with_nobody = isinstance(answer, QueuedTurn) and not answer.is_taken
+                if not answer.done() and (is_with_nobody or self._ending.is_set()):
+                    return TurnResult(stalled=FailureDetails(UNSERVED, WAITS))
             return await answer
         finally:
             answer.cancel()
 
-    @activity.defn(dynamic=True)
-    async def run_activity(self, args: Sequence[RawValue]) -> RawValue:
-        """Run an activity. Its failure is final for Temporal: retries are the interpreter's."""
-        info = activity.info()
-        task = read_call(
-            args,
-            info.workflow_id or "",
-            info.workflow_run_id or "",
-            info.activity_id,
-            info.activity_type,
-        )
-        with _beating(info.heartbeat_timeout):
-            result = await _to_its_end(asyncio.ensure_future(self.executor.run_activity(task)))
-        result = self.limits.activity_result(task.name, result)
-        if result.failure is not None:
-            raise error_of(result.failure)
-        return raw(result.output)
-
-
-async def _to_its_end(running: asyncio.Future[ActivityResult]) -> ActivityResult:
-    """Return the result, also where the instance was terminated: only the worker's end ends it."""
-    try:
-        await asyncio.wait({running})
-    except asyncio.CancelledError:
-        ending = asyncio.ensure_future(activity.wait_for_worker_shutdown())
-        either: set[asyncio.Future[Any]] = {running, ending}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        ending.cancel()
-        if not running.done():
-            running.cancel()
-            await asyncio.wait({running})
-            raise
-    return running.result()
-
-
-@contextmanager
-def _beating(limit: timedelta | None) -> Iterator[None]:
-    """Tell Temporal that the activity is alive, from time to time: a short one need not."""
-    if not limit:
-        yield
-        return
-    next_beat: asyncio.TimerHandle
-    loop, interval = asyncio.get_running_loop(), limit.total_seconds() / 3
-
-    def beat() -> None:
-        nonlocal next_beat
-        activity.heartbeat()
-        next_beat = loop.call_later(interval, beat)
-
-    next_beat = loop.call_later(interval, beat)
-    try:
-        yield
-    finally:
-        next_beat.cancel()
+    async def _wait_for(self, answer: asyncio.Future[TurnResult]) -> None:
+        """Wait for an answer, but only until it is time to see whether a worker is at it."""
+        changes = self._ending if self._draining.is_set() else self._draining
+        changed = asyncio.ensure_future(changes.wait())
+        either: set[asyncio.Future[Any]] = {answer, changed}
+        try:
+            await asyncio.wait(either, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            changed.cancel()

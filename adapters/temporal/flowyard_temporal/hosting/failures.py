@@ -11,6 +11,7 @@ from temporalio.exceptions import (
     TerminatedError,
 )
 
+from flowyard.errors import InstanceAlreadyExists
 from flowyard.models import FailureDetails
 from flowyard_temporal.failures import HostedFailure
 from flowyard_temporal.hosting.raw import raw
@@ -44,5 +45,15 @@ def failure_of(error: BaseException, child_id: str | None = None) -> FailureDeta
         inner = failure_of(cause.cause) if isinstance(cause.cause, FailureError) else None
         return FailureDetails(cause.type or "ApplicationError", cause.message, cause=inner)
     if isinstance(cause, TerminatedError) and child_id is not None:
-        return FailureDetails("WorkflowTerminated", f"child workflow '{child_id}' was terminated")
+        return termination_of(child_id)
     return FailureDetails(type(cause).__name__, str(cause))
+
+
+def refusal_of(child_id: str) -> FailureDetails:
+    """Return why a child was not started whose ID another instance has."""
+    return FailureDetails.of(InstanceAlreadyExists(child_id, "active"))
+
+
+def termination_of(child_id: str) -> FailureDetails:
+    """Return why a child that others have ended has no result."""
+    return FailureDetails("WorkflowTerminated", f"child workflow '{child_id}' was terminated")

@@ -26,19 +26,25 @@ from flowyard.history import (
     TaskScheduled,
     TimerCreated,
     TurnStarted,
+    decode_events,
 )
+from flowyard.models import FailureDetails
+from flowyard.schedule import CHILD_IDS
 from flowyard_temporal.history import Translation
 from flowyard_temporal.hosting.beginning import Beginning, Call, read_beginning
-from flowyard_temporal.hosting.environment import WAKE
-from flowyard_temporal.hosting.workflow import PAUSE, RESUME
+from flowyard_temporal.hosting.detached import START
+from flowyard_temporal.hosting.environment import RECORD, WAKE
+from flowyard_temporal.hosting.failures import refusal_of, termination_of
+from flowyard_temporal.hosting.summaries import timer_of
+from flowyard_temporal.hosting.workflow import IDS_IN_ORDER, PAUSE, RESUME
 from flowyard_temporal.payloads import hosted_text_of
 
 _PATCH = "core_patch"
+_LOCAL_ACTIVITY = "core_local_activity"
 _UNKNOWN = -1
 
 _call_decoder = msgspec.json.Decoder(Call)
-_timer_decoder = msgspec.json.Decoder(TimerCreated)
-_patch_decoder = msgspec.json.Decoder(dict[str, object])
+_marked_decoder = msgspec.json.Decoder(dict[str, object])
 
 
 def hosted_history(recorded: Iterable[Recorded]) -> list[HistoryEvent]:
@@ -102,7 +108,9 @@ class _HostedTranslation(Translation):
             done = msgspec.structs.replace(outer, task_id=self._ids[outer.task_id], output=output)
             super().happened(event, done)
         elif isinstance(outer, (TaskFailed, ChildFailed)):
-            failed = msgspec.structs.replace(outer, task_id=self._ids[outer.task_id])
+            failure = _failure_of(event) or outer.failure
+            task_id = self._ids[outer.task_id]
+            failed = msgspec.structs.replace(outer, task_id=task_id, failure=failure)
             super().happened(event, failed)
         elif not (isinstance(outer, EventRaised) and outer.name == WAKE):
             super().happened(event, outer)
@@ -132,13 +140,18 @@ class _HostedTranslation(Translation):
             scheduled = event.activity_task_scheduled_event_attributes
             given = scheduled.input.payloads
             call = _call_decoder.decode(given[1].data)
-            task_id = int(scheduled.activity_id)
             return TaskScheduled(
-                task_id, action.name, hosted_text_of(given), call.first_id, call.call_id
+                int(scheduled.activity_id),
+                action.name,
+                hosted_text_of(given),
+                call.first_id,
+                call.call_id,
+                call.attempt,
+                propagation=call.propagation,
             )
         if isinstance(action, TimerCreated):
             summary = event.user_metadata.summary.data
-            return _timer_decoder.decode(msgspec.json.decode(summary, type=str))
+            return timer_of(msgspec.json.decode(summary, type=str))
         if isinstance(action, ChildCreated):
             created = event.start_child_workflow_execution_initiated_event_attributes
             child = _beginning_of(created.input.payloads, action)
@@ -160,9 +173,21 @@ class _HostedTranslation(Translation):
 
     def _mark(self, event: Recorded) -> None:
         marker = event.marker_recorded_event_attributes
+        if marker.marker_name == _LOCAL_ACTIVITY:
+            data = _marked_decoder.decode(marker.details["data"].payloads[0].data)
+            if data.get("activity_type") in {START, RECORD}:
+                text = hosted_text_of(marker.details["result"].payloads) or "[]"
+                for recorded in decode_events(text.encode()):
+                    if isinstance(recorded, ChildCreated):
+                        self._insert(recorded)
+                    else:
+                        super().happened(event, recorded)
+            return
         if marker.marker_name != _PATCH:
             return
-        patch = _patch_decoder.decode(marker.details["patch-data"].payloads[0].data)["id"]
+        patch = _marked_decoder.decode(marker.details["patch-data"].payloads[0].data)["id"]
+        if patch in {CHILD_IDS, IDS_IN_ORDER}:
+            return
         for index in range(len(self.events) - 1, -1, -1):
             turn = self.events[index]
             if isinstance(turn, TurnStarted):
@@ -170,10 +195,28 @@ class _HostedTranslation(Translation):
                 self.events[index] = msgspec.structs.replace(turn, patches=patches)
                 return
 
+    def _insert(self, action: ChildCreated) -> None:
+        """Note an action whose marker may come after those of later ones."""
+        place = len(self.events)
+        while place and getattr(self.events[place - 1], "id", _UNKNOWN) > action.id:
+            place -= 1
+        self.events.insert(place, action)
+
 
 def _result_of(event: Recorded) -> str | None:
     attributes = getattr(event, event.WhichOneof("attributes") or "")
     return hosted_text_of(attributes.result.payloads)
+
+
+def _failure_of(event: Recorded) -> FailureDetails | None:
+    """Return what the host tells the parent of a child that was refused or terminated."""
+    if event.HasField("start_child_workflow_execution_failed_event_attributes"):
+        refused = event.start_child_workflow_execution_failed_event_attributes
+        return refusal_of(refused.workflow_id)
+    if event.HasField("child_workflow_execution_terminated_event_attributes"):
+        ended = event.child_workflow_execution_terminated_event_attributes
+        return termination_of(ended.workflow_execution.workflow_id)
+    return None
 
 
 def _beginning_of(given: Iterable[Payload], event: object) -> Beginning:

@@ -57,6 +57,8 @@ class Limits:
 
     def call_refusal(self, action: TaskScheduled | ChildCreated) -> FailureDetails | None:
         """Return why something cannot be called, None if it can."""
+        if action.refused is not None:
+            return action.refused
         kind = "activity" if isinstance(action, TaskScheduled) else "child workflow"
         return self.refusal(action.input, f"input of {kind} '{action.name}'")
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from flowyard_temporal.hosting.activities import InterruptedActivity
 from flowyard_temporal.hosting.failures import HostedError
 from flowyard_temporal.hosting.workflow import UnfitCode
 
@@ -30,4 +31,4 @@ def _is_news(record: logging.LogRecord) -> bool:
         record.msg, record.args = "'%s' is STALLED: %s", (error.instance_id, error)
         record.exc_info = None
     # How an activity failed is its result: the workflow decides what it means.
-    return not isinstance(error, HostedError)
+    return not isinstance(error, (HostedError, InterruptedActivity))

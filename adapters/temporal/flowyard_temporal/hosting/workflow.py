@@ -22,20 +22,24 @@ from flowyard.history import (
     to_microseconds,
 )
 from flowyard.journal import Journal
+from flowyard.schedule import CHILD_IDS
 from flowyard_temporal.hosting.beginning import Beginning, read_beginning
 from flowyard_temporal.hosting.commands import AGAIN, NO_LIMIT, Commands
+from flowyard_temporal.hosting.decisions import RecordedTurn
 from flowyard_temporal.hosting.environment import TURN, UNSERVED, WAKE, Environment
 from flowyard_temporal.hosting.failures import error_of
 from flowyard_temporal.hosting.raw import raw, text_of
 from flowyard_temporal.states import CREATED_AT, CUSTOM_STATUS, PAUSED, STALLED
 
+IDS_IN_ORDER = "flowyard.ids-in-order"
+"""Marks histories in which of children with one ID the first one gets it."""
 PAUSE = "flowyard.pause"
 RESUME = "flowyard.resume"
 
 _FIRST_LOOK = timedelta(seconds=10)
 _RAREST_LOOK = timedelta(minutes=10)
 
-_decoder = msgspec.json.Decoder(TurnResult)
+_decoder = msgspec.json.Decoder(RecordedTurn)
 
 
 class UnfitCode(RuntimeError):
@@ -58,7 +62,10 @@ class HostedWorkflow:
         # Signals and updates may come before `run` does.
         info = workflow.info()
         self._journal = Journal(info.workflow_id)
-        self._beginning = read_beginning(args, info.workflow_type, info.run_id)
+        self._has_beginning = len(args) > 1
+        # A run that was reset goes on from what the original has recorded.
+        run_id = info.original_execution_run_id
+        self._beginning = read_beginning(args, info.workflow_type, run_id)
         self._inbox: list[HistoryEvent] = list(self._beginning.events)
         self._backlog: list[HistoryEvent] = []
         self._is_paused = any(isinstance(event, ExecutionSuspended) for event in self._inbox)
@@ -90,14 +97,16 @@ class HostedWorkflow:
         environment = self.environment
         executor = environment.executor
         info = workflow.info()
-        if len(args) <= 1:
+        if not self._has_beginning:
             # Begun by Temporal's own means, which do not know where its code is.
             code = executor.local_code(info.workflow_type)
             self._beginning = Beginning.of(self._beginning.events, code)
         events = self._beginning.events
         started = next(one for one in events if isinstance(one, ExecutionStarted))
         self._loop = asyncio.get_running_loop()
-        commands = Commands(started, environment, self._inbox.append)
+        commands = Commands(
+            started, self._journal, environment, self._inbox.append, self._gives_ids_in_order
+        )
         try:
             while not self._is_ended:
                 await workflow.wait_condition(lambda: bool(self._inbox))
@@ -131,6 +140,8 @@ class HostedWorkflow:
         result = await self._run(turn) if turn.runs_code else TurnResult()
         result = self.environment.limits.turn_result(result)
         journal.commit(turn, result)
+        # What has come after a turn that ends the execution is for `_continue_as_new`.
+        self._inbox[:0] = self._backlog[len(turn.new) - 1 :]
         self._backlog = []
         if result.custom_status is not None and result.custom_status != self._custom_status:
             self._custom_status = result.custom_status
@@ -150,8 +161,7 @@ class HostedWorkflow:
             )
         turn.replaying = workflow.unsafe.is_replaying()
         turn.patched = self._patched
-        result = self.environment.executor.run_turn(turn)
-        assert isinstance(result, TurnResult)  # noqa: S101
+        result = self.environment.run_inline(turn)
         if result.stalled is not None:
             raise UnfitCode(turn.instance_id, result.stalled.message)
         return result
@@ -176,6 +186,8 @@ class HostedWorkflow:
             if stalled is None:
                 if is_stalled:
                     self._note(STALLED, None)
+                if result.covered is not None:
+                    turn.new = turn.new[: 1 + result.covered]
                 return result
             if stalled.error_type != UNSERVED and not is_stalled:
                 is_stalled = True
@@ -201,6 +213,9 @@ class HostedWorkflow:
         workflow.upsert_memo({key: None if text is None else raw(text)})
 
     def _patched(self, patch: str) -> bool:
+        if patch == CHILD_IDS and self._has_beginning:
+            # A patch of Temporal's would be two more events in the history of every parent.
+            return self._beginning.format >= 1
         # The interpreter hides the event loop from workflow code; Temporal finds its state by it.
         hidden = asyncio._get_running_loop()  # noqa: SLF001
         asyncio._set_running_loop(self._loop)  # noqa: SLF001
@@ -208,6 +223,11 @@ class HostedWorkflow:
             return workflow.patched(patch)
         finally:
             asyncio._set_running_loop(hidden)  # noqa: SLF001
+
+    def _gives_ids_in_order(self) -> bool:
+        if self._has_beginning:
+            return self._beginning.format >= 2
+        return workflow.patched(IDS_IN_ORDER)
 
     def _end(self, completion: ExecutionCompleted) -> RawValue:
         if completion.failure is not None:

@@ -1,0 +1,107 @@
+"""Children of hosted workflows: which of two gets an ID, and what is recorded of a failure."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from uuid import uuid4
+
+import pytest
+
+from flowyard import App, InstanceNotFound, Runtime, TaskFailedError, WorkflowContext
+from flowyard.config import ComponentSpec
+from flowyard.history import ChildCompleted, ChildCreated, ChildFailed, HistoryEvent
+from temporal.waiting import until
+
+PAIRS = 20
+app = App()
+
+
+@app.workflow
+async def echo(_: WorkflowContext, value: int) -> int:
+    return value
+
+
+@app.workflow
+async def waiting(ctx: WorkflowContext) -> None:
+    await ctx.wait_for_external_event("go")
+
+
+@app.workflow
+async def pair(ctx: WorkflowContext) -> list[int | str]:
+    """Ask for two children with one ID in the same turn."""
+    name = f"{ctx.instance_id}.child"
+    children = [ctx.call_child_workflow(echo, input=value, instance_id=name) for value in (1, 2)]
+    outcomes: list[int | str] = []
+    for child in children:
+        try:
+            outcomes.append(await child)
+        except TaskFailedError as error:
+            outcomes.append(error.details.message)
+    return outcomes
+
+
+@app.workflow
+async def guardian(ctx: WorkflowContext, child: str) -> str:
+    """Return why a child has failed."""
+    try:
+        await ctx.call_child_workflow(waiting, instance_id=child)
+    except TaskFailedError as error:
+        return error.details.message
+    raise AssertionError("the child cannot complete")
+
+
+@pytest.fixture(params=["1000", "0"], ids=["in memory", "replayed"])
+async def runtime(temporal_server: str, request: pytest.FixtureRequest) -> AsyncIterator[Runtime]:
+    metadata = {
+        "hostPort": temporal_server,
+        "taskQueue": uuid4().hex,
+        "maxCachedWorkflows": request.param,
+    }
+    spec = ComponentSpec("orders", "workflow.temporal", metadata=metadata)
+    async with Runtime.open([spec], app) as runtime:
+        yield runtime
+
+
+async def test_of_two_children_with_one_id_the_first_one_runs(runtime: Runtime) -> None:
+    for instance_id in [await runtime.start(pair) for _ in range(PAIRS)]:
+        first, refusal = (await runtime.wait(instance_id)).result(list[int | str])
+        assert first == 1
+        assert f"{instance_id}.child" in str(refusal)
+        history = await runtime.history(instance_id)
+        assert [one.id for one in history if isinstance(one, ChildCreated)] == [1, 2]
+        assert [one.task_id for one in history if isinstance(one, ChildCompleted)] == [1]
+        assert failures_in(history) == {2: refusal}
+
+
+async def test_the_history_tells_of_a_refused_child_what_its_parent_was_told(
+    runtime: Runtime,
+) -> None:
+    holder = await runtime.start(waiting)
+    instance_id = await runtime.start(guardian, holder)
+    told = (await runtime.wait(instance_id)).result(str)
+    assert failures_in(await runtime.history(instance_id)) == {1: told}
+    await runtime.terminate(holder)
+
+
+async def test_the_history_tells_of_a_terminated_child_what_its_parent_was_told(
+    runtime: Runtime,
+) -> None:
+    child = uuid4().hex
+    instance_id = await runtime.start(guardian, child)
+
+    async def is_there() -> bool:
+        try:
+            await runtime.get(child)
+        except InstanceNotFound:
+            return False
+        return True
+
+    await until(is_there, bool)
+    await runtime.terminate(child)
+    told = (await runtime.wait(instance_id)).result(str)
+    assert failures_in(await runtime.history(instance_id)) == {1: told}
+
+
+def failures_in(history: Sequence[HistoryEvent]) -> dict[int, str]:
+    """Return the messages of failed children, by the actions that asked for them."""
+    return {one.task_id: one.failure.message for one in history if isinstance(one, ChildFailed)}
