@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import httpx
 import uvicorn
@@ -19,6 +20,36 @@ from temporal.certificates import Certificate
 KEY, SECRET = "application", "open-sesame"
 
 
+class Keeper(Protocol):
+    """Somebody who looks at what comes and goes, and may keep it back."""
+
+    async def admit(self, request: Request) -> None:
+        """Return when the request may go to the server."""
+
+    async def keep(self, request: Request, answer: httpx.Response) -> None:
+        """Return when the answer may go out."""
+
+
+class Unconfirmed:
+    """The end of a task that has put this text out: the answer is kept back until let go."""
+
+    def __init__(self, text: str) -> None:
+        self.is_there = asyncio.Event()
+        self.let_go = asyncio.Event()
+        self._text = text
+
+    async def admit(self, request: Request) -> None:
+        """Let every request through."""
+
+    async def keep(self, request: Request, answer: httpx.Response) -> None:
+        """Keep the answer back if it is to the end of the task."""
+        if request.url.path in ("/api/tasks", "/api/tasks/update-v2"):
+            update = await request.json()
+            if update["status"] == "COMPLETED" and self._text in str(update["outputData"]):
+                self.is_there.set()
+                await self.let_go.wait()
+
+
 class Withheld:
     """The first task of a workflow that a poll brings: the answer is kept back until let go."""
 
@@ -29,6 +60,11 @@ class Withheld:
         self.was_ended = asyncio.Event()
         """Set when the server has answered to who had polled it, and has ended it."""
         self._task_id: str | None = None
+
+    async def admit(self, request: Request) -> None:
+        """Keep polls back as long as the answer is: who waits for it shall get nothing else."""
+        if "/tasks/poll/batch/" in request.url.path and self.is_there.is_set():
+            await self.let_go.wait()
 
     async def keep(self, request: Request, answer: httpx.Response) -> None:
         """Keep the answer back if it brings the task; note if it is to the end of the task."""
@@ -51,7 +87,7 @@ async def fronted(
     certificate: Certificate | None = None,
     wants_token: bool = False,
     failing: list[str] | None = None,
-    withheld: Withheld | None = None,
+    withheld: Keeper | None = None,
 ) -> AsyncIterator[str]:
     """Put a front before a server; lends the URL of its API.
 
@@ -71,6 +107,8 @@ async def fronted(
         if failing and request.method in failing:
             failing.remove(request.method)
             return JSONResponse({"message": "[SQLITE_BUSY] The database file is locked"}, 500)
+        if withheld is not None:
+            await withheld.admit(request)
         answer = await client.request(
             request.method,
             f"{request.url.path}?{request.url.query}",

@@ -16,11 +16,14 @@ from flowyard.testing.conformance import ComponentConformance
 from flowyard_conductor.plugin import CONDUCTOR
 from flowyard_conductor.settings import ConductorSettings
 
+# What a process that is killed leaves behind need not wait for as long as in earnest.
+QUICK: Mapping[str, object] = {"leaseSeconds": 5}
+
 
 class TestHosted(ComponentConformance):
     @pytest.fixture
     def component_spec(self, conductor_server: str) -> ComponentSpec:
-        metadata: dict[str, object] = {"url": f"{conductor_server}/api"}
+        metadata = {"url": f"{conductor_server}/api", **QUICK}
         return ComponentSpec(name="orders", type="workflow.conductor", metadata=metadata)
 
 
@@ -33,8 +36,12 @@ class TestHostedWithWorkers(ComponentConformance):
         return [WITH_WORKERS]
 
     @pytest.fixture
+    def importable_types(self) -> Sequence[str]:
+        return ["conductor.test_conformance:WITH_WORKERS"]
+
+    @pytest.fixture
     def component_spec(self, conductor_server: str) -> ComponentSpec:
-        metadata: dict[str, object] = {"url": f"{conductor_server}/api", "taskQueue": "workers"}
+        metadata = {"url": f"{conductor_server}/api", "taskQueue": "workers", **QUICK}
         return ComponentSpec(name="orders", type=WITH_WORKERS.name, metadata=metadata)
 
 

@@ -138,3 +138,30 @@ async def test_an_instance_is_seen_in_conductor_by_its_id_and_name(
         workflow = (await client.get(f"/workflow/{found['workflowId']}")).json()
     assert found["workflowType"] == f"{spec.metadata['taskQueue']}.quoting"
     assert workflow["output"]["outcome"]["result"] == '["x","x"]'
+
+
+async def test_an_instance_can_be_followed_in_conductor(
+    spec: ComponentSpec, conductor_server: str
+) -> None:
+    queue = spec.metadata["taskQueue"]
+    async with (
+        Runtime.open([spec], make_app(asyncio.Event())) as runtime,
+        httpx.AsyncClient(base_url=f"{conductor_server}/api") as client,
+    ):
+        instance_id = await runtime.start("quoting", input="x")
+        await runtime.wait(instance_id)
+        query = {"query": f"correlationId='{instance_id}'"}
+        (found,) = (await client.get("/workflow/search", params=query)).json()["results"]
+        workflow = (await client.get(f"/workflow/{found['workflowId']}")).json()
+        steps = [task for task in workflow["tasks"] if "step__" in task["referenceTaskName"]]
+        told = [(task["taskType"], task["inputData"]["activity"]) for task in steps]
+        assert told[0] == (f"{queue}.activity", "same")
+        assert {kind for kind, _ in told[1:]} <= {f"{queue}.turn", f"{queue}.gate"}
+        assert steps[0]["inputData"]["input"] == '"x"'
+        # Nothing is left to be done by a process when it has gone.
+        async with asyncio.timeout(60):
+            while True:
+                query = {"query": f"workflowType='{queue}~side' AND status=RUNNING"}
+                if not (await client.get("/workflow/search", params=query)).json()["results"]:
+                    break
+                await asyncio.sleep(0.05)

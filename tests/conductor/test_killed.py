@@ -39,7 +39,11 @@ INSTANCES = instances_of(EACH)
 
 
 @pytest.fixture
-def server(start_conductor: StartConductor, tmp_path: Path) -> Iterator[ConductorServer]:
+def server(
+    start_conductor: StartConductor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ConductorServer]:
+    # As slow as a server can be: it comes to no script in time.
+    monkeypatch.setenv("CONDUCTOR_SCRIPT_MAX_EXECUTION_SECONDS", "0")
     with start_conductor(database=tmp_path / "conductor.db") as server:
         yield server
 

@@ -283,6 +283,15 @@ async def test_native_instances_are_listed(open_native: OpenRuntime) -> None:
     }
 
 
+@pytest.mark.parametrize("token", ["x", "{}", "[1]", "[1e999, []]"])
+async def test_a_token_that_no_page_has_given_is_refused(
+    open_native: OpenRuntime, token: str
+) -> None:
+    async with open_native() as runtime:
+        with pytest.raises(InvalidRequest, match="continuation token"):
+            await runtime.list(InstanceQuery(continuation_token=token))
+
+
 async def test_an_unknown_definition_and_a_start_time_are_refused(
     open_native: OpenRuntime,
 ) -> None:

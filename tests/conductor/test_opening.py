@@ -46,6 +46,7 @@ async def test_nobody_is_at_the_address() -> None:
     error = await refusal(url=url)
     assert isinstance(error, BackendUnavailable)
     assert f"component 'orders': Conductor at {url} cannot be reached" in str(error)
+    assert "correct the key 'url'" in str(error)
 
 
 async def test_a_server_that_does_not_answer() -> None:

@@ -13,6 +13,7 @@ from flowyard.history import HistoryEvent
 from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState
 from flowyard_conductor.claims import Claims
 from flowyard_conductor.connection import Connection
+from flowyard_conductor.faults import WorkflowUnknown
 from flowyard_conductor.hosted import Hosted
 from flowyard_conductor.instances import Found, Instances
 from flowyard_conductor.names import Names
@@ -31,12 +32,15 @@ class ConductorComponent(WorkflowComponent):
 
     def __init__(self, connection: Connection, context: ComponentContext) -> None:
         super().__init__(connection.name)
-        names = Names(connection.settings.task_queue)
+        self._where, self._task_queue = connection.where, connection.settings.task_queue
+        names = Names(self._task_queue)
         claims = Claims(connection, names)
         self._executor = context.executor
         self._instances = Instances(connection, names)
         self._natives = Natives(self._instances, claims)
-        self._purging = Purging(self._instances, self._children, self._belongings)
+        self._purging = Purging(
+            self._instances, self._children, self._belongings, self._tell_parent
+        )
         self._starts = Starts(self._instances, claims, self._purging.remove)
         self._hosted = Hosted(self._instances, claims, self._starts, self._natives, context)
         self._queries = Queries(self._instances, self._state)
@@ -97,6 +101,9 @@ class ConductorComponent(WorkflowComponent):
         found = await self._instances.find(instance_id)
         return await self._keeper(found).history(found)
 
+    async def drain(self) -> None:
+        await self._hosted.drain()
+
     def _keeper(self, found: Found) -> Hosted | Natives:
         return self._natives if found.workflow is None else self._hosted
 
@@ -105,6 +112,9 @@ class ConductorComponent(WorkflowComponent):
 
     async def _children(self, found: Found) -> Sequence[Found]:
         return await self._keeper(found).children(found)
+
+    async def _tell_parent(self, found: Found) -> None:
+        await self._hosted.tell_parent(found)
 
     async def _belongings(self, found: Found) -> Sequence[Found]:
         return () if found.workflow is None else await self._hosted.belongings(found)
@@ -116,8 +126,8 @@ class ConductorComponent(WorkflowComponent):
         if self._executor is None:
             if await self._natives.has(request.workflow):
                 return False
-            if not await self._hosted.is_run_by_others():
-                raise WorkflowNotRegistered(request.workflow, ())
+            if not await self._hosted.is_run_by_others(request.workflow):
+                raise WorkflowUnknown(self._where, self._task_queue, request.workflow)
             return True
         try:
             self._executor.check_workflow(request.workflow)

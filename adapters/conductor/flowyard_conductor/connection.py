@@ -161,7 +161,10 @@ def _unreachable(where: str, error: BackendUnavailable) -> FlowyardError:
                 f"{where} cannot be used: it does not speak TLS. Begin the key 'url' with http://."
             )
         cause = cause.__cause__ or cause.__context__
-    return BackendUnavailable(f"{where} cannot be reached: {error}")
+    reason = str(error).removeprefix(f"{where} ")
+    return BackendUnavailable(
+        f"{where} cannot be reached: it {reason}. Start the server, or correct the key 'url'."
+    )
 
 
 def _configuration(name: str, settings: ConductorSettings) -> Configuration:

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flowyard_conductor import rounds
 from flowyard_conductor.claims import OWNER
 from flowyard_conductor.instances import Json
 from flowyard_conductor.names import Names
 
 KEPT_STEPS = 60
 """How many steps the server keeps of an instance; a commit before has to tell all that was."""
+FIRST = "step1"
+"""Where the input of an instance has what the turn that began it has decided for the first step."""
+WATCH = "watch"
+"""What the watch of a side workflow, and of mail, is called there."""
+# What the first step is (`null` for any other), and then what the step before says of the next.
+_NEXT = "${workflow.input.step${steps.output.iteration}.next}${step.output.next}"
 # The server times a task out and hands it out again as often as that, before the workflow fails.
 _ATTEMPTS = 10_000
 
@@ -27,9 +34,9 @@ class Definitions:
     def instance(self, workflow: str) -> Json:
         """Return the definition of an instance: steps, one after the other, until one ends it.
 
-        What a step puts out says what the next one is. A lost step puts out nothing; then the next
-        is a turn, which finds out. It is not retried, for its inputs would be evaluated again, now
-        against itself.
+        What a step puts out says what the next one is, and for the first one the input of the
+        workflow does. A lost step puts out nothing; then the next is a turn, which finds out. It is
+        not retried, for its inputs would be evaluated again, now against itself.
         """
         step = {
             "name": "step",
@@ -39,19 +46,35 @@ class Definitions:
             "optional": True,
             "taskDefinition": self._task("step", attempts=0),
             "inputParameters": {
-                "task": self._names.dynamic,
-                "activity": "${step.output.activity}",
-                "input": "${step.output.input}",
+                "task": f"${{steps.input.kinds.{_NEXT}}}",
+                "activity": f"${{${{steps.input.sources.{_NEXT}}}.activity}}",
+                "input": f"${{${{steps.input.sources.{_NEXT}}}.input}}",
                 "cid": "${step.output.cid}",
+                "rounds": rounds.GIVEN,
             },
         }
         steps = {
             "name": "steps",
             "taskReferenceName": "steps",
             "type": "DO_WHILE",
-            "loopCondition": "if ($.step['end'] != null) { false; } else { true; }",
+            "items": rounds.ITEMS,
+            # The server wants a condition, and takes none of blanks for one.
+            "loopCondition": " ",
             "loopOver": [step],
-            "inputParameters": {"keepLastN": KEPT_STEPS},
+            "inputParameters": {
+                "keepLastN": KEPT_STEPS,
+                "kinds": {
+                    "nullnull": self._names.step,
+                    "nullactivity": self._names.activity,
+                    "nullgate": self._names.gate,
+                    "activitynull": self._names.activity,
+                },
+                "sources": {
+                    "activitynull": f"workflow.input.{FIRST}",
+                    "nullactivity": "step.output",
+                },
+                **rounds.inputs(),
+            },
         }
         end = {
             "name": "end",
@@ -81,7 +104,7 @@ class Definitions:
             )
             for one in activities
         ]
-        watch = self._simple("watch", self._names.watch, _WATCH_INPUT)
+        watch = self._simple(WATCH, self._names.watch, _WATCH_INPUT)
         watch["startDelay"] = watch_delay
         tasks: list[Json] = [watch]
         if calls:
@@ -105,7 +128,7 @@ class Definitions:
 
     def mail(self, watch_delay: int) -> Json:
         """Return the definition of an event on its way, which a watch sees through."""
-        watch = self._simple("watch", self._names.watch, _WATCH_INPUT)
+        watch = self._simple(WATCH, self._names.watch, _WATCH_INPUT)
         watch["startDelay"] = watch_delay
         return _definition(self._names.mail, [watch], {}, "flowyard")
 

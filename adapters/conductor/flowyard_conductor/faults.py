@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from flowyard.errors import BackendUnavailable, ConfigurationError, FlowyardError
+from flowyard.errors import (
+    BackendUnavailable,
+    ConfigurationError,
+    FlowyardError,
+    WorkflowNotRegistered,
+)
 from flowyard_conductor.sdk import ApiException
 
 _DENIED = frozenset({401, 403})
@@ -26,6 +31,32 @@ class Rejected(FlowyardError):
     def is_fault(self) -> bool:
         """True if the server has failed, whatever was asked."""
         return self.status >= 500
+
+
+class DefinitionNotFound(WorkflowNotRegistered):
+    """The server has no definition of that name, or not in that version."""
+
+    def __init__(self, where: str, definition: str, version: int | None = None) -> None:
+        which = f"version {version} of a definition" if version is not None else "definition"
+        FlowyardError.__init__(
+            self,
+            f"{where} has no {which} '{definition}'. Register it there, or correct the name"
+            f"{' or the version' if version is not None else ''}.",
+        )
+        self.name = definition
+
+
+class WorkflowUnknown(WorkflowNotRegistered):
+    """The server has no definition of that name, and no app of ours has such a workflow."""
+
+    def __init__(self, where: str, task_queue: str, workflow: str) -> None:
+        FlowyardError.__init__(
+            self,
+            f"{where} has no definition '{workflow}', and no app has ever run a workflow of that "
+            f"name on task queue '{task_queue}'. Correct the name or the key 'taskQueue', or start "
+            "the app first.",
+        )
+        self.name = workflow
 
 
 def error_of(error: ApiException, where: str) -> FlowyardError:

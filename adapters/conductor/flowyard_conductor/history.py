@@ -23,7 +23,7 @@ from flowyard.history import (
 from flowyard.models import FailureDetails, WorkflowStatus
 from flowyard_conductor.instances import Json
 from flowyard_conductor.payloads import text_of
-from flowyard_conductor.states import STATUSES, failure_of
+from flowyard_conductor.states import STATUSES, event_of, failure_of, is_timer
 
 # What Conductor does by itself between the tasks that do something.
 _STRUCTURE = frozenset(
@@ -78,13 +78,13 @@ def _of_task(task: Json, first_id: int) -> Iterator[tuple[int, HistoryEvent]]:
         "TaskTimedOut" if status == "TIMED_OUT" else "TaskFailed",
         task.get("reasonForIncompletion") or status,
     )
-    if kind == "WAIT" and _is_timer(task):
+    if kind == "WAIT" and is_timer(task):
         yield scheduled, TimerCreated(number, int(task.get("waitTimeout") or 0) * 1000)
         if status == "COMPLETED":
             yield ended, TimerFired(number, int(task.get("waitTimeout") or 0) * 1000)
     elif kind in {"WAIT", "HUMAN"}:
         if status == "COMPLETED":
-            yield ended, EventRaised(task["referenceTaskName"], output)
+            yield ended, EventRaised(event_of(task), output)
     elif kind == "SUB_WORKFLOW":
         inner = task.get("inputData") or {}
         name = str(inner.get("subWorkflowName") or task["referenceTaskName"])
@@ -101,11 +101,6 @@ def _of_task(task: Json, first_id: int) -> Iterator[tuple[int, HistoryEvent]]:
             yield ended, TaskCompleted(number, output)
         elif status in _FAILED:
             yield ended, TaskFailed(number, failed)
-
-
-def _is_timer(task: Json) -> bool:
-    given = task.get("inputData") or {}
-    return bool(given.get("duration") or given.get("until"))
 
 
 def _end_of(workflow: Json) -> Iterator[HistoryEvent]:

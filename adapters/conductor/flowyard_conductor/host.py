@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 
 from flowyard.clock import Clock
 from flowyard.errors import FlowyardError
-from flowyard.executor import Executor, run_scheduled, watch
+from flowyard.executor import Executor, closed, recorded, run_scheduled, watch
 from flowyard.history import TaskFailed, encode_events
 from flowyard_conductor.instances import Instances, Json
 from flowyard_conductor.live import STEP, Live
 from flowyard_conductor.mailbox import Mailbox
-from flowyard_conductor.outbox import BeginChild, Outbox, Send, Tell
-from flowyard_conductor.pollers import Poller
-from flowyard_conductor.records import packed, too_large
+from flowyard_conductor.outbox import BeginChild, EndChildren, Outbox, Send, Tell
+from flowyard_conductor.pollers import Poller, is_cut_off
+from flowyard_conductor.records import Record, packed, too_large
 from flowyard_conductor.roster import Roster
 from flowyard_conductor.sides import Sides, scheduled_of
 from flowyard_conductor.stalls import Stalls
@@ -47,6 +47,7 @@ class Host:
         begin_child: BeginChild,
         send: Send,
         tell: Tell,
+        end_children: EndChildren,
     ) -> None:
         connection, names = instances.connection, instances.names
         settings = connection.settings
@@ -57,7 +58,7 @@ class Host:
         self._errands: set[asyncio.Task[object]] = set()
         self.roster = Roster(connection, executor)
         self.waking = Waking(tasks, names, self.roster.read, self._nudge)
-        outbox = Outbox(sides, executor, clock, begin_child, send, tell)
+        outbox = Outbox(sides, executor, clock, begin_child, send, tell, end_children)
         self.turns = Turns(executor, clock, mailbox, sides, outbox)
         self._stalls = Stalls(sides, logger, self._wake)
         self._steps = Steps(
@@ -126,9 +127,14 @@ class Host:
             while self._errands:
                 await asyncio.gather(*self._errands, return_exceptions=True)
 
-    def nudge(self) -> None:
-        """There may be a step to do."""
-        self._nudge(self._names.step)
+    async def drain(self) -> None:
+        """Begin no more activities, and return once those that run are recorded."""
+        await self._pollers[self._names.activity].drain()
+
+    def nudge(self, first: Record | None) -> None:
+        """An instance was started, with this turn: there may be a step to do."""
+        is_activity = first is not None and first.next == "activity"
+        self._nudge(self._names.activity if is_activity else self._names.step)
 
     def find(self, instance_id: str) -> Live | None:
         """Return an instance if it is here, by its ID."""
@@ -147,19 +153,31 @@ class Host:
         """Run an activity beside its instance, and wake that."""
         call = task["inputData"]["call"]
         scheduled = scheduled_of(call)
-        async with self._tasks.hold(task):
-            event = await run_scheduled(
-                self._executor, call["instance"], call["execution"], scheduled
-            )
+        instance_id, execution_id = call["instance"], call["execution"]
+
+        def drop() -> None:
+            """Note that the side workflow was ended, with the instance."""
+            closed(self._executor, instance_id, execution_id)
+
+        try:
+            async with self._tasks.hold(task, drop):
+                event = await run_scheduled(self._executor, instance_id, execution_id, scheduled)
+        except asyncio.CancelledError:
+            # The executor has dropped it: the execution has ended, or others shall begin it.
+            if is_cut_off() or await self._is_current(call):
+                raise
+            return await self._tasks.complete(task, {})
         output = {"event": packed(encode_events([event]).decode())}
         if (excess := too_large(output)) is not None:
             event = TaskFailed(scheduled.id, excess)
             output = {"event": packed(encode_events([event]).decode())}
         failure = event.failure.message if isinstance(event, TaskFailed) else None
         following = await self._tasks.complete(task, output, failure)
+        # Also where the server has dropped it: it has given the activity to somebody else.
+        recorded(self._executor, instance_id, execution_id, scheduled.id)
         live = self.roster.find(call["workflow"])
         started = live.journal.started if live is not None else None
-        is_current = started is not None and started.execution_id == call["execution"]
+        is_current = started is not None and started.execution_id == execution_id
         if live is not None and is_current:
             live.results[scheduled.id] = round(time.time() * 1000), event
         needed = call["needed"] if failure is None else ()
@@ -168,6 +186,12 @@ class Host:
             return following
         await self._wake(call["workflow"])
         return following
+
+    async def _is_current(self, call: Json) -> bool:
+        """Whether the execution that has asked for an activity goes on."""
+        live = await self.roster.read(call["workflow"])
+        started = live.journal.started if live is not None else None
+        return started is not None and started.execution_id == call["execution"]
 
     async def _wake(self, workflow_id: str) -> None:
         await self.waking.wake(workflow_id, self.roster.find(workflow_id))
@@ -186,3 +210,5 @@ class Host:
         except FlowyardError as error:
             # All that is done like this is done again by a watch, or merely tidies up.
             self._logger.warning("something is done later: %s", error)
+        except Exception:
+            self._logger.exception("something is done later")

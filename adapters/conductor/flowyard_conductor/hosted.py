@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 
 from flowyard.component import ComponentContext
@@ -15,7 +16,7 @@ from flowyard.errors import (
     InvalidRequest,
     UnsupportedOperation,
 )
-from flowyard.executor import TurnResult
+from flowyard.executor import TurnResult, obstacle
 from flowyard.history import (
     ChildCreated,
     EventRaised,
@@ -24,24 +25,28 @@ from flowyard.history import (
     ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
-    Parent,
     encode_events,
     to_microseconds,
 )
 from flowyard.identifier import new_uuid
 from flowyard.local import LocalExecutor
-from flowyard.models import StartRequest, WorkflowState
+from flowyard.models import StartRequest, WorkflowState, WorkflowStatus
+from flowyard_conductor.children import children_of, is_begun
 from flowyard_conductor.claims import Claims
-from flowyard_conductor.definitions import Definitions
+from flowyard_conductor.definitions import FIRST, Definitions
+from flowyard_conductor.faults import Rejected
 from flowyard_conductor.host import Host
 from flowyard_conductor.instances import ACTIVE, Found, Instances, Json
-from flowyard_conductor.live import Live, state_of
+from flowyard_conductor.live import Live, outcome_of, parent_of, state_of
 from flowyard_conductor.mailbox import Mailbox, is_suspended_by, is_terminated_by
 from flowyard_conductor.natives import Natives
+from flowyard_conductor.outbox import result_for_parent
 from flowyard_conductor.records import LARGEST_INPUT, Record, packed, too_large
+from flowyard_conductor.registrations import Registrations
 from flowyard_conductor.roster import read_live
 from flowyard_conductor.sides import Sides
 from flowyard_conductor.starting import Starts
+from flowyard_conductor.states import STATUSES
 from flowyard_conductor.tasks import Tasks
 from flowyard_conductor.waking import Waking
 
@@ -73,7 +78,7 @@ class Hosted:
         self._mailbox = Mailbox(connection, names, self._definitions)
         self._sides = Sides(connection, names, self._definitions)
         tasks = Tasks(connection)
-        self._is_run_by_others = False
+        self._registrations = Registrations(connection, names)
         self._host: Host | None = None
         self._waking = Waking(tasks, names, partial(read_live, connection), lambda _: None)
         if context.executor is not None:
@@ -88,27 +93,28 @@ class Hosted:
                 self._begin_child,
                 self._send,
                 self._tell,
+                self._end_children,
             )
             self._waking = self._host.waking
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run instances until the block is left, if there is an app."""
-        if self._host is None:
+        if self._host is None or self._executor is None:
             yield
             return
+        await self._registrations.register(self._executor)
         async with self._host.running():
             yield
 
-    async def is_run_by_others(self) -> bool:
-        """Whether there has ever been a process with an app on our task queue."""
-        if not self._is_run_by_others:
-            self._is_run_by_others = bool(
-                await self._instances.connection.get(
-                    "/tasks/queue/polldata", taskType=self._instances.names.step
-                )
-            )
-        return self._is_run_by_others
+    async def drain(self) -> None:
+        """Begin no more activities, and wait for those that run."""
+        if self._host is not None:
+            await self._host.drain()
+
+    async def is_run_by_others(self, workflow: str) -> bool:
+        """Whether there has ever been a process on our task queue that runs this workflow."""
+        return await self._registrations.has(workflow)
 
     async def start(self, request: StartRequest) -> str:
         """Start an instance under a claimed ID, and return the ID of its workflow."""
@@ -133,7 +139,10 @@ class Hosted:
         live = Live.of(workflow)
         unread = [one for one in mail if one.key not in live.mail]
         suspended = is_suspended_by(unread, live.journal.suspended)
-        return state_of(workflow, live, suspended, now, payloads=payloads)
+        state = state_of(workflow, live, suspended, now, payloads=payloads)
+        if state.detail is None and state.status is WorkflowStatus.RUNNING and self._executor:
+            return replace(state, detail=obstacle(self._executor, found.instance_id))
+        return state
 
     async def wait(self, instance_id: str) -> WorkflowState | None:
         """Return the state of an instance of this process once it has closed; None if unsure."""
@@ -171,7 +180,7 @@ class Hosted:
         # It is durable; without a process that runs the instance, it takes effect later.
         with suppress(TimeoutError, BackendUnavailable, InstanceNotFound):
             async with asyncio.timeout(_LONGEST_END):
-                await self._until_closed(found)
+                return await self._ends_terminated(found)
         return True
 
     async def pause(self, found: Found, reason: str | None) -> bool:
@@ -204,14 +213,27 @@ class Hosted:
     async def children(self, found: Found) -> list[Found]:
         """Return the instances that this one has started, as far as they are still its own."""
         live = Live.of(await self._instances.read(found, tasks=True))
-        children: list[Found] = []
-        for child_id in dict.fromkeys(live.children):
-            for child in await self._instances.runs(child_id):
-                if child.workflow is not None:
-                    workflow = await self._instances.read(child, tasks=False)
-                    if workflow["input"].get("parentWorkflow") == found.workflow_id:
-                        children.append(child)
-        return children
+        return await children_of(self._instances, live, lambda _: True)
+
+    async def tell_parent(self, found: Found) -> None:
+        """Have the parent of a closed instance learn of its end before it is removed."""
+        if found.workflow is None:
+            return
+        workflow = await self._instances.read(found, tasks=False)
+        parent_id, link = parent_of(workflow)
+        if parent_id is None or link is None:
+            return
+        try:
+            parent = await self._instances.connection.get(
+                f"/workflow/{parent_id}", includeTasks=False
+            )
+        except Rejected as refusal:
+            if refusal.is_not_found:
+                return
+            raise
+        if parent["status"] in ACTIVE:
+            result = result_for_parent(link, found.instance_id, outcome_of(workflow))
+            await self._tell(parent_id, result, found.workflow_id, link.execution_id)
 
     async def belongings(self, found: Found) -> list[Found]:
         """Return the workflows that carry its mail, and that ran beside it."""
@@ -222,11 +244,13 @@ class Hosted:
             for one in (*mail, *sides)
         ]
 
-    async def _until_closed(self, found: Found) -> None:
+    async def _ends_terminated(self, found: Found) -> bool:
+        """Wait until an instance has closed; False if it had come to an end of its own before."""
         delay = 0.02
-        while (await self._instances.read(found, tasks=False))["status"] in ACTIVE:
+        while (workflow := await self._instances.read(found, tasks=False))["status"] in ACTIVE:
             await asyncio.sleep(delay)
             delay *= 1.5
+        return STATUSES[workflow["status"]] is WorkflowStatus.TERMINATED
 
     async def _progress(self, found: Found) -> tuple[bool, bool, bool]:
         """Return whether an instance is active, paused, and about to be terminated."""
@@ -268,7 +292,7 @@ class Hosted:
         live = Live("", instance_id, given, self._clock.now() // 1000)
         first = self._first(live, started)
         if first is not None:
-            given["first"] = first.to_output()
+            given[FIRST] = first.to_output()
         if (excess := too_large(given, LARGEST_INPUT)) is not None:
             if self._executor is not None:
                 self._executor.forget(instance_id)
@@ -297,7 +321,7 @@ class Hosted:
                     live.begin((), first.backlog)
                 self._host.roster.add(live)
         if self._host is not None:
-            self._host.nudge()
+            self._host.nudge(first)
         return workflow_id
 
     def _first(self, live: Live, started: ExecutionStarted) -> Record | None:
@@ -316,51 +340,46 @@ class Hosted:
             return None
         return self._host.turns.record(live, turn, result, 0)
 
-    async def _begin_child(self, live: Live, link: Parent, child: ChildCreated) -> None:
+    async def _end_children(self, live: Live) -> None:
+        """End the active children of an instance that is terminated."""
+        for child in await children_of(self._instances, live, lambda run: run.is_active):
+            key = f"{live.workflow_id}:end"
+            await self._post(child, ExecutionTerminated(), key=key, ends=True)
+
+    async def _begin_child(
+        self, live: Live, started: ExecutionStarted, child: ChildCreated
+    ) -> None:
         """Start a child, unless the turn that wanted it was done before."""
-        started = ExecutionStarted(child.name, child.input, new_uuid().hex, link)
+        parent_workflow_id = None if child.detached else live.workflow_id
 
         async def begin(request: StartRequest) -> str:
-            return await self._begin(request.instance_id, started, live.workflow_id)
+            return await self._begin(request.instance_id, started, parent_workflow_id)
 
         try:
-            if live.is_redone and await self._is_begun(live, link, child):
+            if live.is_redone and await is_begun(
+                self._instances, self._mailbox, live, started, child
+            ):
                 return
             await self._starts.start(
                 StartRequest(child.name, child.instance_id, child.input), begin
             )
         except InstanceAlreadyExists:
-            if not await self._is_begun(live, link, child):
+            if not await is_begun(self._instances, self._mailbox, live, started, child):
                 raise
 
-    async def _is_begun(self, live: Live, link: Parent, child: ChildCreated) -> bool:
-        for run in await self._instances.runs(child.instance_id):
-            if run.workflow is not None:
-                workflow = await self._instances.read(run, tasks=False)
-                given = workflow["input"]
-                if given.get("parentWorkflow") == live.workflow_id:
-                    its = Live(run.workflow_id, run.instance_id, given, 0).started.parent
-                    if its == link:
-                        return True
-        return False
-
-    async def _send(self, instance_id: str, event: HistoryEvent, key: str) -> None:
+    async def _send(self, instance_id: str, event: EventRaised, key: str) -> None:
         """Send an event of one instance to another, if there is one that can take it."""
         try:
             found = await self._instances.find(instance_id)
-        except InstanceNotFound:
+        except (InstanceNotFound, InvalidRequest):
             return
         if not found.is_active:
             return
-        ends = isinstance(event, ExecutionTerminated)
         if found.workflow is not None:
-            await self._post(found, event, key=key, ends=ends)
+            await self._post(found, event, key=key)
             return
         try:
-            if isinstance(event, EventRaised):
-                await self._natives.raise_event(found, event.name, event.input)
-            elif ends:
-                await self._natives.terminate(found, output=None, recursive=True)
+            await self._natives.raise_event(found, event.name, event.input)
         except (InstanceNotFound, InvalidRequest, UnsupportedOperation):
             # Nobody waits for it there, and a sender is told of nothing.
             return

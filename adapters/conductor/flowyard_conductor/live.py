@@ -12,6 +12,7 @@ from flowyard.history import (
     EventSent,
     ExecutionStarted,
     HistoryEvent,
+    Parent,
     TaskScheduled,
     TimerCreated,
     TurnStarted,
@@ -19,6 +20,7 @@ from flowyard.history import (
 )
 from flowyard.journal import Journal
 from flowyard.models import FailureDetails, WorkflowState, WorkflowStatus
+from flowyard_conductor.definitions import FIRST
 from flowyard_conductor.instances import Json, to_time
 from flowyard_conductor.mailbox import Mail
 from flowyard_conductor.records import Outcome, Record, unpacked
@@ -195,6 +197,22 @@ def state_of(
     )
 
 
+def parent_of(workflow: Json) -> tuple[str | None, Parent | None]:
+    """Return the workflow that has started a hosted instance as its child, and by what."""
+    given = workflow["input"]
+    return given.get("parentWorkflow"), _started(given).parent
+
+
+def outcome_of(workflow: Json) -> Outcome:
+    """Return how a hosted instance has ended, also where Conductor or somebody in it ended it."""
+    found = (workflow.get("output") or {}).get("outcome")
+    if found is not None:
+        return Outcome.of(found)
+    status = STATUSES[workflow["status"]]
+    failure = failure_of(workflow) if status is not WorkflowStatus.TERMINATED else None
+    return Outcome(status, None, failure, None)
+
+
 def _status_of(
     live: Live, server: WorkflowStatus, suspended: bool | None, now: int
 ) -> tuple[WorkflowStatus, str | None]:
@@ -225,7 +243,7 @@ def _started(given: Json) -> ExecutionStarted:
 
 
 def _records(workflow: Json) -> list[tuple[int, Record]]:
-    first = workflow["input"].get("first")
+    first = workflow["input"].get(FIRST)
     records = [(0, Record.of(first))] if first is not None else []
     records += [
         (task["iteration"], Record.of(task["outputData"]))

@@ -27,23 +27,23 @@ class Names:
     def __init__(self, task_queue: str) -> None:
         self._prefix = f"{task_queue}."
         self._own = f"{task_queue}~"
-        self.step = f"{task_queue}.null"
-        """The type of a step that is not known to be an activity: a turn, mostly.
-
-        It is what the name of a dynamic task becomes where the step before has no output: at the
-        start, after a gate, and where a step was lost.
-        """
+        self.step = f"{task_queue}.turn"
+        """The type of a step that is not known to be an activity."""
         self.activity = f"{task_queue}.activity"
         self.gate = f"{task_queue}.gate"
         """Nobody polls for it: it is completed by whoever has news for the instance."""
         self.watch = f"{task_queue}.watch"
-        self.dynamic = f"{task_queue}.${{step.output.next}}"
         self.mail = f"{task_queue}~mail"
         self.side = f"{task_queue}~side"
+        self.workers = f"{task_queue}~workers"
 
     def definition(self, workflow: str) -> str:
         """Return the name of the definition that hosts a workflow."""
         return self._prefix + _escaped(workflow)
+
+    def registration(self, workflow: str) -> str:
+        """Return the name of the task definition that says that an app has a workflow."""
+        return f"{self._own}workflow~{_escaped(workflow)}"
 
     def workflow(self, definition: str) -> str | None:
         """Return the workflow that a definition hosts; None if it is somebody else's."""

@@ -11,17 +11,16 @@ from flowyard.errors import (
     BackendUnavailable,
     InvalidRequest,
     UnsupportedOperation,
-    WorkflowNotRegistered,
 )
 from flowyard.history import HistoryEvent
 from flowyard.models import StartRequest, WorkflowState
 from flowyard_conductor.claims import Claims
 from flowyard_conductor.connection import Connection
-from flowyard_conductor.faults import Rejected
+from flowyard_conductor.faults import DefinitionNotFound, Rejected
 from flowyard_conductor.history import translated
-from flowyard_conductor.instances import Found, Instances, Json
+from flowyard_conductor.instances import Found, Instances, Json, mark_for
 from flowyard_conductor.payloads import fields_of
-from flowyard_conductor.states import state_of
+from flowyard_conductor.states import event_of, open_waits, state_of
 
 VERSION = "version"
 """The one option that a start may give: the version of the definition, the latest without it."""
@@ -67,6 +66,7 @@ class Natives:
             "name": request.workflow,
             "correlationId": request.instance_id,
             "input": fields_of(request.input, f"input of workflow '{request.workflow}'"),
+            **mark_for(request.workflow),
         }
         if (version := _version(request, self._connection.name)) is not None:
             body["version"] = version
@@ -76,11 +76,12 @@ class Natives:
             if not refusal.is_not_found:
                 raise
             self._known.discard(request.workflow)
-            raise WorkflowNotRegistered(request.workflow, ()) from refusal
+            raise DefinitionNotFound(self._connection.where, request.workflow, version) from refusal
 
     async def state(self, found: Found, *, payloads: bool) -> WorkflowState:
         """Return the state as it is now."""
-        tasks = payloads and found.status in {"FAILED", "TIMED_OUT"}
+        # What failed, or the events that are waited for, only the tasks tell.
+        tasks = found.is_active or (payloads and found.status in {"FAILED", "TIMED_OUT"})
         workflow = await self._instances.read(found, tasks=tasks)
         return state_of(workflow, payloads=payloads)
 
@@ -109,12 +110,13 @@ class Natives:
                 return True
         if workflow["status"] not in {"RUNNING", "PAUSED"}:
             return False
+        waiting = [repr(event_of(task)) for task in open_waits(workflow)]
         raise UnsupportedOperation(
             self._connection.name,
             "raise_event",
             f"no WAIT or HUMAN task '{name}' is open in instance '{found.instance_id}' of the "
-            f"native workflow '{found.definition}', and Conductor keeps no event for later. "
-            "Raise it again when the workflow has come there",
+            f"native workflow '{found.definition}' (open: {', '.join(waiting) or 'none'}), and "
+            "Conductor keeps no event for later. Raise it again when the workflow has come there",
         )
 
     async def terminate(self, found: Found, *, output: str | None, recursive: bool) -> bool:
@@ -159,10 +161,12 @@ class Natives:
 
     async def children(self, found: Found) -> list[Found]:
         """Return the workflows that run as part of this one."""
-        summaries = await self._instances.search(
-            f"parentWorkflowId='{found.workflow_id}'", size=1000
-        )
-        return [self._instances.found(one) for one in summaries]
+        term = f"parentWorkflowId='{found.workflow_id}'"
+
+        def search(at: int | None) -> str:
+            return term if at is None else f"{term} AND startTime<{at + 1}"
+
+        return [self._instances.found(one) async for one in self._instances.walk(search)]
 
     async def _switch(self, found: Found, before: str, verb: str, after: str) -> bool:
         async with self._claims.hold(found.instance_id):
@@ -195,11 +199,7 @@ class Natives:
 
 
 def _is_for(task: Json, event: str) -> bool:
-    # In a loop, a name has the number of the round behind it.
-    name = task["referenceTaskName"]
-    if task.get("iteration"):
-        name = name.removesuffix(f"__{task['iteration']}")
-    return bool(name.casefold() == event.casefold())
+    return event_of(task).casefold() == event.casefold()
 
 
 def _is_open_child(task: Json) -> bool:

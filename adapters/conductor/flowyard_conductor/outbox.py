@@ -6,7 +6,9 @@ that is lost is taken again, so everything here may be done twice and must then 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
+from hashlib import blake2s
 from typing import TypeAlias
 
 from flowyard.clock import Clock
@@ -14,28 +16,33 @@ from flowyard.errors import InstanceAlreadyExists, InvalidRequest
 from flowyard.executor import Executor, awaited
 from flowyard.history import (
     NEVER,
+    ChildCompleted,
     ChildCreated,
     ChildFailed,
     EventRaised,
     EventSent,
-    ExecutionTerminated,
+    ExecutionCompleted,
+    ExecutionStarted,
     HistoryEvent,
     Parent,
     TaskScheduled,
     TimerCreated,
 )
-from flowyard.journal import result_of
+from flowyard.journal import propagated, result_of
 from flowyard.models import FailureDetails
 from flowyard_conductor.live import Live
-from flowyard_conductor.records import LARGEST_INPUT
+from flowyard_conductor.records import LARGEST_INPUT, Outcome
 from flowyard_conductor.sides import START, Sides
+
+logger = logging.getLogger(__name__)
 
 # A timer that is due sooner is waited for by the step itself.
 HOLD_MICROSECONDS = 1_000_000
 
-BeginChild: TypeAlias = Callable[[Live, Parent, ChildCreated], Awaitable[None]]
-Send: TypeAlias = Callable[[str, HistoryEvent, str], Awaitable[None]]
+BeginChild: TypeAlias = Callable[[Live, ExecutionStarted, ChildCreated], Awaitable[None]]
+Send: TypeAlias = Callable[[str, EventRaised, str], Awaitable[None]]
 Tell: TypeAlias = Callable[[str, HistoryEvent, str, str], Awaitable[None]]
+EndChildren: TypeAlias = Callable[[Live], Awaitable[None]]
 
 
 class Outbox:
@@ -49,6 +56,7 @@ class Outbox:
         begin_child: BeginChild,
         send: Send,
         tell: Tell,
+        end_children: EndChildren,
     ) -> None:
         self._sides = sides
         self._executor = executor
@@ -56,6 +64,7 @@ class Outbox:
         self._begin_child = begin_child
         self._send = send
         self._tell = tell
+        self.end_children = end_children
 
     async def perform(self, live: Live) -> list[HistoryEvent]:
         """Do what is pending; return what came of it at once."""
@@ -83,14 +92,34 @@ class Outbox:
             if isinstance(action, EventSent):
                 key = f"{live.workflow_id}:{execution_id}:{action.id}"
                 await self._send(action.instance_id, EventRaised(action.name, action.input), key)
+        taken: set[str] = set()
         for child in children:
-            link = Parent(live.instance_id, execution_id, live.started.workflow, child.id)
+            if child.refused is not None:
+                continue
             try:
-                await self._begin_child(live, link, child)
+                await self._begin(live, execution_id, child, taken)
             except (InstanceAlreadyExists, InvalidRequest) as error:
-                failures.append(ChildFailed(child.id, FailureDetails.of(error)))
+                if child.detached:
+                    logger.warning(
+                        "instance '%s': detached workflow '%s' is not started: %s",
+                        *(live.instance_id, child.name, error),
+                    )
+                elif not live.pending_execution:
+                    # The execution after continue-as-new may have another child of this number.
+                    failures.append(ChildFailed(child.id, FailureDetails.of(error)))
+        failures += live.journal.refused.values()
         await self._start_side(live, execution_id, activities, pending)
         return failures
+
+    async def _begin(
+        self, live: Live, execution_id: str, child: ChildCreated, taken: set[str]
+    ) -> None:
+        """Begin a child, unless another one of the same turn has got its ID."""
+        # When this is done again, that one may have ended meanwhile.
+        if child.instance_id in taken:
+            raise InstanceAlreadyExists(child.instance_id, "active")
+        await self._begin_child(live, _begun(live, execution_id, child), child)
+        taken.add(child.instance_id)
 
     async def _start_side(
         self,
@@ -100,10 +129,15 @@ class Outbox:
         pending: Sequence[HistoryEvent],
     ) -> None:
         now = self._clock.now()
+        children = [
+            action
+            for action in pending
+            if isinstance(action, ChildCreated) and not action.detached and action.refused is None
+        ]
         others = [
             action.id
             for action in pending
-            if isinstance(action, ChildCreated)
+            if action in children
             or (
                 isinstance(action, TimerCreated)
                 and now + HOLD_MICROSECONDS < action.fire_at < NEVER
@@ -113,7 +147,7 @@ class Outbox:
             return
         due = live.journal.next_timer()
         delay = _LONGEST_DELAY if due is None else max((due - now) // 1_000_000, 1)
-        if activities or any(isinstance(one, ChildCreated) for one in pending):
+        if activities or children:
             delay = min(delay, _FIRST_LOOK)
         needed = [] if live.pending_execution else awaited(self._executor, live.instance_id)
         for few in _in_portions(activities) or [[]]:
@@ -139,20 +173,43 @@ class Outbox:
         """End what an instance that is over has left beside it."""
         await self._sides.end(side_id)
 
-    async def end_children(self, live: Live, terminated: ExecutionTerminated) -> None:
-        """End the open children of an instance that is terminated with them."""
-        for child in live.journal.children.values() if terminated.recursive else ():
-            key = f"{live.workflow_id}:end:{child.id}"
-            await self._send(child.instance_id, ExecutionTerminated(), key)
+    async def end_watch(self, side_id: str) -> None:
+        """End the watch over actions that nobody waits for any more."""
+        await self._sides.end_watch(side_id)
 
-    async def tell_parent(self, live: Live) -> None:
+    async def tell_parent(self, live: Live, outcome: Outcome) -> None:
         """Tell the parent how its child has ended."""
-        link, completion = live.started.parent, live.journal.completion
-        if link is None or live.parent_workflow_id is None or completion is None:
+        link = live.started.parent
+        if link is None or live.parent_workflow_id is None:
             return
-        created = ChildCreated(link.task_id, "", live.instance_id, None)
-        result = result_of(created, completion)
+        result = result_for_parent(link, live.instance_id, outcome)
         await self._tell(live.parent_workflow_id, result, live.workflow_id, link.execution_id)
+
+
+def result_for_parent(
+    link: Parent, instance_id: str, outcome: Outcome
+) -> ChildCompleted | ChildFailed:
+    """Return the event by which a parent learns how its child has ended."""
+    completion = ExecutionCompleted(outcome.status, outcome.result, outcome.failure)
+    return result_of(ChildCreated(link.task_id, "", instance_id, None), completion)
+
+
+def _begun(live: Live, execution_id: str, child: ChildCreated) -> ExecutionStarted:
+    """Return what begins a child, or a detached instance: the same one if it is done again."""
+    link = Parent(live.instance_id, execution_id, live.started.workflow, child.id)
+    told = None
+    if child.propagation and not live.pending_execution:
+        told = propagated(live.instance_id, live.journal.history, child.propagation, child)
+    name = f"{live.workflow_id}:{execution_id}:{child.id}"
+    begins = blake2s(name.encode(), digest_size=16).hexdigest()
+    return ExecutionStarted(
+        child.name,
+        child.input,
+        begins,
+        None if child.detached else link,
+        child.start_at,
+        propagated=told,
+    )
 
 
 # How long a watch sleeps at most, and how long at first where activities may end, in seconds.

@@ -11,7 +11,7 @@ CONDUCTOR = ComponentType(
     name="workflow.conductor",
     settings=ConductorSettings,
     open=ConductorComponent.open,
-    capabilities=frozenset(Capability) - {Capability.RERUN},
+    capabilities=frozenset(Capability) - {Capability.RERUN, Capability.VOLATILE},
 )
 
 

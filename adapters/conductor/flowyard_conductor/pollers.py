@@ -19,6 +19,12 @@ _GATHERING = 0.005
 Do: TypeAlias = Callable[[Json], Awaitable[Json | None]]
 
 
+def is_cut_off() -> bool:
+    """Whether somebody has cancelled the running asyncio task."""
+    running = asyncio.current_task()
+    return running is None or running.cancelling() > 0
+
+
 class Poller:
     """Polls one type of tasks, and does as many at a time as it may."""
 
@@ -35,10 +41,14 @@ class Poller:
         self._running: set[asyncio.Task[None]] = set()
         self._lent = 0
         self._is_closing = False
+        self._is_idle = asyncio.Event()
+        """Set when nothing runs, once it polls no more."""
 
     @property
     def free(self) -> int:
         """How many more tasks it may do now."""
+        if self._is_closing:
+            return 0
         return self._slots - len(self._running) - self._lent
 
     @contextmanager
@@ -68,6 +78,9 @@ class Poller:
                 except FlowyardError as error:
                     self._logger.warning("no tasks can be had: %s", error)
                     wait = self._longest_wait
+                except Exception:
+                    self._logger.exception("no tasks can be had")
+                    wait = self._longest_wait
             if self._is_closing:
                 await self._tasks.give_back(polled)
                 return
@@ -90,6 +103,12 @@ class Poller:
         self._is_closing = True
         self._nudge.set()
 
+    async def drain(self) -> None:
+        """Poll no more, and return once nothing runs, here or by a slot that was lent."""
+        self.stop()
+        self._look_if_idle()
+        await self._is_idle.wait()
+
     async def close(self) -> None:
         """Cut off what runs."""
         for one in self._running:
@@ -108,10 +127,18 @@ class Poller:
     def _look_if_free(self) -> None:
         if self.free == 1:
             self._nudge.set()
+        self._look_if_idle()
+
+    def _look_if_idle(self) -> None:
+        if self._is_closing and not self._running and not self._lent:
+            self._is_idle.set()
 
     async def _run(self, task: Json) -> None:
         following: Json | None = task
         while following is not None:
+            if following is not task and self._is_closing:
+                await self._tasks.give_back([following])
+                return
             task = following
             try:
                 following = await self._do(task)
@@ -119,7 +146,14 @@ class Poller:
                 self._logger.warning("task %s is done again: %s", task["taskId"], error)
                 await self._again(task)
                 return
-            except Exception:
+            except asyncio.CancelledError:
+                if is_cut_off():
+                    raise
+                # The executor does not do it: others shall.
+                await self._tasks.give_back([task])
+                return
+            except BaseException:
+                # Whatever it is, a task that nobody answers would stand still.
                 self._logger.exception("task %s is done again", task["taskId"])
                 await self._again(task)
                 return

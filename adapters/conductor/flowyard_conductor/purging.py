@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 from flowyard.errors import BackendUnavailable, InstanceNotClosed, InstanceNotFound
@@ -19,7 +20,14 @@ _SETTLES_SECONDS = 10.0
 class Purging:
     """Removes instances. `children` are instances, `belongings` what else there is of one."""
 
-    def __init__(self, instances: Instances, children: Relatives, belongings: Relatives) -> None:
+    def __init__(
+        self,
+        instances: Instances,
+        children: Relatives,
+        belongings: Relatives,
+        tell_parent: Callable[[Found], Awaitable[None]],
+    ) -> None:
+        self._tell_parent = tell_parent
         self._instances = instances
         self._children = children
         self._belongings = belongings
@@ -45,6 +53,9 @@ class Purging:
 
     async def remove(self, member: Found) -> None:
         """Remove one closed instance with its belongings."""
+        # Nobody could learn afterwards how it has ended.
+        with suppress(InstanceNotFound):
+            await self._tell_parent(member)
         for belonging in await self._belongings(member):
             await self._remove(belonging)
         await self._remove(member)

@@ -7,15 +7,15 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeAlias
 
 from flowyard.errors import InstanceNotFound, InvalidRequest
 from flowyard.models import InstancePage, InstanceQuery, WorkflowState, WorkflowStatus
-from flowyard_conductor.instances import Found, Instances, Json, instance_id_of
+from flowyard_conductor.instances import Found, Instances, Json, milliseconds
 from flowyard_conductor.states import STATUSES
 
-_PAGE = 200
-# How many instances are read at once, where a summary does not tell enough.
+# How many instances are read at once.
 _AT_ONCE = 8
 # A hosted instance that is paused, pending or stalled runs, as far as Conductor knows.
 _SEEN_AS_RUNNING = frozenset(
@@ -39,7 +39,7 @@ class _Place:
         try:
             at, seen = json.loads(token)
             return _Place(int(at), frozenset(map(str, seen)))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise InvalidRequest(
                 "the continuation token is not one of a listing: pass the token of a page, or none"
             ) from error
@@ -50,7 +50,7 @@ class _Place:
 
 
 class Queries:
-    """Lists instances. `read` tells the state of a hosted one that is not closed."""
+    """Lists instances. `read` tells the state of one."""
 
     def __init__(self, instances: Instances, read: ReadState) -> None:
         self._instances = instances
@@ -86,7 +86,7 @@ class Queries:
         for summary, state in zip(summaries, read, strict=True):
             if len(states) == query.page_size:
                 break
-            at, workflow_id = _milliseconds(summary["startTime"]), summary["workflowId"]
+            at, workflow_id = milliseconds(summary["startTime"]), summary["workflowId"]
             seen = place.seen if place is not None and place.at == at else frozenset[str]()
             place = _Place(at, seen | {workflow_id})
             if state is not None and (not query.status or state.status in query.status):
@@ -94,31 +94,19 @@ class Queries:
         return place
 
     async def _state(self, summary: Json) -> WorkflowState | None:
-        found = self._instances.found(summary)
-        if found.workflow is None:
-            return _state_of(summary, found)
+        # A summary does not tell what a hosted instance waits for, nor the variables of a native.
         try:
-            return await self._read(found)
+            return await self._read(self._instances.found(summary))
         except InstanceNotFound:
             return None
 
     async def _summaries(self, query: InstanceQuery, place: _Place | None) -> AsyncIterator[Json]:
         """Return what Conductor finds, as far as a summary can tell what the query admits."""
         at = place.at if place is not None else None
-        seen = set(place.seen) if place is not None else set()
-        while True:
-            # By time and not by number: what starts meanwhile moves no window.
-            found = await self._instances.search(_search(query, at), size=_PAGE)
-            news = [one for one in found if one["workflowId"] not in seen]
-            for one in news:
-                if self._is_wanted(one, query):
-                    yield one
-            if len(found) < _PAGE or not news:
-                return
-            at = _milliseconds(found[-1]["startTime"])
-            seen = {one["workflowId"] for one in found if _milliseconds(one["startTime"]) == at} | (
-                seen if _milliseconds(found[0]["startTime"]) == at else set()
-            )
+        seen = place.seen if place is not None else frozenset[str]()
+        async for summary in self._instances.walk(partial(_search, query), at, seen):
+            if self._is_wanted(summary, query):
+                yield summary
 
     def _is_wanted(self, summary: Json, query: InstanceQuery) -> bool:
         definition = summary["workflowType"]
@@ -133,7 +121,7 @@ class Queries:
             return False
         if query.created_to is not None and created > query.created_to:
             return False
-        return instance_id_of(summary).startswith(query.instance_id_prefix or "")
+        return self._instances.instance_id_of(summary).startswith(query.instance_id_prefix or "")
 
 
 def _search(query: InstanceQuery, at: int | None) -> str:
@@ -156,26 +144,8 @@ def _search(query: InstanceQuery, at: int | None) -> str:
     return " AND ".join(terms)
 
 
-def _state_of(summary: Json, found: Found) -> WorkflowState:
-    last = summary.get("endTime") or summary.get("updateTime") or summary["startTime"]
-    created = _time(summary["startTime"])
-    return WorkflowState(
-        instance_id=found.instance_id,
-        workflow=found.definition,
-        status=STATUSES[found.status],
-        created_at=created,
-        # The server shows a workflow that was never updated as if in 1970.
-        last_updated_at=max(_time(last), created),
-        parent_instance_id=summary.get("parentWorkflowId") or None,
-    )
-
-
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def _milliseconds(text: str) -> int:
-    return _to_milliseconds(_time(text))
 
 
 def _to_milliseconds(time: datetime) -> int:

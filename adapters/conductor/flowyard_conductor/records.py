@@ -11,8 +11,10 @@ from typing import Literal
 import msgspec
 
 from flowyard.history import HistoryEvent, decode_events, encode_events
+from flowyard.identifier import new_uuid
 from flowyard.models import FailureDetails, WorkflowStatus
 from flowyard_conductor.instances import Json
+from flowyard_conductor.rounds import LAST_STEP, MOST_STEPS, rounds_of
 
 # Longer histories are compressed: they are stored three times, and the server limits their size.
 _PLAIN = 2000
@@ -87,9 +89,9 @@ class Record:
     outcome: Outcome | None = None
     is_done: bool = False
 
-    def to_output(self) -> Json:
-        """Return the output of the step."""
-        output: Json = {"cid": self.cid}
+    def to_output(self, number: int = 0) -> Json:
+        """Return the output of the step of this number."""
+        output: Json = {"cid": self.cid, "rounds": rounds_of(number)}
         if self.next != "turn":
             # The name of a turn's task is what the absence of this makes of it.
             output["next"] = self.next
@@ -141,6 +143,22 @@ class Record:
             outcome=Outcome.of(outcome) if outcome is not None else None,
             is_done=bool(output.get("done")),
         )
+
+
+def new_cid() -> str:
+    """Return what a record is told apart by."""
+    return new_uuid().hex[:12]
+
+
+def too_many(number: int) -> FailureDetails | None:
+    """Return why an instance takes no further step after the one of this number, if so."""
+    if number < LAST_STEP:
+        return None
+    return FailureDetails(
+        "TooManySteps",
+        f"on Conductor, an instance takes no more than {MOST_STEPS:,} steps: have it start another "
+        "one, under another ID, before it comes to that",
+    )
 
 
 def too_large(output: Json, largest: int = _LARGEST_OUTPUT) -> FailureDetails | None:

@@ -28,7 +28,11 @@ class ConductorSettings(BaseModel):
     """How many seconds opening may take."""
     request_timeout: float = Field(default=30.0, gt=0)
     """How many seconds a call may take."""
-    task_queue: str = Field(default="flowyard", pattern=r"^[A-Za-z0-9_.]{1,64}$")
+    task_queue: str = Field(
+        default="flowyard",
+        pattern=r"^[A-Za-z0-9_.]{1,64}$",
+        description="1 to 64 of letters, digits, '_' and '.'",
+    )
     """What the names of our definitions and tasks begin with; processes of one app share it."""
     poll_interval: float = Field(default=0.2, ge=0.005, le=10.0)
     """How long an idle process waits at most before it asks for tasks again."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flowyard.history import HistoryEvent, TaskScheduled, decode_events, encode_events
 from flowyard_conductor.connection import Connection
-from flowyard_conductor.definitions import Definitions
+from flowyard_conductor.definitions import WATCH, Definitions
 from flowyard_conductor.faults import Rejected
 from flowyard_conductor.instances import ACTIVE, Json
 from flowyard_conductor.live import Live
@@ -112,6 +112,10 @@ class Sides:
             # It has ended, or was removed, while we looked.
             if not (refusal.is_not_found or refusal.status == 409):
                 raise
+
+    async def end_watch(self, side_id: str) -> None:
+        """Complete the watch of a side workflow; activities that still run go on to their end."""
+        await self._connection.post(f"/tasks/{side_id}/{WATCH}/COMPLETED", {})
 
 
 def result_of(task: Json) -> HistoryEvent:

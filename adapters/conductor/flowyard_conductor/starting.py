@@ -31,9 +31,11 @@ class Starts:
         if request.is_new_id:
             return await begin(request)
         async with self._claims.hold(request.instance_id):
-            runs = await self._instances.runs(request.instance_id)
+            runs = await self._instances.holders(request.instance_id)
             for run in runs:
-                if run.is_active or request.reuse is ReusePolicy.REJECT:
+                # Conductor's own ID of a workflow always means that workflow.
+                is_own = run.workflow_id == request.instance_id
+                if run.is_active or is_own or request.reuse is ReusePolicy.REJECT:
                     raise InstanceAlreadyExists(request.instance_id, STATUSES[run.status])
             workflow_id = await begin(request)
             for run in runs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from flowyard.models import FailureDetails, WorkflowState, WorkflowStatus
-from flowyard_conductor.instances import Json, instance_id_of, to_time
+from flowyard_conductor.instances import Json, native_id_of, to_time
 from flowyard_conductor.payloads import text_of, to_text
 
 STATUSES = {
@@ -16,6 +16,8 @@ STATUSES = {
     "TIMED_OUT": WorkflowStatus.FAILED,
     "TERMINATED": WorkflowStatus.TERMINATED,
 }
+_WAITING = frozenset({"WAIT", "HUMAN"})
+_OPEN = frozenset({"SCHEDULED", "IN_PROGRESS"})
 _FAILED_TASKS = frozenset({"FAILED", "FAILED_WITH_TERMINAL_ERROR", "TIMED_OUT"})
 
 
@@ -24,7 +26,7 @@ def state_of(workflow: Json, *, payloads: bool) -> WorkflowState:
     status = STATUSES[workflow["status"]]
     reason = workflow.get("reasonForIncompletion") or None
     return WorkflowState(
-        instance_id=instance_id_of(workflow),
+        instance_id=native_id_of(workflow),
         workflow=workflow["workflowName"],
         status=status,
         created_at=to_time(workflow["createTime"]),
@@ -34,7 +36,7 @@ def state_of(workflow: Json, *, payloads: bool) -> WorkflowState:
         custom_status=to_text(workflow["variables"]) if workflow.get("variables") else None,
         failure=failure_of(workflow) if payloads and status is WorkflowStatus.FAILED else None,
         parent_instance_id=workflow.get("parentWorkflowId") or None,
-        detail=reason if status is not WorkflowStatus.COMPLETED else None,
+        detail=_detail_of(workflow, status, reason),
     )
 
 
@@ -67,7 +69,36 @@ def _failure_of_task(task: Json) -> FailureDetails:
     )
 
 
+def _detail_of(workflow: Json, status: WorkflowStatus, reason: str | None) -> str | None:
+    if status is WorkflowStatus.COMPLETED:
+        return None
+    waiting = [repr(event_of(task)) for task in open_waits(workflow)]
+    if reason is None and waiting:
+        return f"waits for {'event' if len(waiting) == 1 else 'events'} {', '.join(waiting)}"
+    return reason
+
+
 def _output_of(workflow: Json) -> str | None:
-    if workflow["status"] == "COMPLETED":
-        return text_of(workflow.get("output")) or "null"
-    return None
+    output = text_of(workflow.get("output"))
+    return output or "null" if workflow["status"] == "COMPLETED" else output
+
+
+def open_waits(workflow: Json) -> list[Json]:
+    """Return the tasks that an event completes, if the workflow came with its tasks."""
+    return [
+        task
+        for task in workflow.get("tasks") or ()
+        if task["taskType"] in _WAITING and task["status"] in _OPEN and not is_timer(task)
+    ]
+
+
+def event_of(task: Json) -> str:
+    """Return the name of the event that completes a task: in a loop, its round is not part."""
+    name = str(task["referenceTaskName"])
+    return name.removesuffix(f"__{task['iteration']}") if task.get("iteration") else name
+
+
+def is_timer(task: Json) -> bool:
+    """Whether a WAIT task waits for a time."""
+    given = task.get("inputData") or {}
+    return bool(given.get("duration") or given.get("until"))

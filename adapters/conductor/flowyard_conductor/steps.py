@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TypeAlias
 
 from flowyard.clock import Clock
-from flowyard.executor import Executor, run_scheduled
+from flowyard.executor import Executor, closed, recorded, run_scheduled
 from flowyard.history import NEVER, HistoryEvent
 from flowyard.models import WorkflowStatus
 from flowyard_conductor.definitions import KEPT_STEPS
@@ -18,8 +18,9 @@ from flowyard_conductor.live import Live
 from flowyard_conductor.mailbox import Mailbox
 from flowyard_conductor.names import Names
 from flowyard_conductor.outbox import HOLD_MICROSECONDS, Outbox
-from flowyard_conductor.records import Outcome, Record, too_large
+from flowyard_conductor.records import Outcome, Record, new_cid, too_large, too_many
 from flowyard_conductor.roster import Roster
+from flowyard_conductor.rounds import rounds_of
 from flowyard_conductor.stalls import Stalls
 from flowyard_conductor.tasks import Hold, Tasks
 from flowyard_conductor.turns import News, Turns, outcome_of
@@ -30,6 +31,10 @@ _MOST_LOST = KEPT_STEPS // 6
 
 # The same after as many that had nothing to add.
 _MOST_WITHOUT_BASE = 2 * KEPT_STEPS // 3
+
+# How long the result of an activity is not on the server because a worker has the turn that takes
+# it, or none has come for it, in seconds.
+_LONGEST_UNRECORDED = 1.0
 
 Spawn: TypeAlias = Callable[[Coroutine[object, object, object]], None]
 
@@ -72,25 +77,30 @@ class Steps:
     async def run(self, task: Json) -> Json | None:
         """Do a step, and return the next task that the server hands out."""
         live: Live | None = None
+        answered: list[tuple[str, int]] = []
         try:
             async with self._tasks.hold(task) as hold:
                 live = await self._roster.at(task)
                 if live is None:
                     return None
+                sides = set(live.sides)
                 async with live.lock:
-                    record = await self._record(live, task)
+                    record = await self._record(live, task, answered)
             if record is None:
                 self._roster.drop(live)
-                return await self._tasks.complete(task, {})
-            return await self._commit(live, task, record, hold)
+                nothing = {"rounds": rounds_of(int(task["iteration"]))}
+                return await self._tasks.complete(task, nothing)
+            return await self._commit(live, task, record, hold, answered, sides)
         except BaseException:
             # The journal may be ahead of what is committed.
             if live is not None:
                 self._roster.drop(live)
             raise
 
-    async def _record(self, live: Live, task: Json) -> Record | None:
-        """Return what the step puts out."""
+    async def _record(
+        self, live: Live, task: Json, answered: list[tuple[str, int]]
+    ) -> Record | None:
+        """Return what the step puts out; note the activity that it has run."""
         if live.outcome is not None:
             return Record(cid=live.cid, custom_status=live.custom_status, outcome=live.outcome)
         iteration = int(task["iteration"])
@@ -98,13 +108,15 @@ class Steps:
             iteration - live.iteration > _MOST_LOST or iteration - live.base > _MOST_WITHOUT_BASE
         )
         if live.fused is not None and live.fused in live.journal.tasks:
-            if is_lossy or (task["taskType"] != self._names.activity and self._is_full()):
+            if is_lossy:
                 return self._told_again(live)
             if iteration == live.iteration + 1 or not await self._turns.is_ended(live):
                 if task["taskType"] == self._names.activity:
-                    return await self._act(live, iteration)
+                    return await self._act(live, iteration, answered)
+                if self._is_full():
+                    return self._told_again(live)
                 with self._lend_slot():
-                    return await self._act(live, iteration)
+                    return await self._act(live, iteration, answered)
         await self._outbox.await_start(live)
         came = await self._outbox.perform(live)
         if is_lossy:
@@ -122,7 +134,9 @@ class Steps:
             await self._stalls.note(live, record.stalled)
         return record
 
-    async def _act(self, live: Live, iteration: int) -> Record | None:
+    async def _act(
+        self, live: Live, iteration: int, answered: list[tuple[str, int]]
+    ) -> Record | None:
         """Run the activity that is all the code waits for, and the turn that follows."""
         assert live.fused is not None  # noqa: S101
         started = live.journal.started
@@ -130,12 +144,25 @@ class Steps:
         scheduled = live.journal.tasks[live.fused]
         begun = time.monotonic()
         event = await run_scheduled(self._executor, live.instance_id, execution_id, scheduled)
+        answered.append((execution_id, scheduled.id))
+        before = Record(
+            cid=new_cid(),
+            custom_status=live.custom_status,
+            stalled=live.stalled,
+            kept=[*live.kept, event],
+            sides=live.sides,
+        )
         if live.has_mail or time.monotonic() - begun > LOOKS_AFTER_SECONDS:
             news = await self._turns.gather(live, [event])
         else:
             news = News([event])
-        record = await self._turns.take(live, news, iteration)
-        if record is not None and record.stalled is not None:
+        record = await self._turns.take(live, news, iteration, patience=_LONGEST_UNRECORDED)
+        if record is None:
+            # The result is committed by itself: the turn that takes it has yet to be taken, and
+            # who takes it reads the instance again.
+            self._roster.drop(live)
+            return before
+        if record.stalled is not None:
             await self._stalls.note(live, record.stalled)
         return record
 
@@ -180,13 +207,25 @@ class Steps:
             alarm.cancel()
         return True
 
-    async def _commit(self, live: Live, task: Json, record: Record, hold: Hold) -> Json | None:
-        output = record.to_output()
-        if (failure := too_large(output)) is not None:
+    async def _commit(
+        self,
+        live: Live,
+        task: Json,
+        record: Record,
+        hold: Hold,
+        answered: Sequence[tuple[str, int]],
+        sides: Set[str],
+    ) -> Json | None:
+        iteration = int(task["iteration"])
+        output = record.to_output(iteration)
+        failure = too_large(output)
+        if failure is None and record.outcome is None:
+            failure = too_many(iteration)
+        if failure is not None:
             # The server would lose the record, and the step be done again and again.
             ended = Outcome(WorkflowStatus.FAILED, None, failure, None)
             record = Record(cid=record.cid, outcome=ended, mail=record.mail)
-            output = record.to_output()
+            output = record.to_output(iteration)
         came = {one.key: one for one in live.letters}
         execution_id = live.journal.started.execution_id if live.journal.started else ""
         follows = self._names.activity if record.next == "activity" else self._names.step
@@ -198,11 +237,16 @@ class Steps:
                 output,
                 takes_next=not is_over and follows == task["taskType"],
             )
+            for ended_in, task_id in answered:
+                # Also where the server has dropped it: it has given the activity to somebody else.
+                recorded(self._executor, live.instance_id, ended_in, task_id)
+            if record.outcome is not None or record.backlog is not None:
+                closed(self._executor, live.instance_id, execution_id)
             if not hold.is_sure:
                 # Too late, the server drops an update and says that all is well.
                 self._roster.drop(live)
                 return following
-            live.note(record, int(task["iteration"]))
+            live.note(record, iteration)
             if record.backlog is not None:
                 live.pending_execution = execution_id
                 live.results.clear()
@@ -216,10 +260,14 @@ class Steps:
             self._spawn(self._mailbox.remove(taken))
         if record.outcome is not None:
             # Should this process die now, the watch of the parent finds out.
-            self._spawn(self._outbox.tell_parent(live))
-            if record.outcome.status is WorkflowStatus.TERMINATED:
-                for side in live.sides:
+            self._spawn(self._outbox.tell_parent(live, record.outcome))
+            for side in live.sides:
+                if record.outcome.status is WorkflowStatus.TERMINATED:
                     self._spawn(self._outbox.end_side(side))
+                else:
+                    self._spawn(self._outbox.end_watch(side))
+        for side in sides - live.sides.keys():
+            self._spawn(self._outbox.end_watch(side))
         if record.outcome is not None or record.stalled is not None:
             self._roster.drop(live)
         elif live.is_parked:

@@ -47,6 +47,8 @@ class Sweeper:
                 await self._sweep()
             except FlowyardError as error:
                 self._logger.warning("no task can be looked after: %s", error)
+            except Exception:
+                self._logger.exception("no task can be looked after")
 
     async def _sweep(self) -> None:
         now = time.monotonic()

@@ -6,13 +6,14 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from flowyard.errors import BackendUnavailable
 from flowyard_conductor.connection import Connection
 from flowyard_conductor.faults import Rejected
 from flowyard_conductor.instances import Json
+from flowyard_conductor.rounds import rounds_of
 
 # An outage must not lose a result; whoever waits for it would rather wait.
 _PATIENCE_SECONDS = 600.0
@@ -69,12 +70,17 @@ class Tasks:
         return [{**task, _ASKED_FOR: asked} for task in tasks or ()]
 
     @asynccontextmanager
-    async def hold(self, task: Json) -> AsyncIterator[Hold]:
-        """Keep a task for as long as it takes, by extending its lease."""
+    async def hold(
+        self, task: Json, on_canceled: Callable[[], None] | None = None
+    ) -> AsyncIterator[Hold]:
+        """Keep a task for as long as it takes, by extending its lease.
+
+        `on_canceled` is called if it is found that the workflow was ended with the task.
+        """
         hold = Hold(task, self._lease_seconds)
         self.held[task["taskId"]] = task
         ended = asyncio.Event()
-        extending = asyncio.create_task(self._extend(hold, ended))
+        extending = asyncio.create_task(self._extend(hold, ended, on_canceled))
         try:
             yield hold
         finally:
@@ -148,8 +154,11 @@ class Tasks:
         return results
 
     async def complete_by_reference(self, workflow_id: str, reference: str) -> bool:
-        """End a task of no output, whoever holds it; False if it is not open (any more)."""
-        answer = await self._connection.post(f"/tasks/{workflow_id}/{reference}/COMPLETED", {})
+        """End a task that tells nothing, whoever holds it; False if it is not open (any more)."""
+        _, _, number = reference.partition("__")
+        # Of a step, the server has to know that another one follows.
+        output = {"rounds": rounds_of(int(number))} if number.isdecimal() else {}
+        answer = await self._connection.post(f"/tasks/{workflow_id}/{reference}/COMPLETED", output)
         return bool(answer)
 
     async def pending(self, kind: str) -> list[Json]:
@@ -199,7 +208,9 @@ class Tasks:
             await asyncio.sleep(delay)
             delay = min(delay * 1.7, 1.0)
 
-    async def _extend(self, hold: Hold, ended: asyncio.Event) -> None:
+    async def _extend(
+        self, hold: Hold, ended: asyncio.Event, on_canceled: Callable[[], None] | None
+    ) -> None:
         task = hold.task
         update = {**self._update(task, "IN_PROGRESS", {}, None), "extendLease": True}
         while True:
@@ -210,9 +221,16 @@ class Tasks:
             asked = time.monotonic()
             try:
                 await self._connection.post("/tasks", update)
+                if on_canceled is not None and await self._is_canceled(task):
+                    on_canceled()
+                    return
             except (Rejected, BackendUnavailable):
                 continue
             hold.renew(asked)
+
+    async def _is_canceled(self, task: Json) -> bool:
+        now: Json = await self._connection.get(f"/tasks/{task['taskId']}")
+        return bool(now["status"] == "CANCELED")
 
 
 def _following(answer: object) -> Json | None:

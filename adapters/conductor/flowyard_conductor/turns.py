@@ -22,7 +22,7 @@ from flowyard.journal import Journal
 from flowyard_conductor.live import Live
 from flowyard_conductor.mailbox import Mail, Mailbox, is_terminated_by
 from flowyard_conductor.outbox import Outbox
-from flowyard_conductor.records import Outcome, Record
+from flowyard_conductor.records import Outcome, Record, new_cid
 from flowyard_conductor.sides import Sides
 
 # How many letters of the past are known.
@@ -107,10 +107,13 @@ class Turns:
         """Whether an activity has ended that no turn has seen."""
         return bool(await self._results(live))
 
-    async def take(self, live: Live, news: News, iteration: int) -> Record | None:
+    async def take(
+        self, live: Live, news: News, iteration: int, *, patience: float | None = None
+    ) -> Record | None:
         """Take a turn, if anything of the news counts, and return its record.
 
-        Its journal is then ahead of what is committed. None if the instance has to be read again.
+        Its journal is then ahead of what is committed. None if the instance has to be read again,
+        which is so too where a worker has not answered for so many seconds (`patience`).
         """
         news, later = _paused_first(live, news)
         consumed = [one.key for one in news.mail]
@@ -128,7 +131,7 @@ class Turns:
             if isinstance(answer, TurnResult):
                 result = answer
             else:
-                awaited_result = await self._answer(live, answer, set(consumed))
+                awaited_result = await self._answer(live, answer, set(consumed), patience)
                 if awaited_result is None:
                     return None
                 result = awaited_result
@@ -140,7 +143,7 @@ class Turns:
                 if id(one) not in mailed and not isinstance(one, ExecutionStarted)
             ]
             return Record(
-                cid=_cid(),
+                cid=new_cid(),
                 next="gate",
                 custom_status=live.custom_status,
                 stalled=result.stalled,
@@ -148,8 +151,8 @@ class Turns:
                 sides=live.sides,
             )
         for event in admitted:
-            if isinstance(event, ExecutionTerminated):
-                await self._outbox.end_children(live, event)
+            if isinstance(event, ExecutionTerminated) and event.recursive:
+                await self._outbox.end_children(live)
         record = self.record(live, turn, result, iteration, consumed, has_looked=news.has_looked)
         return replace(record, kept=later) if later else record
 
@@ -171,7 +174,11 @@ class Turns:
             live.custom_status = result.custom_status
         is_base = iteration - live.base >= _STEPS_PER_BASE
         known = set(live.children)
-        new = [one for one in result.actions if isinstance(one, ChildCreated)]
+        new = [
+            one
+            for one in result.actions
+            if isinstance(one, ChildCreated) and not one.detached and one.refused is None
+        ]
         children = [
             *live.children,
             *(one.instance_id for one in new if one.instance_id not in known),
@@ -182,7 +189,7 @@ class Turns:
             if any(_is_open(journal, one) for one in ids)
         }
         record = Record(
-            cid=_cid(),
+            cid=new_cid(),
             events=journal.history if is_base else added,
             is_base=is_base,
             mail=[*live.mail, *mail] if is_base else mail,
@@ -213,7 +220,7 @@ class Turns:
     def _parked(self, live: Live, consumed: Sequence[str]) -> Record:
         """Return the record of a step after which only news can move the instance on."""
         return Record(
-            cid=_cid(),
+            cid=new_cid(),
             next="gate",
             mail=consumed,
             custom_status=live.custom_status,
@@ -223,7 +230,11 @@ class Turns:
         )
 
     async def _answer(
-        self, live: Live, answer: Awaitable[TurnResult], seen: Set[str]
+        self,
+        live: Live,
+        answer: Awaitable[TurnResult],
+        seen: Set[str],
+        patience: float | None,
     ) -> TurnResult | None:
         """Wait for a worker's answer; None if the turn has to be taken again, with more mail.
 
@@ -231,17 +242,21 @@ class Turns:
         """
         waiting = asyncio.ensure_future(answer)
         heard = False
+        limit = _LOOK_SECONDS if patience is None else patience
         try:
             while not waiting.done():
                 heard = heard or live.signal.is_set()
                 live.signal.clear()
                 signal = asyncio.ensure_future(live.signal.wait())
                 await asyncio.wait(
-                    {waiting, signal}, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    {waiting, signal}, timeout=limit, return_when=asyncio.FIRST_COMPLETED
                 )
+                is_over = patience is not None and not signal.done()
                 signal.cancel()
                 if waiting.done():
                     break
+                if is_over:
+                    return None
                 mail = [one for one in await self.unread(live) if one.key not in seen]
                 is_taken = not isinstance(answer, QueuedTurn) or answer.is_taken
                 if is_terminated_by(mail) or (mail and not is_taken):
@@ -289,10 +304,6 @@ def outcome_of(live: Live) -> Outcome:
         given,
         given != live.started.input,
     )
-
-
-def _cid() -> str:
-    return new_uuid().hex[:12]
 
 
 def _is_open(journal: Journal, action_id: int) -> bool:

@@ -5,20 +5,19 @@ Whoever has news wakes the instance at once. Should it die before, the watch of 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from flowyard.clock import Clock
-from flowyard.errors import InstanceNotFound
-from flowyard.history import ChildCreated, ExecutionCompleted
-from flowyard.journal import result_of
-from flowyard.models import FailureDetails, WorkflowStatus
+from flowyard.history import ChildCreated, ChildFailed
+from flowyard.models import FailureDetails
 from flowyard_conductor.instances import Instances, Json
-from flowyard_conductor.live import Live
+from flowyard_conductor.live import Live, outcome_of, parent_of
 from flowyard_conductor.mailbox import Mailbox
 from flowyard_conductor.names import Names
-from flowyard_conductor.records import Outcome
+from flowyard_conductor.outbox import result_for_parent
 from flowyard_conductor.roster import Roster
 from flowyard_conductor.sides import STALL, Sides
 from flowyard_conductor.stalls import Stalls
-from flowyard_conductor.states import STATUSES
 from flowyard_conductor.tasks import Tasks
 from flowyard_conductor.turns import Turns
 from flowyard_conductor.waking import Waking
@@ -111,7 +110,7 @@ class Watches:
             return None
         if not self._may_go_on(live):
             return _MAIL_INTERVAL
-        await self._post_lost_children(live)
+        await self._post_lost_children(live, open_ids)
         now = self._clock.now()
         if journal.due_timers(now) or await self._turns.has_results(live):
             await self._wake(live)
@@ -136,37 +135,45 @@ class Watches:
                 await self._tasks.complete_by_reference(live.workflow_id, step["referenceTaskName"])
                 self._waking.nudged()
 
-    async def _post_lost_children(self, live: Live) -> None:
+    async def _post_lost_children(self, live: Live, ids: Collection[int]) -> None:
         """Tell of children that were ended behind our back, or whose own step was lost."""
-        for child in live.journal.children.values():
-            try:
-                found = await self._instances.find(child.instance_id)
-            except InstanceNotFound:
+        children = [one for id_, one in live.journal.children.items() if id_ in ids]
+        for child in children:
+            runs = await self._instances.runs(child.instance_id)
+            if any(run.is_active for run in runs):
                 continue
-            if found.is_active:
-                continue
-            workflow = await self._instances.read(found, tasks=False)
-            if workflow["input"].get("parentWorkflow") != live.workflow_id:
-                continue
-            outcome = (workflow.get("output") or {}).get("outcome")
-            completion = _completion(workflow, outcome)
-            link = Live(found.workflow_id, found.instance_id, workflow["input"], 0).started.parent
-            if link is None or link.task_id != child.id:
-                continue
-            await self._mailbox.post(
-                live.workflow_id,
-                result_of(ChildCreated(child.id, "", found.instance_id, None), completion),
-                key=found.workflow_id,
-                execution_id=link.execution_id,
-            )
+            for run in runs:
+                if run.workflow is None:
+                    continue
+                workflow = await self._instances.read(run, tasks=False)
+                parent_id, link = parent_of(workflow)
+                if parent_id == live.workflow_id and link is not None and link.task_id == child.id:
+                    result = result_for_parent(link, run.instance_id, outcome_of(workflow))
+                    await self._mailbox.post(
+                        live.workflow_id,
+                        result,
+                        key=run.workflow_id,
+                        execution_id=link.execution_id,
+                    )
+                    break
+            else:
+                await self._post_removed(live, child)
 
-
-def _completion(workflow: Json, outcome: Json | None) -> ExecutionCompleted:
-    if outcome is not None:
-        ended = Outcome.of(outcome)
-        return ExecutionCompleted(ended.status, ended.result, ended.failure)
-    status = STATUSES[workflow["status"]]
-    if status is WorkflowStatus.TERMINATED:
-        return ExecutionCompleted(status)
-    reason = workflow.get("reasonForIncompletion") or "Conductor gives no reason"
-    return ExecutionCompleted(status, failure=FailureDetails("WorkflowFailed", reason))
+    async def _post_removed(self, live: Live, child: ChildCreated) -> None:
+        """Tell of a child that is not there any more, unless its result is on its way."""
+        # Who removes a child tells its parent before, so in this order.
+        now = await self._roster.read(live.workflow_id)
+        if now is None or now.journal.started is None or child.id not in now.journal.children:
+            return
+        mail = await self._mailbox.letters(live.workflow_id)
+        if any(getattr(one.event, "task_id", None) == child.id for one in mail):
+            return
+        failure = FailureDetails(
+            "WorkflowRemoved", f"child workflow '{child.instance_id}' was removed from Conductor"
+        )
+        await self._mailbox.post(
+            live.workflow_id,
+            ChildFailed(child.id, failure),
+            key=f"{live.workflow_id}:removed:{child.id}",
+            execution_id=now.journal.started.execution_id,
+        )

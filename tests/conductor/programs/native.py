@@ -46,6 +46,11 @@ def definition(name: str, tasks: list[dict[str, Any]], output: object = None) ->
     }
 
 
+def ended(status: str, output: object) -> dict[str, Any]:
+    """Return a task that ends the workflow."""
+    return task("end", "TERMINATE", terminationStatus=status, workflowOutput=output)
+
+
 def task(reference: str, kind: str, name: str | None = None, **inputs: object) -> dict[str, Any]:
     """Return a task."""
     return {
@@ -94,6 +99,32 @@ WORKFLOWS = [
         "${child.output}",
     ),
     {**definition("native-echo", [], {"version": 2}), "version": 2},
+    {
+        **definition("native-order", [ended("FAILED", {"paid": False})]),
+        "failureWorkflow": "native-compensation",
+    },
+    definition("native-compensation", [], {"compensated": True}),
+    definition("native-stopping", [ended("TERMINATED", {"stopped": True})]),
+    definition(
+        "native-starter",
+        [
+            task("start", "START_WORKFLOW", startWorkflow={"name": "native-waiter", "version": 1}),
+            task("stay", "WAIT"),
+        ],
+        {"ended": True},
+    ),
+    definition(
+        "native-loop",
+        [
+            {
+                **task("rounds", "DO_WHILE"),
+                "items": "${workflow.input.rounds}",
+                "loopCondition": " ",
+                "loopOver": [task("go", "WAIT")],
+            }
+        ],
+        {"done": True},
+    ),
 ]
 
 
