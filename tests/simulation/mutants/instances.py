@@ -1,0 +1,84 @@
+"""Mutants of which instances are in memory, and what becomes of those that are given up."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowyard.journal import Journal
+from flowyard.models import FailureDetails
+from flowyard_engine import commits
+from flowyard_engine.instance import Batch, Entry, Instance
+from flowyard_engine.roster import Roster
+from flowyard_engine.store import Child, Outcome
+from flowyard_engine.turns import Turns
+
+
+def stalled_instances_are_forgotten_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Fault 84: a stalled instance leaves memory before its commit is written."""
+
+    def stall(turns: Turns, instance: Instance, failure: FailureDetails, batch: Batch) -> None:
+        turns._executor.forget(instance.record.id)
+        instance.take_back(batch)
+        instance.save_from_now_on()
+        commit = commits.of_stall(instance, failure)
+        entries, instance.unsaved = instance.unsaved, []
+        turns.roster.remove(instance)
+
+        def done(outcome: Outcome) -> None:
+            turns.under_way -= 1
+            for entry in entries:
+                if outcome.error is None:
+                    entry.acknowledge(True)
+                else:
+                    entry.refuse(outcome.error)
+            if instance.changes != turns.stalled.changes:
+                turns.errands.run(turns.recovery.load(instance.record.id))
+            turns.errands.notice()
+
+        if commit is None:
+            done(Outcome())
+        else:
+            turns._store.submit(commit, done)
+
+    patch.setattr(Turns, "_stall", stall)
+
+
+def new_instances_are_dropped(patch: pytest.MonkeyPatch) -> None:
+    """Fault 86: a turn is begun again from the store, where a new instance is not."""
+
+    def begin_again(turns: Turns, instance: Instance, batch: Batch) -> None:
+        turns.under_way -= 1
+        instance.busy = False
+        if turns.is_stopped:
+            batch.refuse(turns.end)
+        else:
+            turns.roster.remove(instance)
+            came = (*batch.entries, *instance.inbox)
+            turns.errands.run(turns._take_up(instance.record.id, *came))
+        turns.errands.notice()
+
+    patch.setattr(Turns, "_begin_again", begin_again)
+
+
+def children_go_to_who_had_their_id(patch: pytest.MonkeyPatch) -> None:
+    """Fault 87: what starts a child goes to the closing instance that had its ID."""
+
+    def begin_child(turns: Turns, child: Child) -> None:
+        if not turns.roster.knows(child.record.id):
+            turns.roster.add(Instance(child.record, Journal(child.record.id)))
+        holder = turns.roster.get(child.record.id)
+        if holder is None:
+            turns._pick_up(child.message)
+        else:
+            turns.post(holder, Entry.of(child.message))
+
+    patch.setattr(Turns, "_begin_child", begin_child)
+
+
+def reads_in_flight_are_believed(patch: pytest.MonkeyPatch) -> None:
+    """Fault 88: what was read before a child got the ID is believed."""
+
+    def outdate(roster: Roster, instance_id: str) -> bool:
+        return instance_id in roster._reading
+
+    patch.setattr(Roster, "outdate", outdate)

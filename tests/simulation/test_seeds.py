@@ -1,0 +1,37 @@
+"""Simulated processes are killed, and nothing is lost: fixed seeds, and that they repeat."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+
+
+def simulate(*arguments: str) -> str:
+    """Run `python -m simulation`, as `make simulate` does, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "simulation", *arguments],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.timeout(1200)
+def test_four_hundred_seeds_find_nothing() -> None:
+    last = simulate("--seeds", "400").splitlines()[-1]
+    assert last.startswith("seeds 0 to 399")
+    assert last.endswith("0 seeds have found something")
+
+
+def test_a_seed_is_the_same_in_another_process() -> None:
+    first, second = (simulate("--seeds", "5", "--from", "1000", "--trace") for _ in range(2))
+    assert first.splitlines()[:5] == second.splitlines()[:5]
