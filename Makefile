@@ -2,6 +2,12 @@
 
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Otherwise every program that a test starts would compile everything anew.
+export PYTHONDONTWRITEBYTECODE =
+
+# Most tests wait for servers and processes most of the time; some chosen ones run one by one.
+PROCESSES ?= $(if $(ARGS),0,$(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN)))
+TESTING = --durations=25 -n $(PROCESSES) --dist loadscope --no-loadscope-reorder $(if $(filter 0,$(LIVE)),--no-live)
 CODE := core components adapters tests examples bench
 
 # Run each candidate before trusting it: a pyenv shim is on the path and still may not work.
@@ -9,18 +15,27 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 	$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \
 	>/dev/null 2>&1 && echo $$python && break; done)
 
-.PHONY: help install demo test check fix bench servers proto support lock
+.PHONY: help install demo test test-long simulate chaos check fix bench servers proto support lock
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 install: $(VENV)/.development ## Set up .venv for development
 
 demo: $(VENV)/.demo ## Process an order; kill it half-way and run it again
 	@$(BIN)/python examples/order_processing.py
 
-test: $(VENV)/.development ## Run the tests; ARGS='-k name' for some of them
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.development ## Run the tests; ARGS='-k name' for some, LIVE=0 for no servers
+	$(BIN)/python -m pytest $(TESTING) $(ARGS)
+
+test-long: $(VENV)/.development ## Run what takes longer: more variants, more of others' programs
+	$(BIN)/python -m pytest $(TESTING) --long -m long $(ARGS)
+
+simulate: $(VENV)/.development ## Kill a simulated engine, faster; ARGS='--seeds 1000 --from 1'
+	@PYTHONPATH=tests $(BIN)/python -m simulation $(ARGS)
+
+chaos: $(VENV)/.development ## Kill and mislead it for long; ARGS='kills --backend temporal', 'workers', …
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 check: $(VENV)/.development ## Check format, lint, types and the direction of imports
 	$(BIN)/ruff format --check
@@ -43,7 +58,7 @@ proto: $(VENV)/proto/.made ## Generate the code of core/flowyard/wire from its .
 		--pyi_out=core core/flowyard/wire/v1/*.proto
 
 support: $(VENV)/.development ## Write docs/support.md from runs of the conformance suite
-	$(BIN)/python -m pytest --write-support $(ARGS) tests/wire/grpc/test_remote_conformance.py \
+	$(BIN)/python -m pytest $(TESTING) --long --write-support $(ARGS) tests/wire/grpc/test_remote_conformance.py \
 		$(wildcard tests/*/test*conformance.py tests/conformance/test_engine.py)
 
 lock: ## Pin in constraints.txt what a clean installation gets now

@@ -11,7 +11,14 @@ import yaml
 from flowyard.config import ComponentSpec
 from servers.namespaces import new_namespace, new_queue
 
-BACKENDS = ("engine", "temporal", "temporal that keeps nothing in memory", "conductor")
+BACKENDS = (
+    "engine",
+    pytest.param("temporal", marks=pytest.mark.live),
+    pytest.param("conductor", marks=pytest.mark.live),
+    pytest.param(
+        "temporal that keeps nothing in memory", marks=[pytest.mark.live, pytest.mark.long]
+    ),
+)
 
 
 def backend(name: str, folder: Path, request: pytest.FixtureRequest) -> ComponentSpec:
@@ -25,7 +32,7 @@ def backend(name: str, folder: Path, request: pytest.FixtureRequest) -> Componen
         places = ExitStack()
         request.addfinalizer(places.close)
         queue = places.enter_context(new_queue(url))
-        server = {"url": f"{url}/api", "taskQueue": queue, "leaseSeconds": "5"}
+        server = {"url": f"{url}/api", "taskQueue": queue, "leaseSeconds": "15"}
         return ComponentSpec(name="flowyard", type="workflow.conductor", metadata=server)
     address = request.getfixturevalue("temporal_server")
     metadata = {"hostPort": address, "namespace": new_namespace(address), "heartbeatTimeout": "3"}

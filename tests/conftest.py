@@ -6,28 +6,15 @@ import signal
 
 import pytest
 
-from servers.fixtures import conductor_server, start_conductor, start_temporal, temporal_server
-from servers.preparation import pytest_collection_finish
-from support import (
-    pytest_addoption,
-    pytest_collection_modifyitems,
-    pytest_runtest_logreport,
-    pytest_sessionfinish,
+# In this order, for none may have been imported by another before it.
+pytest_plugins = (
+    "parallel",
+    "servers.sharing",
+    "servers.fixtures",
+    "servers.preparation",
+    "selection",
+    "support",
 )
-
-__all__ = [
-    "anyio_backend",
-    "conductor_server",
-    "pytest_addoption",
-    "pytest_collection_finish",
-    "pytest_collection_modifyitems",
-    "pytest_runtest_logreport",
-    "pytest_sessionfinish",
-    "start_conductor",
-    "start_temporal",
-    "temporal_server",
-]
-
 
 # A shell's background job ignores SIGINT, and what a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

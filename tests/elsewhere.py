@@ -10,7 +10,9 @@ from typing import Any
 
 from flowyard.component import ComponentContext, ComponentType, WorkflowComponent
 from flowyard.executor import ActivityTask, Executor
-from flowyard.remote import Delivery, RemoteExecutor, WorkQueue
+from flowyard.remote import RemoteExecutor
+from flowyard.work_queue import WorkQueue
+from flowyard.worker_streams import Delivery
 
 
 class _Elsewhere(RemoteExecutor):

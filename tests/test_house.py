@@ -25,7 +25,7 @@ def test_help_names_every_target() -> None:
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert phony is not None
     shown = _run(["make", "--silent", "help"], ROOT)
-    assert re.findall(r"^make (\w+) +\S", shown, re.MULTILINE) == phony[1].split()
+    assert re.findall(r"^make ([\w-]+) +\S", shown, re.MULTILINE) == phony[1].split()
 
 
 def test_make_alone_says_what_there_is() -> None:
@@ -98,7 +98,6 @@ def test_a_figure_can_be_measured() -> None:
     )
 
 
-@pytest.mark.timeout(300)
 def test_the_wheel_holds_the_core_and_the_engine_with_their_data(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
     _run([*build, "--wheel-dir", str(tmp_path), str(ROOT)], tmp_path)

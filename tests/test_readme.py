@@ -99,7 +99,7 @@ def test_the_types_of_the_readme_are_strict(folder: Path) -> None:
     _run([*command, *files], folder, MYPYPATH=path)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_commands_work_in_a_fresh_checkout(tmp_path: Path) -> None:
     checkout = _copy_to(tmp_path)
     python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -116,7 +116,7 @@ def test_the_commands_work_in_a_fresh_checkout(tmp_path: Path) -> None:
     _run(["own/bin/python", "-c", "import flowyard, flowyard_engine"], checkout)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 async def test_the_demo_runs_on_temporal_after_the_change_of_one_line(
     tmp_path: Path, start_temporal: StartTemporal
 ) -> None:

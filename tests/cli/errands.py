@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import time
 from typing import Any
 
 from pydantic import BaseModel
@@ -53,3 +57,31 @@ def double(ctx: ActivityContext, number: int) -> int:
 async def call(ctx: WorkflowContext, number: int = 1) -> int:
     """Return twice the number."""
     return await ctx.call_activity(double, input=number)
+
+
+@app.activity
+def doze(ctx: ActivityContext, seconds: float) -> None:
+    """Sleep in a thread, which nothing can stop."""
+    time.sleep(seconds)
+
+
+@app.workflow
+async def nap(ctx: WorkflowContext, seconds: float) -> None:
+    """Sleep."""
+    ctx.set_custom_status("asleep")
+    await ctx.call_activity(doze, input=seconds)
+
+
+@app.activity
+async def crowd(ctx: ActivityContext, input: None) -> None:
+    """Signal this process while more wakes its event loop than the loop's pipe holds."""
+    loop = asyncio.get_running_loop()
+    for _ in range(100_000):
+        loop.call_soon_threadsafe(int)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@app.workflow
+async def stop_in_a_crowd(ctx: WorkflowContext) -> None:
+    """Stop the server under load."""
+    await ctx.call_activity(crowd)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command
+from flowyard.cli import output
+from flowyard.history import EventRaised
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -94,6 +96,8 @@ def test_a_failed_workflow_is_a_failed_command(flowyard: Command) -> None:
     ):
         assert ended.code == 1
         assert "ValueError: it rains" in ended.out
+        assert "Traceback (most recent call last)" in ended.out
+        assert 'raise ValueError("it rains")' in ended.out
     assert flowyard("get", "failed").code == 0
 
 
@@ -147,3 +151,45 @@ def test_waiting_may_be_limited(flowyard: Command) -> None:
 def test_a_start_may_be_put_off(flowyard: Command) -> None:
     flowyard("start", "echo", "--id", "later", "--at", "2100-01-01T00:00:00")
     assert flowyard("get", "later", "--json").json["status"] == "PENDING"
+
+
+def test_no_name_of_a_stranger_steers_the_terminal(flowyard: Command) -> None:
+    name = "wipe\x1b[2J\x9b1A"
+    assert flowyard("start", name, "--id", "steered").code == 0
+    for command in ("list --prefix steered", "get steered"):
+        for arguments in (command.split(), [*command.split(), "--json"]):
+            ended = flowyard(*arguments)
+            assert "wipe" in ended.out
+            assert not {"\x1b", "\x9b"} & {*ended.out}
+    assert flowyard("get", "steered", "--json").json["workflow"] == name
+    unknown = flowyard("get", "a\x1b[2Jb")
+    assert (unknown.code, "\x1b" in unknown.err) == (4, False)
+
+
+def test_no_event_of_a_stranger_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_history([EventRaised("go\x1b[2J", '{"a":\n"\x9b1A"}')])
+    line = capsys.readouterr().out
+    assert r"name=go\x1b[2J  input=" in line
+    assert r"\n" in line
+    assert r"\x9b1A" in line
+    assert line.count("\n") == 1
+    assert not {"\x1b", "\x9b"} & {*line}
+
+
+@pytest.mark.parametrize(
+    "arguments", [("get", "\udcff"), ("start", "a\udcffb"), ("list", "--url", "\udcff")]
+)
+def test_an_argument_that_is_not_utf_8_is_told_on_one_line(
+    flowyard: Command, arguments: tuple[str, ...]
+) -> None:
+    ended = flowyard(*arguments)
+    assert ended.code == 2
+    assert ended.err == f"flowyard: argument {len(arguments)} is not UTF-8 text\n"
+
+
+@pytest.mark.parametrize("port", ["99999", "0", "-1", "x"])
+def test_a_port_that_cannot_be_is_told_on_one_line(flowyard: Command, port: str) -> None:
+    ended = flowyard("list", "--url", f"http://127.0.0.1:{port}")
+    assert ended.code == 3
+    assert "is not a URL" in ended.err
+    assert ended.err.count("\n") == 1

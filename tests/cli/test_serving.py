@@ -95,6 +95,24 @@ def test_a_request_that_never_ends_is_waited_for_within_the_limit(components: Pa
         caller.close()
 
 
+def test_a_thread_that_goes_on_is_left_behind_after_the_limit(components: Path) -> None:
+    with serving(components, "--app", "errands:app", "--drain", "1") as server:
+        start = f"{server.url}/v1.0/workflows/dapr/nap/start?instanceID=a"
+        assert httpx.post(start, content="3600").status_code == 202
+        while "asleep" not in httpx.get(f"{server.url}/v1.0/workflows/dapr/a").text:
+            pass
+        server.process.terminate()
+        assert "Stopped.\n" in server.rest()
+        assert server.process.wait(timeout=60) == 0
+
+
+def test_a_signal_is_heard_under_load(components: Path) -> None:
+    with serving(components, "--app", "errands:app") as server:
+        httpx.post(f"{server.url}/v1.0/workflows/dapr/stop_in_a_crowd/start")
+        assert server.rest().endswith("Stopped.\n")
+        assert server.process.wait() == 0
+
+
 def test_shutdown_over_http_is_a_clean_stop(components: Path) -> None:
     with serving(components, "--app", "errands:app") as server:
         assert httpx.post(f"{server.url}/v1.0/shutdown").status_code == 204
@@ -145,6 +163,8 @@ def _hello(address: str, token: str | None = None, authorities: Path | None = No
         (("--app", "errands:not_an_app"), "flowyard.App"),
         (("--worker-component", "nobody"), "nobody"),
         (("--tls-cert", "/no/certificate"), "TLS"),
+        (("--tls-key", "/no/key"), "--tls-cert"),
+        (("--tls-cert", __file__), "TLS"),
     ],
 )
 def test_what_cannot_be_served_is_told_on_one_line(

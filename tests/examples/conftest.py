@@ -36,14 +36,17 @@ class Program:
 
     def __init__(self, script: Path, *arguments: str, folder: Path) -> None:
         self.output: list[str] = []
-        self.process = subprocess.Popen(
-            [sys.executable, "-X", "dev", str(script), *arguments],
-            cwd=folder,
-            env=_environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        # What is logged is told apart: each engine has its own to say of a failed attempt.
+        self._log = folder / f"{script.stem}.log"
+        with self._log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-X", "dev", str(script), *arguments],
+                cwd=folder,
+                env=_environment(),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
 
     def read_until(self, *texts: str) -> None:
         """Read its output until each of the texts has appeared in a line."""
@@ -77,7 +80,7 @@ class Program:
         return line
 
     def __str__(self) -> str:
-        return "\n".join(self.output)
+        return "\n".join([*self.output, self._log.read_text()])
 
 
 StartProgram = Callable[..., Program]

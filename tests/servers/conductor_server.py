@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from urllib.error import URLError
@@ -17,8 +16,12 @@ _SETTINGS = {
     "conductor.grpc-server.enabled": "false",
     "conductor.default-event-queue.type": "conductor",
     "conductor.enable.ui.serving": "false",
+    # A removal takes a second connection while its transaction holds the write lock. Where none is
+    # left, others are refused, and the server fails workflows ("Error scheduling tasks").
+    "spring.datasource.hikari.maximum-pool-size": "60",
+    "spring.datasource.hikari.connection-timeout": "60000",
 }
-_DATABASE = "jdbc:sqlite:{}?busy_timeout=15000&journal_mode=WAL&synchronous=NORMAL"
+_DATABASE = "jdbc:sqlite:{}?busy_timeout=60000&journal_mode=WAL&synchronous=NORMAL"
 # Some 20 s on an idle machine with two cores, and more than two minutes on a busy one.
 _PATIENCE = 400
 
@@ -30,10 +33,12 @@ class ConductorServer(ServerProcess):
         self,
         command: Sequence[str],
         folder: Path,
-        database: Path | None,
-        flags: Sequence[str],
-        port: int | None,
+        *flags: str,
+        database: Path | None = None,
+        port: int | None = None,
+        leash: int | None = None,
     ) -> None:
+        """Start it, with a database of its own unless a file is given."""
         port = port or free_port()
         self.url = f"http://127.0.0.1:{port}"
         file = database or folder / f"conductor-{port}.db"
@@ -47,6 +52,7 @@ class ConductorServer(ServerProcess):
             folder / f"conductor-{port}.log",
             ready=lambda _: self._healthy(),
             patience=_PATIENCE,
+            leash=leash,
         )
 
     def _healthy(self) -> bool:
@@ -55,19 +61,3 @@ class ConductorServer(ServerProcess):
                 return answer.status == HTTPStatus.OK and b'"healthy":true' in answer.read()
         except (URLError, OSError):
             return False
-
-
-@contextmanager
-def conductor_running(
-    command: Sequence[str],
-    folder: Path,
-    *flags: str,
-    database: Path | None = None,
-    port: int | None = None,
-) -> Iterator[ConductorServer]:
-    """Run one, with a database of its own unless a file is given."""
-    server = ConductorServer(command, folder, database, flags, port)
-    try:
-        yield server
-    finally:
-        server.kill()

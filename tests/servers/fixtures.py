@@ -1,10 +1,10 @@
-"""Real servers: one of each kind for the test session, and further ones for a test."""
+"""Real servers: one of each kind for the test run, and further ones for a test."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -12,12 +12,17 @@ import pytest
 
 from servers import builds
 from servers.cache import Unavailable
-from servers.conductor_server import ConductorServer, conductor_running
-from servers.temporal_server import QUICK, TemporalServer, temporal_running
+from servers.conductor_server import ConductorServer
+from servers.sharing import lent
+from servers.temporal_server import QUICK, TemporalServer
 
 T = TypeVar("T")
 TEMPORAL_ADDRESS = "FLOWYARD_TEMPORAL_ADDRESS"
 CONDUCTOR_URL = "FLOWYARD_CONDUCTOR_URL"
+REQUIRE_LIVE = "FLOWYARD_REQUIRE_LIVE"
+
+SERVERS = frozenset({"temporal_server", "start_temporal", "conductor_server", "start_conductor"})
+"""The fixtures that start servers."""
 
 
 class StartTemporal(Protocol):
@@ -29,7 +34,8 @@ class StartTemporal(Protocol):
         database: Path | None = None,
         dynamic_config: Mapping[str, str] = QUICK,
         port: int | None = None,
-    ) -> AbstractContextManager[TemporalServer]:
+        leash: int | None = None,
+    ) -> TemporalServer:
         """Start it with these flags of `temporal/main.go`."""
 
 
@@ -37,8 +43,12 @@ class StartConductor(Protocol):
     """Start a further Conductor server, which takes some 20 seconds and often more."""
 
     def __call__(
-        self, *flags: str, database: Path | None = None, port: int | None = None
-    ) -> AbstractContextManager[ConductorServer]:
+        self,
+        *flags: str,
+        database: Path | None = None,
+        port: int | None = None,
+        leash: int | None = None,
+    ) -> ConductorServer:
         """Start it with these properties, written `--name=value`."""
 
 
@@ -47,7 +57,7 @@ def required(make: Callable[[], T]) -> T:
     try:
         return make()
     except Unavailable as reason:
-        if os.environ.get("FLOWYARD_REQUIRE_LIVE"):
+        if os.environ.get(REQUIRE_LIVE):
             pytest.fail(str(reason), pytrace=False)
         pytest.skip(str(reason))
 
@@ -56,52 +66,33 @@ def required(make: Callable[[], T]) -> T:
 def start_temporal(tmp_path_factory: pytest.TempPathFactory) -> StartTemporal:
     """Starts further Temporal servers: to be killed, with a file, with TLS."""
     program = required(builds.temporal_server)
-    folder = tmp_path_factory.mktemp("temporal")
-
-    def start(
-        *flags: str,
-        database: Path | None = None,
-        dynamic_config: Mapping[str, str] = QUICK,
-        port: int | None = None,
-    ) -> AbstractContextManager[TemporalServer]:
-        return temporal_running(
-            program, folder, *flags, database=database, dynamic_config=dynamic_config, port=port
-        )
-
-    return start
+    return partial(TemporalServer, program, tmp_path_factory.mktemp("temporal"))
 
 
 @pytest.fixture(scope="session")
 def temporal_server(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Return the address of the Temporal server of this test session."""
+    """Return the address of the Temporal server of this test run."""
     if address := os.environ.get(TEMPORAL_ADDRESS):
         yield address
         return
     start: StartTemporal = request.getfixturevalue("start_temporal")
-    with start() as server:
-        yield server.address
+    with lent(request.config, "temporal", start, lambda server: server.address) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def start_conductor(tmp_path_factory: pytest.TempPathFactory) -> StartConductor:
     """Starts further Conductor servers, to be killed."""
     command = required(builds.conductor_server)
-    folder = tmp_path_factory.mktemp("conductor")
-
-    def start(
-        *flags: str, database: Path | None = None, port: int | None = None
-    ) -> AbstractContextManager[ConductorServer]:
-        return conductor_running(command, folder, *flags, database=database, port=port)
-
-    return start
+    return partial(ConductorServer, command, tmp_path_factory.mktemp("conductor"))
 
 
 @pytest.fixture(scope="session")
 def conductor_server(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Return the URL of the Conductor server of this test session, without `/api`."""
+    """Return the URL of the Conductor server of this test run, without `/api`."""
     if url := os.environ.get(CONDUCTOR_URL):
         yield url
         return
     start: StartConductor = request.getfixturevalue("start_conductor")
-    with start() as server:
-        yield server.url
+    with lent(request.config, "conductor", start, lambda server: server.url) as url:
+        yield url

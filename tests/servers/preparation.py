@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -15,8 +17,6 @@ _SERVERS = (
     ("temporal_server", "start_temporal", TEMPORAL_ADDRESS, builds.temporal_server),
     ("conductor_server", "start_conductor", CONDUCTOR_URL, builds.conductor_server),
 )
-# What the first test that uses a server may take, which starts it.
-_FIRST = pytest.mark.timeout(600)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -24,12 +24,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.getoption("collectonly"):
         return
     tests = [item for item in session.items if isinstance(item, pytest.Function)]
+    # A process of many has no reporter, and only the first of them makes anything.
     reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    say = reporter.write_line if reporter else partial(print, file=sys.stderr)
     for session_wide, further, running, make in _SERVERS:
         starting = {further} if running in os.environ else {session_wide, further}
-        users = [test for test in tests if starting.intersection(test.fixturenames)]
-        if users:
-            users[0].add_marker(_FIRST, append=False)
+        if any(starting.intersection(test.fixturenames) for test in tests):
             # The tests say why it cannot be had.
             with suppress(Unavailable):
-                make(reporter.write_line)
+                make(say)

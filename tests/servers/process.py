@@ -9,23 +9,42 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 _LEASH = Path(__file__).parent / "leash.py"
 _TAIL = 3000
 
 
 class ServerProcess:
-    """A server that can be killed and started again, and that does not outlive this process."""
+    """A server that can be killed and started again, and that does not outlive its tests."""
 
     def __init__(
-        self, command: Sequence[str], log: Path, *, ready: Callable[[str], bool], patience: float
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        ready: Callable[[str], bool],
+        patience: float,
+        leash: int | None = None,
     ) -> None:
-        """Start it; `ready` is told what it has written since."""
+        """Start it; `ready` is told what it has written since.
+
+        It dies with this process, or with all who have the writing end of the pipe `leash`.
+        """
         self._command = command
         self._log = log
         self._ready = ready
         self._patience = patience
+        self._leash = subprocess.PIPE if leash is None else leash
         self._start()
+
+    def __enter__(self) -> Self:
+        """Nothing: it runs already."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Kill it."""
+        self.kill()
 
     def kill(self) -> None:
         """Kill it without warning (SIGKILL)."""
@@ -42,7 +61,7 @@ class ServerProcess:
             written = log.tell()
             self._process = subprocess.Popen(
                 [sys.executable, str(_LEASH), *self._command],
-                stdin=subprocess.PIPE,
+                stdin=self._leash,
                 stdout=log,
                 stderr=log,
                 cwd=self._log.parent,

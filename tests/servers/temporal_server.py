@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from servers.process import ServerProcess, free_port
@@ -20,29 +19,26 @@ _PATIENCE = 90
 class TemporalServer(ServerProcess):
     """One at a fixed address."""
 
-    def __init__(self, program: Path, folder: Path, flags: list[str], port: int | None) -> None:
+    def __init__(
+        self,
+        program: Path,
+        folder: Path,
+        *flags: str,
+        database: Path | None = None,
+        dynamic_config: Mapping[str, str] = QUICK,
+        port: int | None = None,
+        leash: int | None = None,
+    ) -> None:
+        """Start it, in memory unless a file is given; `temporal/main.go` has the other flags."""
         port = port or free_port()
         self.address = f"127.0.0.1:{port}"
-        command = [str(program), "-port", str(port), *flags]
-        log = folder / f"temporal-{port}.log"
-        super().__init__(command, log, ready=lambda said: "READY" in said, patience=_PATIENCE)
-
-
-@contextmanager
-def temporal_running(
-    program: Path,
-    folder: Path,
-    *flags: str,
-    database: Path | None = None,
-    dynamic_config: Mapping[str, str] = QUICK,
-    port: int | None = None,
-) -> Iterator[TemporalServer]:
-    """Run one, in memory unless a file is given; `temporal/main.go` has the other flags."""
-    settings = [f"-dynamic-config={key}={value}" for key, value in dynamic_config.items()]
-    if database is not None:
-        settings.append(f"-db={database}")
-    server = TemporalServer(program, folder, [*settings, *flags], port)
-    try:
-        yield server
-    finally:
-        server.kill()
+        settings = [f"-dynamic-config={key}={value}" for key, value in dynamic_config.items()]
+        if database is not None:
+            settings.append(f"-db={database}")
+        super().__init__(
+            [str(program), "-port", str(port), *settings, *flags],
+            folder / f"temporal-{port}.log",
+            ready=lambda said: "READY" in said,
+            patience=_PATIENCE,
+            leash=leash,
+        )

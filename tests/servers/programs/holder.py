@@ -10,8 +10,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from servers.builds import temporal_server
-from servers.temporal_server import temporal_running
+from servers.temporal_server import TemporalServer
 
-with temporal_running(temporal_server(), Path(sys.argv[1])) as server:
+with TemporalServer(temporal_server(), Path(sys.argv[1])) as server:
     print(server.address, flush=True)
     signal.pause()

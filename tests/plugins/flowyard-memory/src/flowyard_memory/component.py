@@ -96,8 +96,12 @@ class MemoryComponent(WorkflowComponent):
     async def purge(self, instance_id: str, *, recursive: bool = True) -> int:
         family = [await self._shelf.find(instance_id)]
         for member in family if recursive else ():
-            others = self._shelf.instances.values()
-            family += [one for one in others if one.parent and one.parent.instance_id == member.id]
+            family += [
+                other
+                for other in self._shelf.instances.values()
+                # A family may be a circle.
+                if other.parent and other.parent.instance_id == member.id and other not in family
+            ]
         for member in family:
             if not member.journal.is_closed:
                 raise InstanceNotClosed(member.id, member.status)

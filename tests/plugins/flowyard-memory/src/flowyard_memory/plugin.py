@@ -17,6 +17,7 @@ MEMORY = ComponentType(
             Capability.PURGE,
             Capability.HISTORY,
             Capability.TERMINATE_OUTPUT,
+            Capability.VOLATILE,
         }
     ),
 )
