@@ -67,9 +67,9 @@ async def run(arguments: argparse.Namespace) -> None:
             await runtime.terminate(instance_id)
             say(f"Stopped: {(await runtime.get(instance_id)).status}.")
             return
+        first = await rounds_done(runtime, instance_id) + 1
         # A run that was killed between pause and resume has left it paused.
         await runtime.resume(instance_id)
-        first = await rounds_done(runtime, instance_id) + 1
         await show_round(runtime, instance_id, first)
         await show_round(runtime, instance_id, first + 1)
         await runtime.pause(instance_id)

@@ -15,13 +15,13 @@ from flowyard.config import ComponentSpec
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from servers.builds import conductor_server
-from servers.conductor_server import conductor_running
+from servers.conductor_server import ConductorServer
 
 
 @contextmanager
 def conductor() -> Iterator[str]:
     """Run a server on a SQLite file; lends the URL of its API."""
-    with scratch() as folder, conductor_running(conductor_server(print), folder) as server:
+    with scratch() as folder, ConductorServer(conductor_server(print), folder) as server:
         yield f"{server.url}/api"
 
 

@@ -17,7 +17,7 @@ from flowyard.config import ComponentSpec
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from servers.builds import temporal_server
-from servers.temporal_server import temporal_running
+from servers.temporal_server import TemporalServer
 
 QUEUE = "bench"
 
@@ -25,7 +25,7 @@ QUEUE = "bench"
 @contextmanager
 def temporal() -> Iterator[str]:
     """Run a server in memory; lends its address."""
-    with scratch() as folder, temporal_running(temporal_server(print), folder) as server:
+    with scratch() as folder, TemporalServer(temporal_server(print), folder) as server:
         yield server.address
 
 
