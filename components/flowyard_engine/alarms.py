@@ -12,9 +12,9 @@ _MOST_STALE = 20
 
 
 class OnDue(Protocol):
-    """Is told which instances have timers that are due; `on_disk` if some must be read."""
+    """Is told whose timers were due at a time; `on_disk` if some must be read."""
 
-    def __call__(self, due: set[str], *, on_disk: bool) -> None: ...
+    def __call__(self, now: int, due: set[str], *, on_disk: bool) -> None: ...
 
 
 class Alarms:
@@ -82,7 +82,7 @@ class Alarms:
             self._disk = NEVER
         self._set(min(self._earliest[0][0] if self._earliest else NEVER, self._disk))
         if due or on_disk:
-            self._on_due(due, on_disk=on_disk)
+            self._on_due(now, due, on_disk=on_disk)
 
     def _take_due(self, now: int) -> set[str]:
         due: set[str] = set()

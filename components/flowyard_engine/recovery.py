@@ -46,7 +46,8 @@ class Recovery:
 
     async def load_due(self) -> None:
         """Take up timers and delayed starts that are due, of instances in memory or not."""
-        due, next_due = await self._store.due(self._clock.now())
+        now = self._clock.now()
+        due, next_due = await self._store.due(now)
         if next_due is not None:
             self._alarms.on_disk(next_due)
         for instance_id in due:
@@ -54,7 +55,7 @@ class Recovery:
             if instance is None:
                 await self.load(instance_id)
             elif instance.later:
-                instance.put_due(self._clock.now())
+                instance.put_due(now)
                 self._resume(instance)
 
     async def reload(self, instance_id: str) -> None:

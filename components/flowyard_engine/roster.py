@@ -163,6 +163,8 @@ class Roster:
             else:
                 instance.know(message.id)
                 instance.later.append(entry)
+                # Whoever found it due may have done so before the clock was set back.
+                self._alarms.on_disk(message.due_at)
         for entry in arrived:
             instance.put(entry)
         answered = {

@@ -342,8 +342,7 @@ class Turns:
                 self._logger.exception("a result for instance '%s' was not taken up", instance_id)
                 self.errands.run(self.recovery.reload(instance_id))
 
-    def _fire(self, due: set[str], *, on_disk: bool) -> None:
-        now = self._clock.now()
+    def _fire(self, now: int, due: set[str], *, on_disk: bool) -> None:
         for instance_id in due:
             instance = self.roster.get(instance_id)
             if instance is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from engine.programs.steps import make_app
 from flowyard import App, WorkflowContext
@@ -12,14 +12,21 @@ from flowyard.history import NEVER
 from flowyard.testing import VirtualClock
 from flowyard_engine.alarms import Alarms
 from flowyard_engine.component import EngineComponent
+from flowyard_engine.recovery import Recovery
 from moved_clock import AN_HOUR, MovedClock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    import pytest
 
     from engine.conftest import OpenRuntime, Query
 
 A_MINUTE = timedelta(minutes=1)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Noted:
@@ -28,7 +35,7 @@ class Noted:
     def __init__(self) -> None:
         self.calls: list[tuple[set[str], bool]] = []
 
-    def __call__(self, due: set[str], *, on_disk: bool) -> None:
+    def __call__(self, now: int, due: set[str], *, on_disk: bool) -> None:
         self.calls.append((due, on_disk))
 
 
@@ -160,3 +167,43 @@ async def test_timers_fire_soon_after_the_clock_was_set_forward(
         await runtime.start("sleeper", 3600, instance_id="it")
         clock.moved_by = AN_HOUR
         assert (await runtime.wait("it", timeout=A_MINUTE)).result() == "awake"
+
+
+def set_back_before(
+    called: Callable[P, T], clock: MovedClock, set_back: asyncio.Event
+) -> Callable[P, T]:
+    """Return the function, which once sets the clock back before it does its work."""
+
+    def with_the_clock_set_back(*args: P.args, **kwargs: P.kwargs) -> T:
+        if clock.moved_by and not set_back.is_set():
+            clock.moved_by = 0
+            set_back.set()
+        return called(*args, **kwargs)
+
+    return with_the_clock_set_back
+
+
+async def test_a_delayed_start_comes_although_the_clock_was_set_back_as_it_was_found_due(
+    open_runtime: OpenRuntime, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, set_back = MovedClock(), asyncio.Event()
+    monkeypatch.setattr(Recovery, "load", set_back_before(Recovery.load, clock, set_back))
+    async with open_runtime(make_app(database.parent), clock=clock, cachedInstances="0") as runtime:
+        start_at = datetime.now(UTC) + timedelta(minutes=30)
+        await runtime.start("sleeper", 0, instance_id="it", start_at=start_at)
+        clock.moved_by = AN_HOUR
+        await set_back.wait()
+        clock.moved_by = AN_HOUR
+        assert (await runtime.wait("it", timeout=A_MINUTE)).result() == "awake"
+
+
+async def test_a_timer_fires_although_the_clock_was_set_back_as_it_was_found_due(
+    open_runtime: OpenRuntime, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, set_back = MovedClock(), asyncio.Event()
+    monkeypatch.setattr(Alarms, "_take_due", set_back_before(Alarms._take_due, clock, set_back))
+    async with open_runtime(make_app(database.parent), clock=clock) as runtime:
+        await runtime.start("sleeper", 1800, instance_id="it")
+        clock.moved_by = AN_HOUR
+        assert (await runtime.wait("it", timeout=A_MINUTE)).result() == "awake"
+    assert set_back.is_set()
