@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future
 from uuid import uuid4
 
 import pytest
 
-from flowyard import App, InstanceNotFound, Runtime, TaskFailedError, WorkflowContext
+from flowyard import (
+    ActivityContext,
+    App,
+    InstanceNotFound,
+    Runtime,
+    TaskFailedError,
+    WorkflowContext,
+)
 from flowyard.config import ComponentSpec
 from flowyard.history import ChildCompleted, ChildCreated, ChildFailed, HistoryEvent
 from temporal.waiting import until
 
 PAIRS = 20
 app = App()
+refused: dict[str, Future[None]] = {}
+"""When the second child of an instance of `twins` was refused."""
 
 
 @app.workflow
@@ -38,6 +49,24 @@ async def pair(ctx: WorkflowContext) -> list[int | str]:
         except TaskFailedError as error:
             outcomes.append(error.details.message)
     return outcomes
+
+
+@app.activity
+def note(ctx: ActivityContext) -> None:
+    refused[ctx.workflow_id].set_result(None)
+
+
+@app.workflow
+async def twins(ctx: WorkflowContext) -> str:
+    """Note that the second of two children that wait was refused; end with the first."""
+    name = f"{ctx.instance_id}.child"
+    first, second = [ctx.call_child_workflow(waiting, instance_id=name) for _ in range(2)]
+    try:
+        await second
+    except TaskFailedError:
+        await ctx.call_activity(note)
+    await first
+    return "ended"
 
 
 @app.workflow
@@ -71,6 +100,20 @@ async def test_of_two_children_with_one_id_the_first_one_runs(runtime: Runtime) 
         assert [one.id for one in history if isinstance(one, ChildCreated)] == [1, 2]
         assert [one.task_id for one in history if isinstance(one, ChildCompleted)] == [1]
         assert failures_in(history) == {2: refusal}
+
+
+async def test_a_child_is_refused_for_one_that_is_there(runtime: Runtime) -> None:
+    async def raise_once_refused(_: int) -> str | None:
+        instance_id = uuid4().hex
+        refused[instance_id] = Future()
+        await runtime.start(twins, instance_id=instance_id)
+        await asyncio.wrap_future(refused[instance_id])
+        assert await runtime.raise_event(f"{instance_id}.child", "go")
+        return (await runtime.wait(instance_id)).result(str)
+
+    # Many at a time: an idle server has started the first before anybody hears of the second.
+    ends = await asyncio.gather(*map(raise_once_refused, range(5 * PAIRS)))
+    assert set(ends) == {"ended"}
 
 
 async def test_the_history_tells_of_a_refused_child_what_its_parent_was_told(

@@ -95,7 +95,7 @@ class Commands:
             elif self._is_starting(action.instance_id) and self._gives_ids_in_order():
                 # The server starts children side by side, and so the second could be the first.
                 kept = self._outgoing if action.detached else self._running
-                self._keep(kept, self._refuse_twin(action))
+                self._keep(kept, self._refuse_twin(action, self._begun[action.instance_id]))
             else:
                 begun = self._begun[action.instance_id] = asyncio.Event()
                 start = self._start_detached if action.detached else self._start
@@ -180,11 +180,13 @@ class Commands:
         finally:
             begun.set()
 
-    async def _refuse_twin(self, created: ChildCreated) -> None:
-        """Refuse a child whose ID one before it is about to get."""
+    async def _refuse_twin(self, created: ChildCreated, begun: asyncio.Event) -> None:
+        """Refuse a child whose ID one before it is about to get, once that one has it."""
+        await _locally(RECORD, [created])
+        await begun.wait()
         refusal = refusal_of(created.instance_id)
-        told = [] if created.detached else [ChildFailed(created.id, refusal)]
-        await _locally(RECORD, [created, *told])
+        if not created.detached:
+            await _locally(RECORD, [ChildFailed(created.id, refusal)])
         self._refuse(created, refusal)
 
     async def _start_detached(self, created: ChildCreated, begun: asyncio.Event) -> None:
