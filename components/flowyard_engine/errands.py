@@ -15,7 +15,8 @@ class Errands:
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[object]] = set()
+        # In their order, which that of a set is not: a simulation must repeat it.
+        self._tasks: dict[asyncio.Task[object], None] = {}
         self._listeners: list[asyncio.Future[None]] = []
 
     def __bool__(self) -> bool:
@@ -24,7 +25,7 @@ class Errands:
     def run(self, work: Coroutine[object, object, object]) -> None:
         """Run it in the background."""
         task = self._loop.create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._ended)
 
     def cancel(self) -> list[asyncio.Task[object]]:
@@ -49,7 +50,7 @@ class Errands:
                     listener.set_result(None)
 
     def _ended(self, task: asyncio.Task[object]) -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         if not task.cancelled():
             error = task.exception()
             if error is not None and not isinstance(error, LeaseLost):

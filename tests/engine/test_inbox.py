@@ -78,7 +78,7 @@ async def test_however_often_others_write_there_is_one_look_at_a_time() -> None:
     arrivals = Arrivals(
         cast("Store", store),
         clock,
-        Alarms(clock, lambda due, on_disk: None),
+        Alarms(clock, lambda now, due, on_disk: None),
         cast("Recovery", None),
         errands,
         lambda message: taken.append(message.id),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 import grpc
@@ -17,7 +16,6 @@ from simulation.loop import SimulatedLoop
 from simulation.world import World
 
 _LONGEST_WAY = 1_500
-_peers = count(1)
 
 
 @dataclass(eq=False)
@@ -68,7 +66,7 @@ class SimulatedChannel:
         self.world = world
         self.loop = loop
         self.endpoint = endpoint
-        self.peer = f"simulated:{next(_peers)}"
+        self.peer = f"simulated:{world.new_number()}"
         self._calls: set[_Call] = set()
 
     async def close(self) -> None:
@@ -110,11 +108,9 @@ class SimulatedChannel:
 class _Call:
     """A call under way. What is sent arrives later, in its order."""
 
-    _numbers = count(1)
-
     def __init__(self, channel: SimulatedChannel, method: str, data: bytes) -> None:
         self.channel = channel
-        self.number = next(self._numbers)
+        self.number = channel.world.new_number()
         self._method = method
         self._data = data
         self._arrived: asyncio.Queue[bytes | grpc.aio.AioRpcError | None] = asyncio.Queue()

@@ -40,8 +40,6 @@ def main() -> int:
         return record(_run, seeds, [options.mutant] if options.mutant else MUTANTS)
     began = time.monotonic()
     kills = stops = instances = commits = failed = 0
-    # What is there already stays, and need not be looked at after each seed.
-    gc.freeze()
     processes = min(os.cpu_count() or 1, len(seeds))
     fork = multiprocessing.get_context("fork")
     with fork.Pool(processes, maxtasksperchild=_MOST_JOBS) as pool:
@@ -86,6 +84,8 @@ def run_seed(seed: int, mutant: str | None = None) -> Found:
     finally:
         gc.enable()
         gc.collect()
+        # What stays after all, as the app knows of processes that never closed, is looked at once.
+        gc.freeze()
 
 
 def _ignore_the_dead(unraisable: sys.UnraisableHookArgs) -> None:

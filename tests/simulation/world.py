@@ -20,6 +20,7 @@ class World:
         self.steps = 0
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._order = count()
+        self._numbers = count(1)
 
     def at(self, when: int, callback: Callable[[], None]) -> None:
         """Have something happen at a time; what is due together happens in the order asked for."""
@@ -28,6 +29,10 @@ class World:
     def after(self, delay: int, callback: Callable[[], None]) -> None:
         """Have something happen after so many microseconds."""
         self.at(self.now + delay, callback)
+
+    def new_number(self) -> int:
+        """Return the next number of something: what ran before must not show in names."""
+        return next(self._numbers)
 
     def draw(self, most: int, share_of_long: float = 0.02, long: int = 40) -> int:
         """Draw a delay: mostly short, now and then `long` times as long."""

@@ -20,13 +20,13 @@ class Starts:
         self._runtime = runtime
         self._component = component
         self._looks = asyncio.Semaphore(_LOOKS_AT_ONCE)
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._waiting: dict[str, list[asyncio.Event]] = {}
 
     async def wait(self, instance_id: str) -> None:
         """Return once the instance is there and not PENDING, however long that takes."""
         woken = asyncio.Event()
-        waiting = self._waiting.setdefault(instance_id, set())
-        waiting.add(woken)
+        waiting = self._waiting.setdefault(instance_id, [])
+        waiting.append(woken)
         delay = _FIRST_DELAY
         try:
             while not await self._has_started(instance_id):
@@ -39,7 +39,7 @@ class Starts:
                     # What was heard of may be written only in a moment.
                     delay = _FIRST_DELAY
         finally:
-            waiting.discard(woken)
+            waiting.remove(woken)
             if not waiting:
                 self._waiting.pop(instance_id, None)
 

@@ -57,7 +57,7 @@ class Connection:
     closed: set[str] = field(default_factory=set)
     """Births that had closed before it came: no activity of theirs may be handed out."""
     share_of_later_versions: float = 0.0
-    _playing: set[asyncio.Task[None]] = field(default_factory=set)
+    _playing: dict[asyncio.Task[None], None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._epoch = self.server.epoch
@@ -107,7 +107,7 @@ class Connection:
         self.held.append(delivery)
         play = self._turn if item.HasField("workflow_request") else self._activity
         task = asyncio.create_task(play(delivery))
-        self._playing.add(task)
+        self._playing[task] = None
 
     # Turns.
 

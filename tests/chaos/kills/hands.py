@@ -140,7 +140,7 @@ class Hands:
             return self._raise_many if is_burst else self._raise_to
         if entry.shape == "clearing":
             return self._clear
-        # Once only: whatever reads an instance that was forgotten takes it up again.
+        # Once a life: whatever reads an instance that was forgotten takes it up again.
         is_time = not entry.is_disturbed and self._choices.random() < 0.2
         return self._disturb if entry.shape == "reusing" and is_time else None
 

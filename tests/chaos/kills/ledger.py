@@ -58,7 +58,7 @@ class Entry:
     shared: dict[str, float] = field(default_factory=dict)
     """When a process has raised something last beside another one, in its loop's seconds."""
     is_disturbed: bool = False
-    """Whether the ID of its children was read in vain."""
+    """Whether this process has read the ID of its children in vain."""
     hand: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the operation of this process that is under way."""
 
@@ -110,6 +110,7 @@ class Ledger:
     def _opened(self) -> None:
         for entry in self.open.values():
             entry.hand = asyncio.Lock()
+            entry.is_disturbed = False
 
     def _calm(self) -> None:
         """The process has nothing left to do."""

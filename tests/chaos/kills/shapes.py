@@ -157,6 +157,14 @@ async def wide(ctx: WorkflowContext) -> list[str]:
 
 
 @app.workflow
+async def crowded(ctx: WorkflowContext) -> list[str]:
+    """The same, with steps of its own meanwhile: its turns come between the ends of children."""
+    children = [ctx.call_child_workflow(one_step, input=number) for number in range(10)]
+    steps = [await ctx.call_activity(step, input=1) for _ in range(6)]
+    return [*steps, *await when_all(children)]
+
+
+@app.workflow
 async def naming(ctx: WorkflowContext) -> list[str]:
     """Children with IDs of their own, one after the other and side by side."""
     name = ctx.instance_id
@@ -333,6 +341,7 @@ SHAPES: Mapping[str, Shape] = {
     "carrying": Shape(carrying, None, []),
     "renewing": Shape(renewing, 4, []),
     "wide": Shape(wide, 10),
+    "crowded": Shape(crowded, 16),
     "naming": Shape(naming, 3),
     "twins": Shape(twins, 1),
     "nesting": Shape(nesting, 14),
