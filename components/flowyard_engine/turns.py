@@ -87,6 +87,8 @@ class Turns:
 
     def _resume(self, instance: Instance) -> None:
         """Go on with an instance if something has come for it, else let it rest."""
+        if self.is_stopped:
+            return  # a turn that was given up has left a gap: what has come after it must wait
         if instance.busy:
             if instance.waiting is not None and instance.is_terminated:
                 # No code runs for a termination: it does not wait for the worker.
@@ -167,9 +169,7 @@ class Turns:
                 commits.note_saved(instance, entries, commit)
             instance.save_from_now_on()
             instance.is_stalled = True
-            if self.is_stopped:
-                pass  # whoever has it next goes on with it
-            elif instance.changes != self.stalled.changes:
+            if instance.changes != self.stalled.changes:
                 # Code that has come meanwhile may fit.
                 self.stalled.retry(instance)
             else:
@@ -320,7 +320,7 @@ class Turns:
             self.errands.run(self._take_up(instance.record.id, *others))
 
     def _dispatch(self, instance: Instance, scheduled: TaskScheduled) -> None:
-        if self.is_draining:
+        if self.is_draining or self.is_stopped:
             return
         started = instance.journal.started
         assert started is not None  # noqa: S101
@@ -370,7 +370,10 @@ class Turns:
             return
         instance = self.roster.get(message.instance_id)
         if instance is None:
-            self.errands.run(self.find(message.instance_id, Entry.of(message)))
+            # A read finds it in its place, before what has come directly: one that begins now, or
+            # one that is under way and has to be done again.
+            if not self.roster.outdate(message.instance_id):
+                self.errands.run(self.find(message.instance_id))
         elif instance.record.birth == message.birth:
             self.post(instance, Entry.of(message))
 
