@@ -26,8 +26,12 @@ T = TypeVar("T")
 _LOOK_INTERVAL = 100_000
 _LONGEST_WRITE = 4_000
 _LONGEST_READ = 3_000
+_LONGEST_TELLINGS = (750, 750, 750, 20_000)
 _MOST_STATEMENTS = 50_000
+_MOST_OF_ALL = 200_000
+"""Of a whole seed: with some faults its work grows and grows, though no transaction is endless."""
 _LONGEST_TROUBLE = 2_000
+ENDLESS = "what is written does not come to its end"
 _FULL = "database or disk is full"
 _REFUSALS = ("disk I/O error", _FULL)
 
@@ -43,10 +47,12 @@ class Disk:
     def __init__(self, world: World, machine: Machine) -> None:
         self.world = world
         self.version = 0
-        self.commits = 0
+        self.commits = self.statements = 0
         self.share_of_refusals = 0.0
         """How many of the beginnings and ends of transactions are refused, as by a disk in need."""
         self._refuses_until = 0
+        self.longest_telling = world.choices.choice(_LONGEST_TELLINGS)
+        """How long what was read may be on its way to who has asked, and others write meanwhile."""
         self.connection: sqlite3.Connection = sqlite3.connect(
             ":memory:", isolation_level=None, factory=_Connection
         )
@@ -79,8 +85,10 @@ class _Connection(sqlite3.Connection):
 
     def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
         self.statements = 0 if sql.startswith("BEGIN") else self.statements + 1
-        if sql != "ROLLBACK" and self.in_transaction and self.statements > _MOST_STATEMENTS:
-            raise RuntimeError("a transaction does not come to its end")
+        self.disk.statements += 1
+        is_endless = self.statements > _MOST_STATEMENTS or self.disk.statements > _MOST_OF_ALL
+        if is_endless and sql != "ROLLBACK" and self.in_transaction:
+            raise RuntimeError(ENDLESS)
         if self.disk.share_of_refusals and (sql == "COMMIT" or sql.startswith("BEGIN")):
             self.disk.refuse_some()
         if sql == "COMMIT":
@@ -243,5 +251,5 @@ class SimulatedReader:
         def tell() -> None:
             loop.call_soon(_answer, future, answer)
 
-        self._told_at = max(self._told_at, world.now + world.draw(_LONGEST_READ // 4))
+        self._told_at = max(self._told_at, world.now + world.draw(self._disk.longest_telling))
         world.at(self._told_at, tell)

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from simulation.disk import is_refusal
+from simulation.disk import ENDLESS, is_refusal
+
+LOGGED = "error in the log"
 
 
 @dataclass(slots=True)
@@ -34,4 +36,4 @@ class Errors(logging.Handler):
         cause = f" {record.exc_info[1]!r}" if record.exc_info else ""
         text = f"{record.name}: {record.getMessage()}{cause}"
         if not is_refusal(text):
-            self._tell("error in the log", text)
+            self._tell(ENDLESS if ENDLESS in text else LOGGED, text)

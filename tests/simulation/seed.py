@@ -196,8 +196,12 @@ class Simulation:
     def _await(
         self, process: Process, is_reached: Callable[[], bool], most: int, kind: str
     ) -> None:
-        world = self._world
-        if not world.run(lambda: is_reached() or not process.is_alive, world.now + most):
+        world, violations = self._world, self._found.violations
+
+        def is_over() -> bool:
+            return is_reached() or not process.is_alive or bool(violations)
+
+        if not world.run(is_over, world.now + most):
             self._tell(kind, f"{process.name}: not within {most / 1e6:g} s")
 
     def _report(self, *line: Any) -> None:

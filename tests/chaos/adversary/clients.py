@@ -48,8 +48,11 @@ class Client:
         """Whether nothing was called since whose outcome nobody knows."""
 
     async def work(self) -> None:
-        """Do one thing after the other, for ever."""
-        while True:
+        """Do one thing after the other, until it is cancelled."""
+        task = asyncio.current_task()
+        assert task is not None
+        # Where one of several calls has failed in that moment, it hides the cancellation.
+        while not task.cancelling():
             await asyncio.sleep(self._choices.choice((0.0, 0.002, 0.01, 0.03)))
             server = await self._connect()
             kinds = (self.start, self.raise_some, self.raise_some, self.look, self.pause)

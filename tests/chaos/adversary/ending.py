@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 import grpc.aio
 
@@ -35,7 +36,8 @@ class Ending:
     async def run(self) -> None:
         """Resume, wait until nothing is under way, finish children, then everybody."""
         for instance_id in await self._active():
-            await self._server.resume(instance_id)
+            with _purged_meanwhile():
+                await self._server.resume(instance_id)
         await self._until_nothing_is_missing()
         active = await self._active()
         await self._finish([one for one, origin in active.items() if self._is_child(origin)])
@@ -61,7 +63,8 @@ class Ending:
         for instance_id in instance_ids:
             payload = self._model.word("p")
             self._model.events[payload] = Event(instance_id)
-            await self._server.raise_event(instance_id, FINISH, json.dumps(payload))
+            with _purged_meanwhile():
+                await self._server.raise_event(instance_id, FINISH, json.dumps(payload))
         await self._until_all_are_closed(instance_ids)
 
     async def _until_all_are_closed(self, instance_ids: list[str] | None) -> None:
@@ -166,3 +169,13 @@ class Ending:
         self._model.tell(
             "stuck", f"{instance_id} ({word}) is {status}; {text}; its history ends with {tail}"
         )
+
+
+@contextmanager
+def _purged_meanwhile() -> Iterator[None]:
+    """Let an instance be gone: who had asked for its purge was cut off, and it was still done."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.NOT_FOUND:
+            raise

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import grpc.aio
@@ -21,6 +22,7 @@ _GARBAGE = b"\xff\xff\xff\xff not a message"
 FINISH = "finish"
 _SHARE_OF_LACKING = 0.25
 _SCHEDULED = "task_scheduled"
+Key = tuple[str, int | None]
 
 
 @dataclass(eq=False, slots=True)
@@ -32,7 +34,7 @@ class Delivery:
     is_answered: bool = False
 
     @property
-    def key(self) -> tuple[str, int | None]:
+    def key(self) -> Key:
         """What answers without a token name."""
         if self.item.HasField("workflow_request"):
             return self.item.workflow_request.instance_id, None
@@ -58,6 +60,7 @@ class Connection:
     """Births that had closed before it came: no activity of theirs may be handed out."""
     share_of_later_versions: float = 0.0
     _playing: dict[asyncio.Task[None], None] = field(default_factory=dict)
+    _answering: dict[Key, asyncio.Lock] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._epoch = self.server.epoch
@@ -171,12 +174,19 @@ class Connection:
 
     async def _send(self, delivery: Delivery, actions: list[wire.WorkflowAction]) -> None:
         """Answer a turn as this worker does it: with its token, or without."""
-        if delivery.is_answered:
-            return  # by another hand
-        await self._answer_older(delivery)
-        delivery.is_answered = True
-        token = delivery.item.completion_token if self.sends_tokens else ""
-        await self._hub.answer(delivery.key[0], token, actions)
+        async with self._in_order(delivery):
+            if delivery.is_answered:
+                return  # by another hand
+            await self._answer_older(delivery)
+            delivery.is_answered = True
+            token = delivery.item.completion_token if self.sends_tokens else ""
+            await self._hub.answer(delivery.key[0], token, actions)
+
+    def _in_order(self, delivery: Delivery) -> AbstractAsyncContextManager[object]:
+        """Without tokens an answer must not overtake the one before it, which it would be then."""
+        if self.sends_tokens:
+            return nullcontext()
+        return self._answering.setdefault(delivery.key, asyncio.Lock())
 
     async def _answer_older(self, delivery: Delivery) -> None:
         """Without tokens an answer is for the oldest of its key: leave none of them behind."""
@@ -287,18 +297,20 @@ class Connection:
         """Answer an activity; with a reason why not, nothing may come of it."""
         instance_id, task_id = delivery.key
         token = delivery.item.completion_token if self.sends_tokens else ""
-        if not delivery.is_answered:
-            await self._answer_older(delivery)
-            delivery.is_answered = True
-            await self._result(delivery, instance_id, task_id or 0, token, why_not)
+        async with self._in_order(delivery):
+            if not delivery.is_answered:
+                await self._answer_older(delivery)
+                delivery.is_answered = True
+                await self._result(delivery, instance_id, task_id or 0, token, why_not)
 
     async def _lack(self, delivery: Delivery) -> None:
         instance_id, task_id = delivery.key
-        if not delivery.is_answered:
-            await self._answer_older(delivery)
-            delivery.is_answered = True
-            token = delivery.item.completion_token if self.sends_tokens else ""
-            await self._hub.lacks_activity(instance_id, task_id or 0, token)
+        async with self._in_order(delivery):
+            if not delivery.is_answered:
+                await self._answer_older(delivery)
+                delivery.is_answered = True
+                token = delivery.item.completion_token if self.sends_tokens else ""
+                await self._hub.lacks_activity(instance_id, task_id or 0, token)
 
     async def _lie_of_activity(self, delivery: Delivery) -> None:
         instance_id, task_id = delivery.key

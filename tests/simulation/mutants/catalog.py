@@ -25,7 +25,6 @@ MUTANTS: Mapping[str, Callable[[pytest.MonkeyPatch], None]] = {
         instances.new_instances_are_dropped,
         instances.children_go_to_who_had_their_id,
         instances.reads_in_flight_are_believed,
-        instances.delayed_starts_have_no_alarm,
         families.refused_children_are_terminated,
         messages.ends_of_children_are_read_from_them,
         workers.results_are_acknowledged_too_early,

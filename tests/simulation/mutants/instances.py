@@ -8,8 +8,8 @@ from flowyard.journal import Journal
 from flowyard.models import FailureDetails
 from flowyard_engine import commits
 from flowyard_engine.instance import Batch, Entry, Instance
-from flowyard_engine.roster import Dispatch, Roster
-from flowyard_engine.store import Child, Loaded, Outcome
+from flowyard_engine.roster import Roster
+from flowyard_engine.store import Child, Outcome
 from flowyard_engine.turns import Turns
 
 
@@ -72,20 +72,6 @@ def new_instances_are_dropped(patch: pytest.MonkeyPatch) -> None:
         turns.errands.notice()
 
     patch.setattr(Turns, "_begin_again", begin_again)
-
-
-def delayed_starts_have_no_alarm(patch: pytest.MonkeyPatch) -> None:
-    """Found by simulation: a start that was due before a clock was set back never comes."""
-    take_up = Roster._take_up
-
-    def take_up_in_silence(
-        roster: Roster, instance: Instance, loaded: Loaded, arrived: list[Entry], dispatch: Dispatch
-    ) -> None:
-        with pytest.MonkeyPatch.context() as silence:
-            silence.setattr(roster._alarms, "on_disk", lambda _: None)
-            take_up(roster, instance, loaded, arrived, dispatch)
-
-    patch.setattr(Roster, "_take_up", take_up_in_silence)
 
 
 def children_go_to_who_had_their_id(patch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from flowyard_engine.instance import Batch, Entry, Instance
 from flowyard_engine.queries import QUERIES
 from flowyard_engine.store import Message, Record
 
-_MOST_KNOWN = 2
+_MOST_KNOWN = 8
 # Nothing is looked for because a result waits for it.
 _UNFINISHED = """
 SELECT id FROM instances WHERE wake_at = 0
@@ -75,7 +75,7 @@ def children_wake_their_parents(patch: pytest.MonkeyPatch) -> None:
 def known_messages_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Fault 3: an instance knows only its newest messages, and takes those before for new ones.
 
-    It was the newest 10,000; of 2 it is seen sooner.
+    It was the newest 10,000; of 8 it is seen sooner.
     """
 
     def know(instance: Instance, message_id: int) -> None:
