@@ -217,8 +217,8 @@ def _owners(
     """Return, of each ID within the family, the child that got it last."""
     owners: dict[str, ChildCreated] = {}
     for event in history:
-        if not isinstance(event, ChildCreated):
-            continue
+        if not isinstance(event, ChildCreated) or event.instance_id == instance_id:
+            continue  # nobody is its own child, also where the end has come before the refusal
         told = results.get(event.id)
         is_refused = isinstance(told, ChildFailed) and told.failure.error_type == _REFUSAL
         if not is_refused and root_of(event.instance_id) == root_of(instance_id):
