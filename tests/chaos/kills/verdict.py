@@ -15,6 +15,7 @@ from flowyard.history import (
     ChildFailed,
     ExecutionCompleted,
     ExecutionStarted,
+    ExecutionTerminated,
     HistoryEvent,
     TaskCompleted,
     TaskFailed,
@@ -118,6 +119,10 @@ def _faults_of_history(entry: Entry, history: Sequence[HistoryEvent]) -> Iterato
     ends = [event for event in history if isinstance(event, ExecutionCompleted)]
     if ends != [history[-1]]:
         yield "end doubled", f"{len(ends)} ends, and the last event is {history[-1]}"
+    ended = [index for index, event in enumerate(history) if isinstance(event, ExecutionTerminated)]
+    if ended and len(history) != ended[0] + 2:
+        kinds_after = [type(event).__name__ for event in history[ended[0] + 1 :]]
+        yield "recorded after its end", f"{kinds_after} came after its termination"
     kinds = (TaskCompleted, TaskFailed, ChildCompleted, ChildFailed)
     settled = Counter(event.task_id for event in history if isinstance(event, kinds))
     settled.update(event.timer_id for event in history if isinstance(event, TimerFired))
