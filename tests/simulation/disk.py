@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import groupby
 from typing import Any, TypeVar
 
 from flowyard.errors import BackendUnavailable
@@ -15,10 +16,11 @@ from flowyard_engine.lease import Lease
 from flowyard_engine.migrations import migrate
 from flowyard_engine.open_file import OpenFile
 from flowyard_engine.settings import EngineSettings
-from flowyard_engine.store import Commit, Outcome
+from flowyard_engine.store import Commit, Loaded, Message, Outcome
 from flowyard_engine.transactions import Transactions
 from flowyard_engine.writer import _answer, _Job, _Turn
 from simulation.loop import SimulatedLoop
+from simulation.trace import Trace
 from simulation.world import World
 
 T = TypeVar("T")
@@ -44,8 +46,9 @@ def is_refusal(text: str) -> bool:
 class Disk:
     """One database, as what was committed has left it."""
 
-    def __init__(self, world: World, machine: Machine) -> None:
+    def __init__(self, world: World, machine: Machine, trace: Trace) -> None:
         self.world = world
+        self.trace = trace
         self.version = 0
         self.commits = self.statements = 0
         self.share_of_refusals = 0.0
@@ -126,6 +129,9 @@ class SimulatedWriter:
         self._disk = disk
         self._world = disk.world
         self._loop = loop
+        self._lease = lease
+        self._fence: int | None = None
+        self._name = machine.process
         self._transactions = Transactions(
             disk.connection, lease, _NoFile(), settings, machine, logger
         )
@@ -185,6 +191,7 @@ class SimulatedWriter:
         if isinstance(first, _Job):
             del self._queue[0]
             answer = self._transactions.run(first.run, first.written)
+            self._note_lease()
             self._answer(lambda: _answer(first.future, answer))
         else:
             most = world.choices.choice((1, 4, 100))
@@ -195,9 +202,18 @@ class SimulatedWriter:
                 turns.append(item)
             del self._queue[: len(turns)]
             outcomes = self._transactions.write_turns([turn.commit for turn in turns])
+            self._note_lease()
             for turn, outcome in zip(turns, outcomes, strict=True):
+                text = _told(turn.commit, outcome)
+                self._disk.trace.note(self._name, text, turn.commit.record.id)
                 self._answer(lambda turn=turn, outcome=outcome: turn.done(outcome))  # type: ignore[misc]
         self._call()
+
+    def _note_lease(self) -> None:
+        if self._fence != self._lease.fence:
+            self._fence = self._lease.fence
+            text = "is not the owner" if self._fence is None else f"is the owner, #{self._fence}"
+            self._disk.trace.note(self._name, text)
 
     def _answer(self, tell: Callable[[], None]) -> None:
         """Tell the loop, in the order of what was written."""
@@ -214,6 +230,7 @@ class SimulatedWriter:
         if loop.frozen_until > world.now:
             return
         self._transactions.look()
+        self._note_lease()
         if self._seen != self._disk.version:
             self._seen = self._disk.version
             loop.call_soon(self._woken)
@@ -222,9 +239,10 @@ class SimulatedWriter:
 class SimulatedReader:
     """Reads what is committed when it is its turn."""
 
-    def __init__(self, disk: Disk, loop: SimulatedLoop) -> None:
+    def __init__(self, disk: Disk, loop: SimulatedLoop, name: str) -> None:
         self._disk = disk
         self._loop = loop
+        self._name = name
         self._free_at = self._told_at = 0
 
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
@@ -247,9 +265,56 @@ class SimulatedReader:
             answer = job(self._disk.connection)
         except Exception as error:  # noqa: BLE001 - it belongs to who asked
             answer = error
+        if isinstance(answer, Loaded):
+            instance_id = answer.record.id
+            waiting = _listed(instance_id, answer.messages) or "none"
+            text = f"reads {answer.turns} turns, messages {waiting}"
+            self._disk.trace.note(self._name, text, instance_id)
 
         def tell() -> None:
             loop.call_soon(_answer, future, answer)
 
         self._told_at = max(self._told_at, world.now + world.draw(self._disk.longest_telling))
         world.at(self._told_at, tell)
+
+
+def _told(commit: Commit, outcome: Outcome) -> str:
+    """Return what a commit was to write, and how that went."""
+    parts = []
+    if commit.events:
+        kinds = _counted(type(event).__name__ for event in commit.events)
+        parts.append(f"turn {commit.turn}: {kinds}")
+    if commit.messages:
+        parts.append(f"messages {_listed(commit.record.id, commit.messages)}")
+    if commit.consumed:
+        parts.append(f"takes {len(commit.consumed)} messages from #{commit.consumed[0]}")
+    if commit.retired_run is not None:
+        parts.append("continues as new")
+    if commit.updates or commit.is_new:
+        parts.append(f"is {commit.record.status}, wake_at {commit.record.wake_at}")
+    if outcome.error is not None:
+        parts.append(f"IN VAIN: {outcome.error}")
+    elif outcome.taken is not None:
+        parts.append(f"IN VAIN: the ID is taken, by one that is {outcome.taken}")
+    return f"writes {'; '.join(parts)}"
+
+
+def _listed(instance_id: str, messages: Sequence[Message]) -> str:
+    """Return the kinds of messages with their numbers, and for whom they are if for others."""
+    kinds = []
+    for one in messages:
+        others = "" if one.instance_id == instance_id else f" to {one.instance_id}"
+        kinds.append((type(one.event).__name__, others, one.id))
+    return ", ".join(
+        f"{kind} #{numbers[0]}{f' to #{numbers[-1]}' if len(numbers) > 1 else ''}{others}"
+        for (kind, others), numbers in (
+            (key, [number for *_, number in group])
+            for key, group in groupby(kinds, lambda one: one[:2])
+        )
+    )
+
+
+def _counted(kinds: Iterable[str]) -> str:
+    """Return a list in which what comes several times in a row is said once."""
+    runs = ((kind, len(list(run))) for kind, run in groupby(kinds))
+    return ", ".join(kind if count == 1 else f"{count} {kind}" for kind, count in runs)

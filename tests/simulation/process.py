@@ -167,7 +167,7 @@ class Process:
         machine, logger = self.machine, context.logger
         lease = self._lease = Lease(settings.lease_seconds, machine)
         writer = SimulatedWriter(self._disk, self.loop, lease, settings, machine, logger)
-        reader, scanner = (SimulatedReader(self._disk, self.loop) for _ in range(2))
+        reader, scanner = (SimulatedReader(self._disk, self.loop, self.name) for _ in range(2))
         store = SqliteStore(settings, writer, lease, reader, scanner)
         try:
             async with EngineComponent.on(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable
 from typing import Any
 
-from chaos.kills.ledger import Ledger, root_of
+from chaos.kills.ledger import Ledger
 from chaos.kills.life import Life, Plan
 from chaos.kills.shapes import CHANCE, COLLECTORS, SHAPES, app
 from chaos.lines import report_to
@@ -31,7 +32,11 @@ _SHARE_OF_ALL = 0.4
 _SHARE_OF_LONG_WAITS = 0.2
 _SHARE_OF_BURSTS = 0.02
 _BURST = (300, 2000)
+_SELDOM = ("namesake",)
+"""Shapes that few seeds have."""
+_MOST_HABITS = 8
 _SHARES_OF_REFUSALS = (0.0, 0.0, 0.0, 0.002, 0.02)
+_LONGEST_TRACEBACK = 1500
 _PATIENCE = 120.0
 """In seconds: how long nothing may be settled when all is calm."""
 
@@ -45,7 +50,7 @@ class Simulation:
         self._ledger = Ledger()
         self._trace = Trace(self._world)
         nobody = SimulatedMachine(self._world, SimulatedLoop(self._world, print), "nobody")
-        self._disk = Disk(self._world, nobody)
+        self._disk = Disk(self._world, nobody, self._trace)
         self._surroundings = Surroundings(self._world, self._disk, self._trace, self._tell)
         self._processes: list[Process] = []
         self._most_open = self._world.choices.choice((2, 3, 3, 5, 5, 8, 24))
@@ -54,6 +59,7 @@ class Simulation:
         if self._world.choices.random() < _SHARE_OF_BURSTS:
             self._ledger.burst = self._world.choices.randint(*_BURST)
         self._ledger.has_refusals = bool(self._disk.share_of_refusals)
+        self._draw_habits(seed)
         CHANCE.seed(seed)
         report_to(self._report)
 
@@ -82,17 +88,28 @@ class Simulation:
         found.instances, found.commits = self._ledger.numbers, self._disk.commits
         found.digest = self._trace.digest
         if found.violations:
-            text = found.violations[0][1]
-            found.trace = self._trace.shown(root_of(text.partition(":")[0].partition(" ")[0]))
+            found.trace = self._trace.shown(found.violations[0][1])
         return found
 
     def _draw_shapes(self) -> list[str]:
         """Draw what is started: all shapes, or a few that meet each other the more often."""
-        choices, shapes = self._world.choices, list(SHAPES)
+        choices = self._world.choices
+        shapes = [shape for shape in SHAPES if shape not in _SELDOM]
         if choices.random() < _SHARE_OF_ALL:
             return shapes
         # Some wait until there is a collector.
         return [choices.choice(COLLECTORS), *choices.sample(shapes, choices.randint(1, 4))]
+
+    def _draw_habits(self, seed: int) -> None:
+        """Draw what is done in few seeds only; apart, so that all others stay as they were."""
+        match World(f"habits of {seed}").choices.randrange(_MOST_HABITS):
+            case 0:
+                self._ledger.looks_only = True
+                self._shapes += _SELDOM
+            case 1:
+                self._ledger.is_impatient = True
+            case 2 | 3:
+                self._ledger.pauses_collectors = True
 
     def _alive(self) -> list[Process]:
         return [process for process in self._processes if process.is_alive]
@@ -184,7 +201,8 @@ class Simulation:
             # The opening of one may be refused; none that is open ends by that.
             is_expected = isinstance(failure, BackendUnavailable) and is_refusal(str(failure))
             if failure is not None and (process.is_open or not is_expected):
-                self._tell("process failed", f"{process.name}: {failure!r}")
+                where = "".join(traceback.format_exception(failure))[-_LONGEST_TRACEBACK:]
+                self._tell("process failed", f"{process.name}: {failure!r}\n{where}")
 
     def _opens(self, process: Process) -> bool:
         self._await(process, lambda: process.is_open, _LONGEST_OPENING, "does not open")
@@ -211,4 +229,5 @@ class Simulation:
         self._ledger.apply(list(line))
 
     def _tell(self, kind: str, text: str) -> None:
+        self._trace.violation("", kind, text)
         self._found.violations.append((kind, text))

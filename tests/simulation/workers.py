@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import traceback
 from argparse import Namespace
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from collections.abc import Callable
 from google.protobuf.message import Message
 
 from chaos.adversary.seed import Seed
+from chaos.hub import shown
 from flowyard import App, Runtime
 from flowyard.api.grpc_server import route
+from flowyard.wire.v1 import taskhub_pb2 as wire
 from simulation.disk import Disk
 from simulation.found import Errors, Found
 from simulation.loop import SimulatedLoop
@@ -28,7 +31,8 @@ _SECOND = 1_000_000
 _LONGEST = 600 * _SECOND
 _LONGEST_END = 60.0
 _LAST_ANSWERS_SECONDS = 1.0
-_SHOWN = 80
+_SHOWN = 100
+_LONGEST_SHOWN = 600
 _MOST_STEPS = 10
 _SHARE_OF_RESTARTS = 0.3
 _SHARES_OF_LATER_VERSIONS = (0.0, 0.5)
@@ -45,7 +49,7 @@ class WorkerSimulation:
         self._trace = Trace(self._world)
         self._outside = SimulatedLoop(self._world, lambda text: self._tell("fault in a loop", text))
         machine = SimulatedMachine(self._world, self._outside, "outside")
-        self._disk = Disk(self._world, machine)
+        self._disk = Disk(self._world, machine, self._trace)
         self._servers: list[Process] = []
         steps = self._world.choices.randint(1, _MOST_STEPS)
         options = Namespace(
@@ -86,8 +90,23 @@ class WorkerSimulation:
             self._trace.note("", repr((at, [_told(part) for part in parts])))
         found.commits, found.digest = self._disk.commits, self._trace.digest
         if found.violations:
-            found.trace = "\n".join(self._seed.trace[-_SHOWN:])
+            found.trace = self._shown(found.violations[0][1])
         return found
+
+    def _shown(self, violation: str) -> str:
+        """Return the last lines before a violation that are about its instance, or about none."""
+        instance_id = re.split("[ :]", violation)[0]
+        quoted = f'"{instance_id}"'
+        engine = self._trace.of_instance(instance_id)
+        said = [(at, " ".join(map(_short, parts))) for at, parts in self._seed.noted]
+        is_known = any(quoted in text for _, text in said)
+        lines: list[str] = []
+        for at, text in sorted((*engine, *said), key=lambda line: line[0]):
+            if not is_known or quoted in text or "instance_id" not in text:
+                lines.append(f"{at:10.6f} {text[:_LONGEST_SHOWN]}")
+            if text.startswith("VIOLATION"):
+                break
+        return "\n".join(lines[-_SHOWN:])
 
     async def _run(self) -> None:
         try:
@@ -197,6 +216,17 @@ class SimulatedServer:
         queue.close()
         await asyncio.sleep(min(self._grace, _LAST_ANSWERS_SECONDS))
         endpoint.end()
+
+
+def _short(part: object) -> str:
+    """Return a part of what was noted as text; of the past of a turn only how long it is."""
+    if not (isinstance(part, wire.WorkItem) and part.HasField("workflow_request")):
+        return shown(part)
+    brief = wire.WorkItem()
+    brief.CopyFrom(part)
+    count = len(brief.workflow_request.past_events)
+    brief.workflow_request.ClearField("past_events")
+    return f"{shown(brief)} after {count} events"
 
 
 def _told(part: object) -> object:

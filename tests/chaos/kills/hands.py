@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from chaos.kills.ledger import Entry, Ledger, is_collector
 from chaos.kills.shapes import (
@@ -42,6 +42,11 @@ _LOOK_INTERVAL = 0.1
 _LONGEST_OVERSIGHT = 4.0
 _MOST_CARRIED = 40
 """Each execution carries all that have come: their work grows with the square of the number."""
+_SHARE_OF_GLANCES = 0.1
+_LONGEST_GLANCE = 0.02
+_SHARE_OF_PAUSES = 0.1
+_MOST_AMID = 10
+_LONGEST_SPREAD = 0.008
 _SHORTEST_PAUSE = 0.004
 _LONGEST_PAUSE = 0.04
 Operation = Callable[[Entry], Awaitable[None]]
@@ -133,7 +138,12 @@ class Hands:
             return self._resume if is_time else None
         if entry.shape == "paused" and not self.is_finishing and self._choices.random() < 0.1:
             return self._pause
+        if self._ledger.is_impatient and self._choices.random() < _SHARE_OF_GLANCES:
+            return self._glance
         if is_collector(entry) and not entry.has_ended:
+            is_time = self._ledger.pauses_collectors and self._choices.random() < _SHARE_OF_PAUSES
+            if is_time and not self.is_finishing and END not in entry.raised:
+                return self._pause_amid
             is_burst = (
                 self._ledger.burst and entry.shape == "collecting" and END not in entry.raised
             )
@@ -251,6 +261,27 @@ class Hands:
 
     async def _pause(self, entry: Entry) -> None:
         await self._call(entry, "pause", self._runtime.pause)
+
+    async def _pause_amid(self, entry: Entry) -> None:
+        """Pause a collector while events are raised to it: a turn may take some with the pause."""
+
+        async def later(operation: Awaitable[None]) -> None:
+            await asyncio.sleep(self._choices.random() * _LONGEST_SPREAD)
+            await operation
+
+        count = self._choices.randint(2, _MOST_AMID)
+        items = [f"item-{self._choices.getrandbits(32):08x}@{UNORDERED}" for _ in range(count)]
+        await asyncio.gather(
+            later(self._pause(entry)), *(later(self._raise(entry, item)) for item in items)
+        )
+
+    async def _glance(self, entry: Entry) -> None:
+        """Wait for the end, but not for long."""
+        timeout = timedelta(seconds=self._choices.random() * _LONGEST_GLANCE)
+        try:
+            await self._runtime.wait(entry.instance_id, timeout=timeout)
+        except TimeoutError:
+            report("gave_up", entry.instance_id)
 
     async def _resume(self, entry: Entry) -> None:
         await self._call(entry, "resume", self._runtime.resume)

@@ -92,6 +92,13 @@ class Ledger:
     numbers: int = 0
     burst: int = 0
     """How many events are still to be raised at once."""
+    looks_only: bool = False
+    """Whether ends are looked for in states: who waits for an instance has the engine take it up,
+    also if it was forgotten."""
+    is_impatient: bool = False
+    """Whether some who wait for an end give up while others go on."""
+    pauses_collectors: bool = False
+    """Whether collectors are paused while events are raised to them."""
     is_shared: bool = False
     """Whether two processes have the file open."""
     has_refusals: bool = False
@@ -111,6 +118,9 @@ class Ledger:
         for entry in self.open.values():
             entry.hand = asyncio.Lock()
             entry.is_disturbed = False
+
+    def _gave_up(self, instance_id: str) -> None:
+        """Somebody has waited for its end, and does not any more."""
 
     def _calm(self) -> None:
         """The process has nothing left to do."""

@@ -36,6 +36,7 @@ from flowyard.config import ComponentSpec
 _CHECKED_HISTORIES = 6
 _CHECKED_SETTLED = 10
 _HANDS = 4
+_LOOK_INTERVAL = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +227,17 @@ class Life:
                 task = asyncio.create_task(self._judge(runtime, entry))
                 self._watches[entry.instance_id] = task
 
+    async def _end_of(self, runtime: Runtime, instance_id: str) -> WorkflowState:
+        if not self._ledger.looks_only:
+            return await runtime.wait(instance_id)
+        while True:
+            state = await runtime.get(instance_id)
+            if state.status.is_closed:
+                return state
+            await asyncio.sleep(_LOOK_INTERVAL)
+
     async def _judge(self, runtime: Runtime, entry: Entry) -> None:
-        state = await runtime.wait(entry.instance_id)
+        state = await self._end_of(runtime, entry.instance_id)
         async with entry.hand:  # what is under way would change what has to be
             if entry.shape == "reborn" and int(state.input or 0) != entry.generation:
                 return

@@ -319,6 +319,19 @@ async def clearing(ctx: WorkflowContext) -> list[str]:
     return tokens
 
 
+@app.workflow
+async def namesake(ctx: WorkflowContext) -> list[str]:
+    """Ask for children with its own ID, which are refused, between steps."""
+    outcomes = []
+    for _ in range(3):
+        try:
+            await ctx.call_child_workflow(one_step, input=0, instance_id=ctx.instance_id)
+        except TaskFailedError:
+            outcomes.append(REFUSED)
+        outcomes.append(await ctx.call_activity(step, input=0))
+    return outcomes
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A workflow, what it is started with, and how many tokens it returns (None: events)."""
@@ -355,6 +368,7 @@ SHAPES: Mapping[str, Shape] = {
     "trespassing": Shape(trespassing, 0),
     "circling": Shape(circling, 1, 1),
     "clearing": Shape(clearing, 12, needs=frozenset({Capability.PURGE})),
+    "namesake": Shape(namesake, 3),
 }
 
 COLLECTORS = ("collecting", "carrying")

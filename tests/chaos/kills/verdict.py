@@ -15,6 +15,7 @@ from flowyard.history import (
     ChildFailed,
     ExecutionCompleted,
     ExecutionStarted,
+    ExecutionTerminated,
     HistoryEvent,
     TaskCompleted,
     TaskFailed,
@@ -118,6 +119,10 @@ def _faults_of_history(entry: Entry, history: Sequence[HistoryEvent]) -> Iterato
     ends = [event for event in history if isinstance(event, ExecutionCompleted)]
     if ends != [history[-1]]:
         yield "end doubled", f"{len(ends)} ends, and the last event is {history[-1]}"
+    ended = [index for index, event in enumerate(history) if isinstance(event, ExecutionTerminated)]
+    if ended and len(history) != ended[0] + 2:
+        kinds_after = [type(event).__name__ for event in history[ended[0] + 1 :]]
+        yield "recorded after its end", f"{kinds_after} came after its termination"
     kinds = (TaskCompleted, TaskFailed, ChildCompleted, ChildFailed)
     settled = Counter(event.task_id for event in history if isinstance(event, kinds))
     settled.update(event.timer_id for event in history if isinstance(event, TimerFired))
@@ -217,8 +222,8 @@ def _owners(
     """Return, of each ID within the family, the child that got it last."""
     owners: dict[str, ChildCreated] = {}
     for event in history:
-        if not isinstance(event, ChildCreated):
-            continue
+        if not isinstance(event, ChildCreated) or event.instance_id == instance_id:
+            continue  # nobody is its own child, also where the end has come before the refusal
         told = results.get(event.id)
         is_refused = isinstance(told, ChildFailed) and told.failure.error_type == _REFUSAL
         if not is_refused and root_of(event.instance_id) == root_of(instance_id):
