@@ -44,6 +44,8 @@ class Entry:
     is_purged: bool = False
     raised: dict[str, bool] = field(default_factory=dict)
     """Payloads of events, and whether they are acknowledged."""
+    raised_again: set[str] = field(default_factory=set)
+    """Payloads of which nobody knows what an earlier call has come to."""
     sent: list[str] = field(default_factory=list)
     """Payloads that instances of `sending` have sent, and completed."""
     pause: Attempt | None = None
@@ -147,13 +149,18 @@ class Ledger:
         entry = self.open[instance_id]
         tries: dict[str, Callable[[], None]] = {
             "start": lambda: self._set(entry, tried=argument),
-            "raise": lambda: self._set(entry, raised={**entry.raised, argument: False}),
+            "raise": lambda: self._note_raise(entry, argument),
             "pause": lambda: self._set(entry, pause=Attempt()),
             "resume": lambda: self._set(entry, pause=Attempt(is_undone=True)),
             "terminate": lambda: self._set(entry, termination=entry.termination or Attempt()),
             "purge": lambda: None,
         }
         tries[verb]()
+
+    def _note_raise(self, entry: Entry, payload: str) -> None:
+        if payload in entry.raised:
+            entry.raised_again.add(payload)
+        entry.raised[payload] = False
 
     def _ack(self, instance_id: str, verb: str, argument: Any, outcome: Any) -> None:
         entry = self.open.get(instance_id)
@@ -182,7 +189,9 @@ class Ledger:
     def _refused(self, instance_id: str, verb: str, argument: Any = None) -> None:
         """A call was refused, and told so."""
         entry = self.open.get(instance_id)
-        if entry is not None and verb == "raise" and not entry.raised.get(argument, True):
+        if entry is None or verb != "raise" or argument in entry.raised_again:
+            return
+        if not entry.raised.get(argument, True):
             del entry.raised[argument]
 
     def _found(self, instance_id: str, generation: int) -> None:
