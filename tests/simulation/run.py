@@ -31,7 +31,8 @@ def main() -> int:
     parser.add_argument("--mutant", choices=MUTANTS, help="take one mend back, and stop at a find")
     parser.add_argument("--record", action="store_true", help="search a seed for each mutant")
     parser.add_argument("--recorded", action="store_true", help="replay each mutant's seed")
-    parser.add_argument("--trace", action="store_true", help="print the digest of each seed")
+    parser.add_argument("--digests", action="store_true", help="print what tells runs apart")
+    parser.add_argument("--stop", action="store_true", help="stop at the first find")
     options = parser.parse_args()
     if options.recorded:
         return replay(_run)
@@ -49,18 +50,18 @@ def main() -> int:
             kills, stops = kills + found.kills, stops + found.stops
             instances, commits = instances + found.instances, commits + found.commits
             failed += bool(found.violations)
-            if options.trace:
+            if options.digests:
                 say(f"{found.seed} {found.digest}")
             if found.violations and failed <= _SHOWN:
                 say(f"SEED {found.seed}: repeat it with --from {found.seed} --seeds 1")
                 for kind, text in found.violations[:3]:
                     say(f"  [{kind}] {text}")
                 say(found.trace)
-                if options.mutant is not None:
+                if options.stop or options.mutant is not None:
                     break
     seconds = time.monotonic() - began
     say(
-        f"seeds {seeds.start} to {seeds.stop - 1}: {kills} kills, {stops} stops, {instances} "
+        f"seeds {seeds.start} to {found.seed}: {kills} kills, {stops} stops, {instances} "
         f"instances, {commits} commits in {seconds:.0f} s ({kills / seconds:.0f} kills a second); "
         f"{failed} seeds have found something"
     )
