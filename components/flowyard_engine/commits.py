@@ -71,7 +71,7 @@ def of_turn(
     terminated = turn.new[-1]
     if isinstance(terminated, ExecutionTerminated) and terminated.recursive:
         commit.ends_children = terminated
-    status = journal.status
+    status = _folded_status(instance, journal.status)
     wake_at = 0 if journal.tasks or journal.refused else _next_timer(journal)
     if status.is_closed:
         wake_at = None
@@ -88,9 +88,6 @@ def of_turn(
         commit.events = ()
         commit.updates = True
         instance.turns = 0
-    else:
-        if instance.will_be_suspended is not None:
-            status = _folded_status(instance, status)
     custom_status = record.custom_status
     if result.custom_status is not None:
         custom_status = result.custom_status or None

@@ -406,20 +406,6 @@ async def test_a_result_is_acknowledged_while_the_next_turn_is_out_and_then_kept
         assert restarted.activities.empty()
 
 
-async def test_a_pause_that_comes_while_a_turn_is_out_is_kept_and_shown(database: Path) -> None:
-    executor = ScriptedExecutor()
-    async with open_scripted(database, executor) as runtime:
-        turn = await begin(runtime, executor, "it")
-        assert await runtime.pause("it") is True
-        assert await runtime.pause("it") is False
-        assert (await runtime.get("it")).status is WorkflowStatus.SUSPENDED
-        turn.decide(call(1))
-        await executor.activity()
-        assert (await runtime.get("it")).status is WorkflowStatus.SUSPENDED
-    async with open_scripted(database, executor) as runtime:
-        assert (await runtime.get("it")).status is WorkflowStatus.SUSPENDED
-
-
 async def test_a_child_that_was_refused_is_told_to_its_parent_after_a_restart(
     database: Path,
 ) -> None:
