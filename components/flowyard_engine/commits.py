@@ -83,6 +83,9 @@ def of_turn(
         # before what this one has sent to itself.
         wake_at = 0
         successor = journal.successor(machine.new_uuid().hex)
+        if not journal.suspended and instance.has_stored_pause:
+            # It was acknowledged: the next execution begins paused, and runs no turn before it.
+            successor.insert(0, ExecutionSuspended())
         messages[:0] = [Message(record.id, event, record.birth, FIRST) for event in successor]
         commit.retired_run, record.run = record.run, machine.new_number()
         commit.events = ()

@@ -157,6 +157,14 @@ class Instance:
         """True if only a timer, a child or something from outside can move it on."""
         return not self.busy and not self.inbox and not self.journal.tasks
 
+    @property
+    def has_stored_pause(self) -> bool:
+        """Whether a pause that waits in the inbox is stored, and nothing there undoes it."""
+        if not self.will_be_suspended:
+            return False
+        pauses = [entry for entry in self.inbox if type(entry.event) is ExecutionSuspended]
+        return bool(pauses[-1].message_id)
+
     def put(self, entry: Entry) -> None:
         """Take up an event, unless it is a stored message that it holds already."""
         if entry.message_id:

@@ -94,8 +94,10 @@ async def test_what_a_look_has_brought_is_not_overtaken_by_who_has_waited_for_th
         engine._turns._pick_up(message)
         goes_on.set()
         await reading
-        turn = await executor.turn("it")
-        raised = [event.input for event in turn.turn.new if isinstance(event, EventRaised)]
+        raised: list[str | None] = []
+        while len(raised) < 2:  # in one turn or in two
+            turn = await executor.turn("it")
+            raised += [event.input for event in turn.turn.new if isinstance(event, EventRaised)]
+            turn.decide()
         assert raised == ["1", "2"]
-        turn.decide(complete())
         assert await raising

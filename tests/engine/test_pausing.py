@@ -34,9 +34,12 @@ async def test_a_pause_that_comes_while_a_turn_is_out_holds_for_the_next_executi
         turn = await begin(runtime, executor, "it")
         assert await runtime.pause("it") is True
         turn.decide(call(1), renew())
-        # Its answer shows that the turn is written: the next execution has been begun.
-        assert await runtime.raise_event("it", "e") is True
+        turn = await executor.turn("it")
+        # No code runs for what comes after the pause.
+        assert turn.new == ["ExecutionSuspended", "ExecutionStarted"]
         assert (await runtime.get("it")).status is WorkflowStatus.SUSPENDED
+        turn.decide()
+        assert await runtime.raise_event("it", "e") is True
     async with open_scripted(database, executor) as runtime:
         assert (await runtime.get("it")).status is WorkflowStatus.SUSPENDED
         assert not executor.has_turn("it")
