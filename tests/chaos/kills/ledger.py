@@ -44,6 +44,8 @@ class Entry:
     is_purged: bool = False
     raised: dict[str, bool] = field(default_factory=dict)
     """Payloads of events, and whether they are acknowledged."""
+    may_have_ended: bool = False
+    """Whether a call that nobody has answered may have told a collector that nothing follows."""
     sent: list[str] = field(default_factory=list)
     """Payloads that instances of `sending` have sent, and completed."""
     pause: Attempt | None = None
@@ -96,6 +98,11 @@ class Ledger:
     """Whether two processes have the file open."""
     has_refusals: bool = False
     """Whether the disk may refuse a call; then it was not done."""
+    is_under_way: Callable[[str], bool] = field(default=lambda _: False)
+    """Whether what an instance has sent to this ID, or started under it, may come a moment later.
+
+    It does where `flowyard.hosting.Host` runs both: their turns are not stored together.
+    """
     has_slow_turns: bool = False
     """Whether a turn that was out when a pause came may have ended its instance."""
 
@@ -135,6 +142,8 @@ class Ledger:
 
     def _try(self, instance_id: str, verb: str, argument: Any = None) -> None:
         entry = self.open[instance_id]
+        if verb == "raise" and argument == END and END in entry.raised:
+            entry.may_have_ended = True
         tries: dict[str, Callable[[], None]] = {
             "start": lambda: self._set(entry, tried=argument),
             "raise": lambda: self._set(entry, raised={**entry.raised, argument: False}),
@@ -172,7 +181,9 @@ class Ledger:
     def _refused(self, instance_id: str, verb: str, argument: Any = None) -> None:
         """A call was refused, and told so."""
         entry = self.open.get(instance_id)
-        if entry is not None and verb == "raise" and not entry.raised.get(argument, True):
+        if entry is None or (argument == END and entry.may_have_ended):
+            return
+        if verb == "raise" and not entry.raised.get(argument, True):
             del entry.raised[argument]
 
     def _found(self, instance_id: str, generation: int) -> None:
