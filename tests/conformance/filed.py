@@ -5,6 +5,7 @@ The smallest durable plugin over `flowyard.hosting.Host`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from flowyard.backlog import BacklogEvent
 from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
 from flowyard.errors import (
     ConfigurationError,
@@ -52,7 +54,7 @@ class Stored(msgspec.Struct):
     updated_at: int
     custom_status: str | None
     history: list[HistoryEvent]
-    backlog: list[HistoryEvent]
+    backlog: list[BacklogEvent]
 
 
 class Folder:
@@ -60,7 +62,9 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.instances = {stored.id: self.restored(stored) for stored in self._read()}
+        self.changing = asyncio.Lock()
+        """Held where instances come or go."""
+        self.instances = {stored.id: self.restored(stored) for stored in self.read()}
 
     async def find(self, instance_id: str) -> HostedInstance:
         if instance_id not in self.instances:
@@ -68,18 +72,30 @@ class Folder:
         return self.instances[instance_id]
 
     async def add(self, instance: HostedInstance, reuse: ReusePolicy) -> None:
+        async with self.changing:
+            await self._add(instance, reuse)
+
+    async def _add(self, instance: HostedInstance, reuse: ReusePolicy) -> None:
         old = self.instances.get(instance.id)
-        if old is not None and not (old.journal.is_closed and reuse is ReusePolicy.REPLACE_CLOSED):
+        if old is not None and not (old.status.is_closed and reuse is ReusePolicy.REPLACE_CLOSED):
             raise InstanceAlreadyExists(instance.id, old.status)
         await self.save(instance, ())
         self.instances[instance.id] = instance
 
     async def save(self, instance: HostedInstance, events: Sequence[HistoryEvent]) -> None:
-        self.write(self.stored(instance))
+        await self.keep(self.stored(instance))
 
     async def remove(self, instance: HostedInstance) -> None:
-        self._file(instance.id).unlink()
+        await self.erase(instance.id)
         del self.instances[instance.id]
+
+    async def keep(self, stored: Stored) -> None:
+        """Have it be there for the next process."""
+        self.write(stored)
+
+    async def erase(self, instance_id: str) -> None:
+        """Have it not be there for the next process."""
+        self._file(instance_id).unlink()
 
     def stored(self, instance: HostedInstance) -> Stored:
         """Return what is to be kept of an instance."""
@@ -113,7 +129,7 @@ class Folder:
         # An ID may be too long for the name of a file.
         return self._path / f"{sha256(instance_id.encode()).hexdigest()}.json"
 
-    def _read(self) -> list[Stored]:
+    def read(self) -> list[Stored]:
         self._path.mkdir(exist_ok=True)
         decoder = msgspec.json.Decoder(Stored)
         return [decoder.decode(file.read_bytes()) for file in sorted(self._path.glob("*.json"))]
@@ -148,6 +164,9 @@ class FolderComponent(WorkflowComponent):
         return await self._deliver(instance_id, ExecutionResumed(reason))
 
     async def purge(self, instance_id: str, *, recursive: bool = True) -> int:
+        return await self._host.finish(self._purge(instance_id, recursive))
+
+    async def _purge(self, instance_id: str, recursive: bool) -> int:
         family = [await self._folder.find(instance_id)]
         for member in family if recursive else ():
             family += [
@@ -157,15 +176,18 @@ class FolderComponent(WorkflowComponent):
                 if other.parent and other.parent.instance_id == member.id and other not in family
             ]
         for member in family:
-            if not member.journal.is_closed:
+            if not member.status.is_closed:
                 raise InstanceNotClosed(member.id, member.status)
-        # Children first: a process that is killed meanwhile leaves none without a parent.
-        for member in reversed(family):
-            await self._folder.remove(member)
+            await self._host.settle(member)
+        async with self._folder.changing:
+            family = [one for one in family if self._folder.instances.get(one.id) is one]
+            # Children first: a process that is killed meanwhile leaves none without a parent.
+            for member in reversed(family):
+                await self._folder.remove(member)
         return len(family)
 
     async def history(self, instance_id: str) -> Sequence[HistoryEvent]:
-        return tuple((await self._folder.find(instance_id)).journal.history)
+        return (await self._folder.find(instance_id)).history
 
     async def _deliver(self, instance_id: str, event: HistoryEvent) -> bool:
         return await self._host.deliver(await self._folder.find(instance_id), event)
@@ -186,7 +208,7 @@ def folder_type(
         if context.executor is None:
             raise ConfigurationError(f"component '{context.name}' needs an app: pass one")
         folder = store(settings.folder)
-        async with host(folder, context.executor, context.clock) as opened:
+        async with host(folder, context.executor, context.clock, context.machine) as opened:
             for instance in list(folder.instances.values()) if recovers else ():
                 await opened.recover(instance)
             yield FolderComponent(context.name, folder, opened)

@@ -43,17 +43,37 @@ def is_refusal(text: str) -> bool:
     return any(refusal in text for refusal in _REFUSALS)
 
 
-class Disk:
-    """One database, as what was committed has left it."""
+class Storage:
+    """What outlives every process, and refuses a share of what is to be written."""
 
-    def __init__(self, world: World, machine: Machine, trace: Trace) -> None:
+    def __init__(self, world: World, trace: Trace) -> None:
         self.world = world
         self.trace = trace
-        self.version = 0
-        self.commits = self.statements = 0
+        self.commits = 0
         self.share_of_refusals = 0.0
         """How many of the beginnings and ends of transactions are refused, as by a disk in need."""
         self._refuses_until = 0
+
+    def close(self) -> None:
+        """Forget everything."""
+        raise NotImplementedError
+
+    def draw_refusal(self) -> str | None:
+        """Return why nothing can be written, now or for a moment from now on; None if it can."""
+        choices, now = self.world.choices, self.world.now
+        if choices.random() < self.share_of_refusals:
+            self._refuses_until = now + self.world.draw(_LONGEST_TROUBLE)
+        elif now > self._refuses_until:
+            return None
+        return choices.choice(_REFUSALS)
+
+
+class Disk(Storage):
+    """One database, as what was committed has left it."""
+
+    def __init__(self, world: World, machine: Machine, trace: Trace) -> None:
+        super().__init__(world, trace)
+        self.version = self.statements = 0
         self.longest_telling = world.choices.choice(_LONGEST_TELLINGS)
         """How long what was read may be on its way to who has asked, and others write meanwhile."""
         self.connection: sqlite3.Connection = sqlite3.connect(
@@ -63,17 +83,13 @@ class Disk:
         migrate(self.connection, Lease(1.0, machine))
 
     def close(self) -> None:
-        """Forget everything."""
         self.connection.close()
 
     def refuse_some(self) -> None:
-        """Raise what SQLite does where nothing can be written, now or for a moment from now on."""
-        choices, now = self.world.choices, self.world.now
-        if choices.random() < self.share_of_refusals:
-            self._refuses_until = now + self.world.draw(_LONGEST_TROUBLE)
-        elif now > self._refuses_until:
+        """Raise what SQLite does where nothing can be written."""
+        refusal = self.draw_refusal()
+        if refusal is None:
             return
-        refusal = choices.choice(_REFUSALS)
         if refusal == _FULL and self.connection.in_transaction:
             # Of some errors SQLite rolls back itself.
             self.connection.execute("ROLLBACK")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from flowyard import App, Runtime
-from flowyard.component import ComponentContext
+from flowyard.component import ComponentContext, ComponentType
 from flowyard.config import ComponentSpec
 from flowyard.errors import BackendUnavailable
 from flowyard.executor import Executor
@@ -20,7 +21,7 @@ from flowyard_engine.lease import Lease
 from flowyard_engine.plugin import ENGINE
 from flowyard_engine.settings import EngineSettings
 from flowyard_engine.sqlite import SqliteStore
-from simulation.disk import Disk, SimulatedReader, SimulatedWriter
+from simulation.disk import Disk, SimulatedReader, SimulatedWriter, Storage
 from simulation.loop import SimulatedLoop
 from simulation.machine import SimulatedMachine
 from simulation.slow_turns import SlowTurns
@@ -46,7 +47,7 @@ class Surroundings:
     """What all processes of a world share."""
 
     world: World
-    disk: Disk
+    disk: Storage
     trace: Trace
     tell: Callable[[str, str], None]
     """Takes the kind of a violation, and what was seen."""
@@ -135,12 +136,8 @@ class Process:
     async def _run(self) -> None:
         options = self.options
         self.executors = RemoteExecutors(machine=self.machine)
-        kind = replace(ENGINE, open=self._open)
-        metadata = {
-            "cachedInstances": str(options.cached_instances),
-            "leaseSeconds": str(LEASE_SECONDS),
-        }
-        spec = ComponentSpec(name="orders", type="workflow.engine", metadata=metadata)
+        kind, metadata = self._component()
+        spec = ComponentSpec(name="orders", type=kind.name, metadata=metadata)
         async with Runtime.open(
             [spec],
             self._app,
@@ -160,14 +157,22 @@ class Process:
             return local
         return SlowTurns(local, self._world, self.loop, self.options.slow)
 
+    def _component(self) -> tuple[ComponentType[Any], Mapping[str, str]]:
+        """Return what it opens, and how."""
+        return replace(ENGINE, open=self._open), {
+            "cachedInstances": str(self.options.cached_instances),
+            "leaseSeconds": str(LEASE_SECONDS),
+        }
+
     @asynccontextmanager
     async def _open(
         self, settings: EngineSettings, context: ComponentContext
     ) -> AsyncIterator[EngineComponent]:
-        machine, logger = self.machine, context.logger
+        machine, logger, disk = self.machine, context.logger, self._disk
+        assert isinstance(disk, Disk)
         lease = self._lease = Lease(settings.lease_seconds, machine)
-        writer = SimulatedWriter(self._disk, self.loop, lease, settings, machine, logger)
-        reader, scanner = (SimulatedReader(self._disk, self.loop, self.name) for _ in range(2))
+        writer = SimulatedWriter(disk, self.loop, lease, settings, machine, logger)
+        reader, scanner = (SimulatedReader(disk, self.loop, self.name) for _ in range(2))
         store = SqliteStore(settings, writer, lease, reader, scanner)
         try:
             async with EngineComponent.on(

@@ -13,7 +13,7 @@ from chaos.kills.life import Life, Plan
 from chaos.kills.shapes import CHANCE, COLLECTORS, SHAPES, app
 from chaos.lines import report_to
 from flowyard import BackendUnavailable, Runtime
-from simulation.disk import Disk, is_refusal
+from simulation.disk import Disk, Storage, is_refusal
 from simulation.found import Errors, Found
 from simulation.loop import SimulatedLoop
 from simulation.machine import SimulatedMachine
@@ -44,13 +44,15 @@ _PATIENCE = 120.0
 class Simulation:
     """The world of one seed."""
 
+    process: type[Process] = Process
+    most_processes = 2
+
     def __init__(self, seed: int) -> None:
         self._found = Found(seed)
         self._world = World(seed)
         self._ledger = Ledger()
         self._trace = Trace(self._world)
-        nobody = SimulatedMachine(self._world, SimulatedLoop(self._world, print), "nobody")
-        self._disk = Disk(self._world, nobody, self._trace)
+        self._disk = self._make_disk()
         self._surroundings = Surroundings(self._world, self._disk, self._trace, self._tell)
         self._processes: list[Process] = []
         self._most_open = self._world.choices.choice((2, 3, 3, 5, 5, 8, 24))
@@ -70,7 +72,7 @@ class Simulation:
         try:
             active = self._begin()
             for _ in range(choices.randint(1, _MOST_INTERRUPTIONS)):
-                if choices.random() < 0.2 and len(self._alive()) < 2:
+                if choices.random() < 0.2 and len(self._alive()) < self.most_processes:
                     self._begin()
                 active = self._interrupt(active)
                 self._tell_failures()
@@ -90,6 +92,10 @@ class Simulation:
         if found.violations:
             found.trace = self._trace.shown(found.violations[0][1])
         return found
+
+    def _make_disk(self) -> Storage:
+        nobody = SimulatedMachine(self._world, SimulatedLoop(self._world, print), "nobody")
+        return Disk(self._world, nobody, self._trace)
 
     def _draw_shapes(self) -> list[str]:
         """Draw what is started: all shapes, or a few that meet each other the more often."""
@@ -123,7 +129,7 @@ class Simulation:
         )
         self._ledger.has_slow_turns |= bool(options.slow)
         name = f"p{len(self._processes) + 1}"
-        process = Process(self._surroundings, name, options, app, self._live)
+        process = self.process(self._surroundings, name, options, app, self._live)
         self._trace.note(name, f"begins: {options}")
         self._processes.append(process)
         self._ledger.is_shared = len(self._alive()) > 1

@@ -231,7 +231,9 @@ class Hands:
         await self._raise(entry, item)
 
     async def _let_others_arrive(self, entry: Entry) -> None:
-        """Wait until the owner has seen what others have stored: it could overtake that."""
+        """Wait until what others have stored or sent has come: the end could overtake that."""
+        while self._ledger.is_under_way(entry.instance_id):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(_SHORTEST_PAUSE)
         loop = asyncio.get_running_loop()
         since = loop.time() - _LONGEST_OVERSIGHT
         while any(via != self._via and at > since for via, at in entry.shared.items()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from flowyard.history import (
     encode_events,
 )
 
+_SHORT_WHILE = 0.01
 _REFUSAL = InstanceAlreadyExists.__name__
 Fault = tuple[str, str]
 """A kind, and what was seen."""
@@ -99,7 +101,7 @@ async def faults_of_end(
     ]
     if state.status is WorkflowStatus.COMPLETED:
         faults += _faults_of_output(ledger, entry, state)
-    return [*faults, *await _faults_of_children(runtime, entry, history)]
+    return [*faults, *await _faults_of_children(runtime, ledger, entry, history)]
 
 
 def _faults_of_status(entry: Entry, state: WorkflowState) -> Iterator[Fault]:
@@ -190,7 +192,7 @@ def _faults_of_events(ledger: Ledger, entry: Entry, output: list[str]) -> Iterat
 
 
 async def _faults_of_children(
-    runtime: Runtime, entry: Entry, history: Sequence[HistoryEvent]
+    runtime: Runtime, ledger: Ledger, entry: Entry, history: Sequence[HistoryEvent]
 ) -> list[Fault]:
     """A closed parent's children have closed, and it was told what they came to."""
     faults: list[Fault] = []
@@ -198,6 +200,8 @@ async def _faults_of_children(
         event.task_id: event for event in history if isinstance(event, ChildCompleted | ChildFailed)
     }
     for event in _owners(entry.instance_id, history, results):
+        while ledger.is_under_way(event.instance_id):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(_SHORT_WHILE)
         try:
             child = await runtime.wait(event.instance_id)
         except InstanceNotFound:
@@ -210,7 +214,7 @@ async def _faults_of_children(
         if isinstance(told, ChildFailed) and child.status is WorkflowStatus.COMPLETED:
             faults.append(("parent told otherwise", f"{told} of {child.output}"))
         below = await runtime.history(event.instance_id)
-        faults += await _faults_of_children(runtime, entry, below)
+        faults += await _faults_of_children(runtime, ledger, entry, below)
     return faults
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from conformance.mutants.mutant import ChangesActions, Mutant, hosted_by, run_by
+from flowyard.backlog import Unsent
+from flowyard.errors import InstanceAlreadyExists
 from flowyard.executor import Turn
 from flowyard.history import (
     Action,
     ChildCreated,
+    ChildFailed,
     EventSent,
     ExecutionCompleted,
     HistoryEvent,
@@ -19,7 +23,7 @@ from flowyard.history import (
 )
 from flowyard.hosted import HostedInstance
 from flowyard.hosting import Host
-from flowyard.models import WorkflowStatus
+from flowyard.models import FailureDetails, WorkflowStatus
 
 _DAY = 24 * 60 * 60 * 1_000_000
 
@@ -87,31 +91,41 @@ class FiresEarly(Host):
 class AnswersAnyExecution(Host):
     """Does not look for which execution a result is."""
 
-    async def deliver(
+    async def _deliver(
         self, instance: HostedInstance, *events: HistoryEvent, execution_id: str | None = None
     ) -> bool:
-        return await super().deliver(instance, *events)
+        return await super()._deliver(instance, *events)
 
 
 class RefusesBothTwins(Host):
     """Refuses by ID, not by action, a child whose ID is taken."""
 
-    async def _act(self, instance: HostedInstance, action: Action) -> None:
-        await super()._act(instance, action)
+    def _act(self, instance: HostedInstance, action: Action) -> None:
+        super()._act(instance, action)
         if isinstance(action, ChildCreated):
             open_children = instance.journal.children.values()
             twins = [one for one in open_children if one.instance_id == action.instance_id]
             for twin in twins if len(twins) > 1 else ():
-                self._refuse_child(instance, twin, WorkflowStatus.RUNNING)
+                taken = InstanceAlreadyExists(twin.instance_id, WorkflowStatus.RUNNING)
+                self._tell(instance, ChildFailed(twin.id, FailureDetails.of(taken)))
 
 
 class StartsItselfAsItsChild(Host):
     """Lets a child have the ID of its parent, which has ended."""
 
-    async def _act(self, instance: HostedInstance, action: Action) -> None:
+    def _outgoing(self, instance: HostedInstance, action: Action) -> Unsent | None:
         if isinstance(action, ChildCreated) and action.instance_id == instance.id:
             action = msgspec.structs.replace(action, refused=None)
-        await super()._act(instance, action)
+        return super()._outgoing(instance, action)
+
+    def _answer_refused(self, instance: HostedInstance) -> None:
+        """It is not refused."""
+
+    async def _make_room(
+        self, instance: HostedInstance, closed: HostedInstance, batch: Any
+    ) -> None:
+        if closed is not instance:
+            await super()._make_room(instance, closed, batch)
 
 
 class TellsNoParentOfATermination(Host):
@@ -124,9 +138,8 @@ class TellsNoParentOfATermination(Host):
 
 
 class SendsNoEvents(Host):
-    async def _act(self, instance: HostedInstance, action: Action) -> None:
-        if not isinstance(action, EventSent):
-            await super()._act(instance, action)
+    def _outgoing(self, instance: HostedInstance, action: Action) -> Unsent | None:
+        return None if isinstance(action, EventSent) else super()._outgoing(instance, action)
 
 
 class GivesChildrenTheIdsOfBefore(ChangesActions):
@@ -168,7 +181,7 @@ MUTANTS: Mapping[str, Mutant] = {
         AnswersAnyExecution, "test_a_task_left_behind_does_not_answer_the_new_execution"
     ),
     "refuses both twins": hosted_by(
-        RefusesBothTwins, "test_of_two_children_with_one_id_one_runs_and_the_other_fails"
+        RefusesBothTwins, "test_of_two_children_with_one_id_the_first_runs_and_the_second_fails"
     ),
     "starts itself as its child": hosted_by(
         StartsItselfAsItsChild, "test_an_instance_is_not_its_own_child"

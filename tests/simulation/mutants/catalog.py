@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from simulation.mutants import families, instances, messages, workers
+from simulation.mutants import families, hosts, instances, messages, workers
 
 MUTANTS: Mapping[str, Callable[[pytest.MonkeyPatch], None]] = {
     replace.__name__: replace
@@ -30,6 +30,10 @@ MUTANTS: Mapping[str, Callable[[pytest.MonkeyPatch], None]] = {
         workers.results_are_acknowledged_too_early,
         workers.activities_outlive_their_executions,
         workers.answers_without_token_are_for_the_newest,
+        hosts.sends_are_not_stored,
+        hosts.arrivals_are_not_marked,
+        hosts.closed_instances_are_not_settled,
+        hosts.unsaved_turns_are_shown,
     )
 }
 """What takes one mend back, by replacing functions of the engine; by its name."""

@@ -50,7 +50,7 @@ class Shelf:
 
     async def add(self, instance: HostedInstance, reuse: ReusePolicy) -> None:
         old = self.instances.get(instance.id)
-        if old is not None and not (old.journal.is_closed and reuse is ReusePolicy.REPLACE_CLOSED):
+        if old is not None and not (old.status.is_closed and reuse is ReusePolicy.REPLACE_CLOSED):
             raise InstanceAlreadyExists(instance.id, old.status)
         if old is None and len(self.instances) >= self._max_instances:
             raise BackendUnavailable("maxInstances is reached: purge closed instances")
@@ -103,14 +103,14 @@ class MemoryComponent(WorkflowComponent):
                 if other.parent and other.parent.instance_id == member.id and other not in family
             ]
         for member in family:
-            if not member.journal.is_closed:
+            if not member.status.is_closed:
                 raise InstanceNotClosed(member.id, member.status)
         for member in family:
             del self._shelf.instances[member.id]
         return len(family)
 
     async def history(self, instance_id: str) -> Sequence[HistoryEvent]:
-        return tuple((await self._shelf.find(instance_id)).journal.history)
+        return (await self._shelf.find(instance_id)).history
 
     async def _deliver(self, instance_id: str, event: HistoryEvent) -> bool:
         return await self._host.deliver(await self._shelf.find(instance_id), event)
