@@ -43,6 +43,8 @@ class Ending:
         await self._finish([one for one, origin in active.items() if self._is_child(origin)])
         await self._until_nothing_is_missing()
         await self._finish(list(await self._active()))
+        # A start whose caller was cut off may have come only now.
+        await self._finish(list(await self._active()))
         await self._until_all_are_closed(None)
 
     async def _active(self, among: Collection[str] | None = None) -> dict[str, str]:
