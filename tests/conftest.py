@@ -12,6 +12,7 @@ pytest_plugins = (
     "servers.sharing",
     "servers.fixtures",
     "servers.preparation",
+    "servers.busy",
     "selection",
     "support",
 )

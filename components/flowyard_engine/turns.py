@@ -251,12 +251,8 @@ class Turns:
                 else:
                     self._begin_child(child)
             elif child.record.parent_id is None:
-                self._logger.warning(
-                    "instance '%s' could not start '%s': an instance with that ID is %s",
-                    record.id,
-                    child.record.id,
-                    taken,
-                )
+                text = "instance '%s' could not start '%s': an instance with that ID is %s"
+                self._logger.warning(text, record.id, child.record.id, taken)
         for failed in journal.refused.values():
             instance.put(Entry(failed))
         if journal.continuation is not None:

@@ -15,7 +15,7 @@ from flowyard.config import ComponentSpec
 from flowyard.errors import FlowyardError
 from flowyard_temporal.plugin import TEMPORAL
 
-_PATIENCE = 30
+_PATIENCE = 120
 
 
 async def main(address: str) -> str:
