@@ -106,6 +106,8 @@ async def test_calls_under_way_end_with_the_component(temporal_server: str) -> N
         await runtime.terminate(instance_id)
 
 
+# On a machine whose cores are all busy one process in some hundred still hangs in the SDK's end.
+@pytest.mark.long
 @pytest.mark.parametrize("is_there", [True, False], ids=["answers", "cannot be reached"])
 def test_a_process_that_ends_right_after_its_last_call_ends_well(
     temporal_server: str, is_there: bool
