@@ -6,8 +6,8 @@ docs/plugins.md.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from asyncio import gather
 from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
@@ -66,7 +66,7 @@ class Host(Following):
             tasks, self._tasks = self._tasks, {}
             for task in tasks:
                 task.cancel()
-            await gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def start(self, request: StartRequest) -> None:
         """Start an instance as the request says; it has no start time."""

@@ -125,6 +125,12 @@ def open_scripted(
     return Runtime.open([spec], executor=lambda _name, _local: executor)
 
 
+async def begin(runtime: Runtime, executor: ScriptedExecutor, instance_id: str) -> TurnInHand:
+    """Start an instance and return its first turn."""
+    await runtime.start("any", instance_id=instance_id)
+    return await executor.turn(instance_id)
+
+
 def complete(output: str | None = None) -> ExecutionCompleted:
     """Return the action that ends an instance."""
     return ExecutionCompleted(WorkflowStatus.COMPLETED, output)

@@ -12,7 +12,7 @@ import pytest
 
 from engine.scripted import (
     ScriptedExecutor,
-    TurnInHand,
+    begin,
     begin_child,
     call,
     complete,
@@ -28,12 +28,6 @@ from flowyard_engine.store import Child, Message
 
 if TYPE_CHECKING:
     from engine.conftest import OpenRuntime, Query
-
-
-async def begin(runtime: Runtime, executor: ScriptedExecutor, instance_id: str) -> TurnInHand:
-    """Start an instance and return its first turn."""
-    await runtime.start("any", instance_id=instance_id)
-    return await executor.turn(instance_id)
 
 
 async def wait_until_started(runtime: Runtime, *instance_ids: str) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.scripted import ScriptedExecutor, call, complete, open_scripted, renew
-from engine.test_messages import begin
+from engine.scripted import ScriptedExecutor, begin, call, complete, open_scripted, renew
 from flowyard import WorkflowStatus
 
 if TYPE_CHECKING:

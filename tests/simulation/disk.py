@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -43,7 +44,7 @@ def is_refusal(text: str) -> bool:
     return any(refusal in text for refusal in _REFUSALS)
 
 
-class Storage:
+class Storage(ABC):
     """What outlives every process, and refuses a share of what is to be written."""
 
     def __init__(self, world: World, trace: Trace) -> None:
@@ -54,9 +55,9 @@ class Storage:
         """How many of the beginnings and ends of transactions are refused, as by a disk in need."""
         self._refuses_until = 0
 
+    @abstractmethod
     def close(self) -> None:
         """Forget everything."""
-        raise NotImplementedError
 
     def draw_refusal(self) -> str | None:
         """Return why nothing can be written, now or for a moment from now on; None if it can."""

@@ -174,13 +174,16 @@ class Connection:
 
     async def _send(self, delivery: Delivery, actions: list[wire.WorkflowAction]) -> None:
         """Answer a turn as this worker does it: with its token, or without."""
+        instance_id, _ = delivery.key
+        await self._once(delivery, lambda token: self._hub.answer(instance_id, token, actions))
+
+    async def _once(self, delivery: Delivery, answer: Callable[[str], Awaitable[None]]) -> None:
+        """Answer with this worker's token, or without, unless another hand has."""
         async with self._in_order(delivery):
-            if delivery.is_answered:
-                return  # by another hand
-            await self._answer_older(delivery)
-            delivery.is_answered = True
-            token = delivery.item.completion_token if self.sends_tokens else ""
-            await self._hub.answer(delivery.key[0], token, actions)
+            if not delivery.is_answered:
+                await self._answer_older(delivery)
+                delivery.is_answered = True
+                await answer(delivery.item.completion_token if self.sends_tokens else "")
 
     def _in_order(self, delivery: Delivery) -> AbstractAsyncContextManager[object]:
         """Without tokens an answer must not overtake the one before it, which it would be then."""
@@ -296,21 +299,16 @@ class Connection:
     async def _tell(self, delivery: Delivery, why_not: str = "") -> None:
         """Answer an activity; with a reason why not, nothing may come of it."""
         instance_id, task_id = delivery.key
-        token = delivery.item.completion_token if self.sends_tokens else ""
-        async with self._in_order(delivery):
-            if not delivery.is_answered:
-                await self._answer_older(delivery)
-                delivery.is_answered = True
-                await self._result(delivery, instance_id, task_id or 0, token, why_not)
+        await self._once(
+            delivery,
+            lambda token: self._result(delivery, instance_id, task_id or 0, token, why_not),
+        )
 
     async def _lack(self, delivery: Delivery) -> None:
         instance_id, task_id = delivery.key
-        async with self._in_order(delivery):
-            if not delivery.is_answered:
-                await self._answer_older(delivery)
-                delivery.is_answered = True
-                token = delivery.item.completion_token if self.sends_tokens else ""
-                await self._hub.lacks_activity(instance_id, task_id or 0, token)
+        await self._once(
+            delivery, lambda token: self._hub.lacks_activity(instance_id, task_id or 0, token)
+        )
 
     async def _lie_of_activity(self, delivery: Delivery) -> None:
         instance_id, task_id = delivery.key
