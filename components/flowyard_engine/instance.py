@@ -166,11 +166,14 @@ class Instance:
         return bool(pauses[-1].message_id)
 
     def put(self, entry: Entry) -> None:
-        """Take up an event, unless it is a stored message that it holds already."""
+        """Take up an event, unless it holds it already or another execution has asked for it."""
         if entry.message_id:
             if entry.message_id in self.known:
                 return
             self.know(entry.message_id)
+        elif not self.is_for(entry):
+            entry.acknowledge(False)  # at once: its turn may take as long as a worker likes
+            return
         elif (self.saves or entry.ack is not None) and entry.is_storable:
             self.unsaved.append(entry)
         if type(entry.event) in _NOTED and not self._note(entry):

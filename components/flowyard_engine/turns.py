@@ -336,7 +336,8 @@ class Turns:
         except Exception:
             if not self.is_stopped:
                 self._logger.exception("a result for instance '%s' was not taken up", instance_id)
-                self.errands.run(self.recovery.reload(instance_id))
+                await self.recovery.reload(instance_id)
+                self._activity_ended(instance_id, entry)
 
     def _fire(self, now: int, due: set[str], *, on_disk: bool) -> None:
         for instance_id in due:

@@ -206,6 +206,18 @@ def child(id: int, name: str, instance_id: str = "", input: str = "") -> wire.Wo
     return wire.WorkflowAction(id=id, create_child_workflow=action)
 
 
+def detached(
+    id: int, name: str, instance_id: str, input: str, start_at: float | None = None
+) -> wire.WorkflowAction:
+    """Ask for a workflow that is nobody's child; it may begin later."""
+    action = wire.CreateDetachedWorkflowAction(
+        name=name, instance_id=instance_id, input=text(input)
+    )
+    if start_at is not None:
+        action.scheduled_start_timestamp.FromMicroseconds(int(start_at * 1e6))
+    return wire.WorkflowAction(id=id, create_detached_workflow=action)
+
+
 def timer(id: int, at: float) -> wire.WorkflowAction:
     """Ask for a timer, at seconds since 1970."""
     stamp = Timestamp(seconds=int(at), nanos=int(at % 1 * 1e9))

@@ -6,8 +6,15 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, cast
 
-from engine.scripted import ScriptedExecutor, open_scripted
-from flowyard import WorkflowStatus
+from engine.scripted import (
+    PATIENCE_SECONDS,
+    ScriptedExecutor,
+    begin,
+    call,
+    complete,
+    open_scripted,
+)
+from flowyard import BackendUnavailable, WorkflowStatus
 from flowyard.history import (
     EventRaised,
     ExecutionStarted,
@@ -21,10 +28,14 @@ from flowyard_engine.alarms import Alarms
 from flowyard_engine.arrivals import Arrivals
 from flowyard_engine.errands import Errands
 from flowyard_engine.instance import Entry, Instance
-from flowyard_engine.store import Arrived, Message, Record, Store
+from flowyard_engine.sqlite import SqliteStore
+from flowyard_engine.store import Arrived, Commit, Loaded, Message, Outcome, Record, Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    import pytest
 
     from flowyard_engine.recovery import Recovery
 
@@ -118,3 +129,53 @@ async def test_a_worker_that_comes_again_and_again_makes_one_round_of_what_is_st
         assert len(tried) <= 20
         for instance_id in ids:
             (await executor.turn(instance_id)).decide()
+
+
+async def test_a_late_result_of_an_ended_execution_is_answered_though_the_disk_refuses(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(store: SqliteStore, commit: Commit, done: Callable[[Outcome], None]) -> None:
+        asyncio.get_running_loop().call_soon(done, Outcome(BackendUnavailable("full")))
+
+    executor = ScriptedExecutor()
+    async with open_scripted(database, executor) as runtime:
+        (await begin(runtime, executor, "it")).decide(call(1), complete())
+        late = await executor.activity()
+        await runtime.wait("it")
+        turn = await begin(runtime, executor, "it")  # and no worker answers it
+        executor.acknowledged.clear()
+        executor.acknowledgement.clear()
+        monkeypatch.setattr(SqliteStore, "submit", refuse)
+        late.returns('"late"')
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await executor.acknowledgement.wait()
+        monkeypatch.undo()
+        assert executor.acknowledged == [("it", 1)]
+        turn.decide(complete())
+        await runtime.wait("it")
+
+
+async def test_a_late_result_is_answered_though_its_instance_could_not_be_read_at_first(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = SqliteStore.load
+    refusals = 1
+
+    async def load_later(store: SqliteStore, instance_id: str) -> Loaded | None:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            raise BackendUnavailable("not now")
+        return await load(store, instance_id)
+
+    executor = ScriptedExecutor()
+    async with open_scripted(database, executor) as runtime:
+        (await begin(runtime, executor, "it")).decide(call(1), complete())
+        late = await executor.activity()
+        await runtime.wait("it")
+        executor.acknowledgement.clear()
+        monkeypatch.setattr(SqliteStore, "load", load_later)
+        late.returns('"late"')
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await executor.acknowledgement.wait()
+    assert refusals == 0

@@ -14,6 +14,8 @@ from chaos.adversary.records import Task as Asked
 from flowyard.clock import Clock
 from flowyard.wire.v1 import taskhub_pb2 as wire
 
+DETACHED = "d"
+"""How the IDs of detached workflows begin that nobody else is given, nor purges."""
 _SECOND = "it was the second completion of its answer"
 
 
@@ -109,7 +111,15 @@ class Answers:
 
     def _action(self, turn: Turn, number: int, *, why_not: str = "") -> wire.WorkflowAction:
         draw: Callable[[Turn, int, str], wire.WorkflowAction] = self.choices.choice(
-            (self._task, self._task, self._child, self._named_child, self._timer, self._send)
+            (
+                self._task,
+                self._task,
+                self._child,
+                self._named_child,
+                self._detached,
+                self._timer,
+                self._send,
+            )
         )
         return draw(turn, number, why_not)
 
@@ -125,6 +135,17 @@ class Answers:
     def _named_child(self, turn: Turn, number: int, why_not: str) -> wire.WorkflowAction:
         target = self.choices.choice([*self.targets, turn.instance_id])
         return self.child(turn, number, target, why_not=why_not)
+
+    def _detached(self, turn: Turn, number: int, why_not: str) -> wire.WorkflowAction:
+        """Ask for a workflow that has no parent, under an ID of its own or one of others'."""
+        others = [target for target in self.targets if target != turn.instance_id]
+        instance_id = self.choices.choice((f"{DETACHED}{self.model.word('')}", *others))
+        word = self.model.begin("d", instance_id, why_not=why_not)
+        workflow = self.choices.choice(self.model.workflows)
+        start_at = None
+        if self.choices.random() < 0.3:
+            start_at = self.clock.now() / 1e6 + self.choices.uniform(-0.1, 0.2)
+        return hub.detached(number, workflow, instance_id, json.dumps(word), start_at)
 
     def child(
         self, turn: Turn, number: int, instance_id: str, *, why_not: str = ""

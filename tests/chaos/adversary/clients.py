@@ -15,6 +15,12 @@ from chaos import hub
 from chaos.adversary.model import Model
 from chaos.adversary.records import Event
 
+_ASKING = {
+    "child_workflow_instance_created",
+    "detached_workflow_instance_created",
+    "event_sent",
+}
+"""Events by which others were asked for something."""
 _GONE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 _REFUSALS = {
     grpc.StatusCode.NOT_FOUND,
@@ -191,7 +197,7 @@ class Client:
         """
         history = await server.history(self.instance_id)
         kinds = {event.WhichOneof("event_type") for event in history}
-        if not self._is_alone or kinds & {"child_workflow_instance_created", "event_sent"}:
+        if not self._is_alone or kinds & _ASKING:
             return
         copy = self._model.word("copy")
         self._model.copies[copy] = self._model.source_of(self.instance_id)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import grpc.aio
 
 from chaos import hub
+from chaos.adversary.answers import DETACHED
 from chaos.adversary.model import Model
 from chaos.adversary.records import Event
 from chaos.adversary.worker import FINISH
@@ -42,10 +43,7 @@ class Ending:
         active = await self._active()
         await self._finish([one for one, origin in active.items() if self._is_child(origin)])
         await self._until_nothing_is_missing()
-        await self._finish(list(await self._active()))
-        # A start whose caller was cut off may have come only now.
-        await self._finish(list(await self._active()))
-        await self._until_all_are_closed(None)
+        await self._finish(None)
 
     async def _active(self, among: Collection[str] | None = None) -> dict[str, str]:
         """Return the active instances with their births, as far as these can be told."""
@@ -61,26 +59,27 @@ class Ending:
     def _is_child(self, origin: str) -> bool:
         return bool(origin) and self._model.beginnings[origin].parent is not None
 
-    async def _finish(self, instance_ids: list[str]) -> None:
-        for instance_id in instance_ids:
-            payload = self._model.word("p")
-            self._model.events[payload] = Event(instance_id)
-            with _purged_meanwhile():
-                await self._server.raise_event(instance_id, FINISH, json.dumps(payload))
-        await self._until_all_are_closed(instance_ids)
-
-    async def _until_all_are_closed(self, instance_ids: list[str] | None) -> None:
+    async def _finish(self, instance_ids: list[str] | None) -> None:
+        """Finish these, or everybody, and also what comes late or is given one of their IDs."""
         until, pause = asyncio.get_running_loop().time() + self._patience, 0.02
-        active = await self._active(instance_ids)
-        while active:
+        told: set[tuple[str, str]] = set()
+        while active := await self._active(instance_ids):
+            for instance_id, origin in active.items():
+                if (instance_id, origin) not in told:
+                    told.add((instance_id, origin))
+                    await self._tell_to_finish(instance_id)
             if asyncio.get_running_loop().time() > until:
                 for instance_id in active:
                     await self._tell(instance_id, "it was told to finish")
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
-            # All of them again at the end: one ID may have been given to the next.
-            active = await self._active(active) or await self._active(instance_ids)
+
+    async def _tell_to_finish(self, instance_id: str) -> None:
+        payload = self._model.word("p")
+        self._model.events[payload] = Event(instance_id)
+        with _purged_meanwhile():
+            await self._server.raise_event(instance_id, FINISH, json.dumps(payload))
 
     async def _until_nothing_is_missing(self) -> None:
         until, pause = asyncio.get_running_loop().time() + self._patience, 0.02
@@ -138,6 +137,10 @@ class Ending:
                 created = event.child_workflow_instance_created
                 if not await self._is_running(created):
                     missing.append(f"what became of child {created.instance_id}")
+            elif event.HasField("detached_workflow_instance_created"):
+                detached = event.detached_workflow_instance_created.instance_id
+                if detached.startswith(DETACHED) and await self._server.state(detached) is None:
+                    missing.append(f"the detached {detached}")
         return missing
 
     async def _is_running(self, created: wire.ChildWorkflowInstanceCreated) -> bool:

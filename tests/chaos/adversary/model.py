@@ -1,8 +1,8 @@
 """What may be seen, given all that was asked for and answered.
 
 Every input, payload and result is a word that occurs once, so that whatever is seen tells where it
-came from. Three kinds of words begin an execution: those of starts, of children, and of
-continue-as-new, which lead back to the first two, the births.
+came from. Four kinds of words begin an execution: those of starts, of children, of detached
+workflows, and of continue-as-new, which lead back to the others, the births.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ _MOST_CARRIED = 40
 _SHARE_OF_GLANCES = 0.1
 _LONGEST_GLANCE = 0.02
 _SHARE_OF_PAUSES = 0.1
+_SHARE_OF_LAST_RESUMES = 0.05
 _MOST_AMID = 10
 _LONGEST_SPREAD = 0.008
 _SHORTEST_PAUSE = 0.004
@@ -136,6 +137,9 @@ class Hands:
         if entry.pause is not None:
             is_time = self.is_finishing or self._choices.random() < 0.1
             return self._resume if is_time else None
+        is_last = self.is_finishing and entry.may_be_paused
+        if is_last and self._choices.random() < _SHARE_OF_LAST_RESUMES:
+            return self._resume
         if entry.shape == "paused" and not self.is_finishing and self._choices.random() < 0.1:
             return self._pause
         if self._ledger.is_impatient and self._choices.random() < _SHARE_OF_GLANCES:

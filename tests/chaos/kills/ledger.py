@@ -50,6 +50,8 @@ class Entry:
     """Payloads that instances of `sending` have sent, and completed."""
     pause: Attempt | None = None
     """Cleared when a resume is acknowledged."""
+    may_be_paused: bool = False
+    """Whether a pause was cut off: by another process than the owner it may come after a resume."""
     termination: Attempt | None = None
     seen: tuple[str, int, str] | None = None
     """An execution, how many events it had, and a digest of them."""
@@ -156,11 +158,16 @@ class Ledger:
             "start": lambda: self._set(entry, tried=argument),
             "raise": lambda: self._note_raise(entry, argument),
             "pause": lambda: self._set(entry, pause=Attempt()),
-            "resume": lambda: self._set(entry, pause=Attempt(is_undone=True)),
+            "resume": lambda: self._note_resume(entry),
             "terminate": lambda: self._set(entry, termination=entry.termination or Attempt()),
             "purge": lambda: None,
         }
         tries[verb]()
+
+    def _note_resume(self, entry: Entry) -> None:
+        if entry.pause is not None and not (entry.pause.is_acknowledged or entry.pause.is_undone):
+            entry.may_be_paused = True
+        entry.pause = Attempt(is_undone=True)
 
     def _note_raise(self, entry: Entry, payload: str) -> None:
         if payload in entry.raised:

@@ -247,15 +247,15 @@ async def reborn(ctx: WorkflowContext, generation: int) -> list[str]:
 
 @app.workflow
 async def lagging(ctx: WorkflowContext, tokens: list[str]) -> list[str]:
-    """Executions that do not wait for an activity: what it returns later is nobody's."""
-    slow = ctx.call_activity(step, input=20)
+    """Executions that do not wait for activities: what these return later is nobody's."""
+    slow = [ctx.call_activity(step, input=length) for length in (3, 6, 20)]
     tokens = [*tokens, await ctx.call_activity(step, input=1)]
     if len(tokens) < 4:
         ctx.continue_as_new(tokens)
         return tokens
     for _ in range(8):
         tokens.append(await ctx.call_activity(step, input=2))
-    return [*tokens, await slow]
+    return [*tokens, *await when_all(slow)]
 
 
 @app.workflow
@@ -363,7 +363,7 @@ SHAPES: Mapping[str, Shape] = {
     "sending": Shape(sending, 1),
     "delayed": Shape(chain, 3, needs=frozenset({Capability.START_AT})),
     "reborn": Shape(reborn, 1, needs=frozenset({Capability.PURGE})),
-    "lagging": Shape(lagging, 13, []),
+    "lagging": Shape(lagging, 15, []),
     "reusing": Shape(reusing, None),
     "trespassing": Shape(trespassing, 0),
     "circling": Shape(circling, 1, 1),
