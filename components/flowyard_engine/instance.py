@@ -46,6 +46,11 @@ class Entry(msgspec.Struct, gc=False):
         """False for what comes again when the instance is read: a timer."""
         return type(self.event) is not TimerFired
 
+    @property
+    def is_result(self) -> bool:
+        """Whether it is the result of an activity, and nowhere but here."""
+        return self.execution_id is not None and not self.message_id
+
     def acknowledge(self, admitted: bool) -> None:
         """Tell who waits that the event is settled."""
         if self.ack is not None and not self.ack.done():
@@ -166,14 +171,11 @@ class Instance:
         return bool(pauses[-1].message_id)
 
     def put(self, entry: Entry) -> None:
-        """Take up an event, unless it holds it already or another execution has asked for it."""
+        """Take up an event, unless it is a stored message that it holds already."""
         if entry.message_id:
             if entry.message_id in self.known:
                 return
             self.know(entry.message_id)
-        elif not self.is_for(entry):
-            entry.acknowledge(False)  # at once: its turn may take as long as a worker likes
-            return
         elif (self.saves or entry.ack is not None) and entry.is_storable:
             self.unsaved.append(entry)
         if type(entry.event) in _NOTED and not self._note(entry):

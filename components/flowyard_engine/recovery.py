@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from flowyard.clock import Clock
 from flowyard_engine.alarms import Alarms
-from flowyard_engine.instance import Instance
+from flowyard_engine.instance import Entry, Instance
 from flowyard_engine.roster import Roster
 from flowyard_engine.store import LeaseLost, Store
 
@@ -26,7 +26,7 @@ class Recovery:
         alarms: Alarms,
         roster: Roster,
         logger: logging.Logger,
-        take_up: Callable[[str], Awaitable[None]],
+        take_up: Callable[..., Awaitable[None]],
         resume: Callable[[Instance], None],
     ) -> None:
         self._store = store
@@ -58,17 +58,17 @@ class Recovery:
                 instance.put_due(now)
                 self._resume(instance)
 
-    async def reload(self, instance_id: str) -> None:
-        """Read an instance again, until it can be."""
+    async def reload(self, instance_id: str, *results: Entry) -> None:
+        """Read an instance again, until it can be, and hand over what its activities returned."""
         is_loaded = False
         while not is_loaded:
             await asyncio.sleep(_RELOAD_SECONDS)
-            is_loaded = await self.load(instance_id)
+            is_loaded = await self.load(instance_id, *results)
 
-    async def load(self, instance_id: str) -> bool:
-        """Take up an instance; False if it cannot be read."""
+    async def load(self, instance_id: str, *results: Entry) -> bool:
+        """Take up an instance, and what its activities returned; False if it cannot be read."""
         try:
-            await self._take_up(instance_id)
+            await self._take_up(instance_id, *results)
         except LeaseLost:
             raise
         except Exception:

@@ -219,8 +219,7 @@ class Turns:
         if outcome.taken is not None:
             self._give_way(instance, batch, outcome.taken)
         elif outcome.error is not None:
-            batch.refuse(outcome.error)
-            self._drop(instance, outcome.error)
+            self._drop(instance, outcome.error, *batch.entries)
         self.errands.notice()
 
     def _begin_again(self, instance: Instance, batch: Batch) -> None:
@@ -288,16 +287,19 @@ class Turns:
         if record.id in self.waiters:
             self.waiters.tell(to_state(Snapshot(record, now, journal.started, journal.completion)))
 
-    def _drop(self, instance: Instance, error: Exception) -> None:
-        """Forget an instance whose turn was not written."""
+    def _drop(self, instance: Instance, error: Exception, *taken: Entry) -> None:
+        """Forget an instance whose turn was not written, but not what its activities returned."""
         self.roster.remove(instance)
-        for entry in instance.inbox:
-            entry.refuse(error)
-        instance_id = instance.record.id
-        if self.is_stopped or isinstance(error, LeaseLost):
-            return
-        self._logger.error("a turn of instance '%s' was not written: %s", instance_id, error)
-        self.errands.run(self.recovery.reload(instance_id))
+        entries = (*taken, *instance.inbox)
+        has_ended = self.is_stopped or isinstance(error, LeaseLost)
+        for entry in entries:
+            if has_ended or not entry.is_result:
+                entry.refuse(error)
+        if not has_ended:
+            instance_id = instance.record.id
+            self._logger.error("a turn of instance '%s' was not written: %s", instance_id, error)
+            results = [entry for entry in entries if entry.is_result]
+            self.errands.run(self.recovery.reload(instance_id, *results))
 
     def _give_way(self, instance: Instance, batch: Batch, taken: WorkflowStatus) -> None:
         """The ID of a start is taken: what has come meanwhile is for the instance that has it."""
@@ -335,9 +337,8 @@ class Turns:
                 entry.acknowledge(False)
         except Exception:
             if not self.is_stopped:
-                self._logger.exception("a result for instance '%s' was not taken up", instance_id)
-                await self.recovery.reload(instance_id)
-                self._activity_ended(instance_id, entry)
+                self._logger.exception("a result for '%s' was not taken up", instance_id)
+                await self.recovery.reload(instance_id, entry)
 
     def _fire(self, now: int, due: set[str], *, on_disk: bool) -> None:
         for instance_id in due:

@@ -131,28 +131,48 @@ async def test_a_worker_that_comes_again_and_again_makes_one_round_of_what_is_st
             (await executor.turn(instance_id)).decide()
 
 
-async def test_a_late_result_of_an_ended_execution_is_answered_though_the_disk_refuses(
+def refuse_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(store: SqliteStore, commit: Commit, done: Callable[[Outcome], None]) -> None:
+        monkeypatch.undo()
+        asyncio.get_running_loop().call_soon(done, Outcome(BackendUnavailable("full")))
+
+    monkeypatch.setattr(SqliteStore, "submit", refuse)
+
+
+async def test_a_late_result_of_an_ended_execution_is_answered_though_the_disk_has_refused_it(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(store: SqliteStore, commit: Commit, done: Callable[[Outcome], None]) -> None:
-        asyncio.get_running_loop().call_soon(done, Outcome(BackendUnavailable("full")))
 
     executor = ScriptedExecutor()
     async with open_scripted(database, executor) as runtime:
         (await begin(runtime, executor, "it")).decide(call(1), complete())
         late = await executor.activity()
         await runtime.wait("it")
-        turn = await begin(runtime, executor, "it")  # and no worker answers it
-        executor.acknowledged.clear()
-        executor.acknowledgement.clear()
-        monkeypatch.setattr(SqliteStore, "submit", refuse)
+        await begin(runtime, executor, "it")  # and no worker answers it
+        refuse_once(monkeypatch)
         late.returns('"late"')
         async with asyncio.timeout(PATIENCE_SECONDS):
             await executor.acknowledgement.wait()
-        monkeypatch.undo()
         assert executor.acknowledged == [("it", 1)]
-        turn.decide(complete())
+        (await executor.turn("it")).decide(complete())
         await runtime.wait("it")
+
+
+async def test_an_activity_whose_result_the_disk_has_refused_does_not_run_again(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = ScriptedExecutor()
+    async with open_scripted(database, executor) as runtime:
+        (await begin(runtime, executor, "it")).decide(call(1))
+        activity = await executor.activity()
+        refuse_once(monkeypatch)
+        activity.returns('"once"')
+        await executor.turn("it")  # while no worker answers it, its beginning is refused
+        turn = await executor.turn("it")
+        assert turn.new == ["TaskCompleted"]
+        turn.decide(complete('"done"'))
+        assert (await runtime.wait("it")).output == '"done"'
+        assert executor.activities.empty()
 
 
 async def test_a_late_result_is_answered_though_its_instance_could_not_be_read_at_first(

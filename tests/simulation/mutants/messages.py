@@ -90,17 +90,7 @@ def messages_lose_their_execution(patch: pytest.MonkeyPatch) -> None:
     def message_of(record: Record, entry: Entry) -> Message:
         return Message(record.id, entry.event, record.birth, entry.due_at)
 
-    put = Instance.put
-
-    def put_any(instance: Instance, entry: Entry) -> None:
-        if entry.message_id or instance.is_for(entry):
-            put(instance, entry)
-        else:
-            instance.unsaved.append(entry)
-            instance.inbox.append(entry)
-
     patch.setattr(commits, "_message_of", message_of)
-    patch.setattr(Instance, "put", put_any)
 
 
 def ends_of_children_are_read_from_them(patch: pytest.MonkeyPatch) -> None:
