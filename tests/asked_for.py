@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 from flowyard import Runtime, WorkflowStatus
-from flowyard.config import ComponentSpec
-from flowyard.executor import ActivityResult, ActivityTask, Turn, TurnResult
-from flowyard.history import (
+from flowyard.backend.executor import ActivityResult, ActivityTask, Turn, TurnResult
+from flowyard.backend.history import (
     NEVER,
     OWN_HISTORY,
     Action,
@@ -23,10 +22,11 @@ from flowyard.history import (
     TaskScheduled,
     TimerCreated,
 )
+from flowyard.config import ComponentSpec
+from flowyard.executors.remote import RemoteExecutors
+from flowyard.executors.work_queue import WorkQueue
+from flowyard.executors.worker_streams import Delivery
 from flowyard.models import FailureDetails
-from flowyard.remote import RemoteExecutors
-from flowyard.work_queue import WorkQueue
-from flowyard.worker_streams import Delivery
 
 _REFUSED = FailureDetails("AppNotServed", "another app", non_retryable=True)
 _ANSWERS = (ChildCompleted, ChildFailed, TaskCompleted, TaskFailed)

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from flowyard.component import ComponentContext, ComponentType, WorkflowComponent
-from flowyard.executor import ActivityTask, Executor
-from flowyard.remote import RemoteExecutor
-from flowyard.work_queue import WorkQueue
-from flowyard.worker_streams import Delivery
+from flowyard.backend.component import ComponentContext, ComponentType, WorkflowComponent
+from flowyard.backend.executor import ActivityTask, Executor
+from flowyard.executors.remote import RemoteExecutor
+from flowyard.executors.work_queue import WorkQueue
+from flowyard.executors.worker_streams import Delivery
 
 
 class _Elsewhere(RemoteExecutor):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.programs.shapes import tokens_in
 from flowyard import FlowyardError, InstanceNotFound, Runtime, WorkflowStatus
-from flowyard.history import (
+from flowyard.backend.history import (
     ChildCompleted,
     ChildCreated,
     ExecutionCompleted,

@@ -6,9 +6,16 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from flowyard.executor import AcknowledgingExecutor, Executor, recorded, run_scheduled
-from flowyard.history import TaskCompleted, TaskFailed, TaskScheduled
-from flowyard.models import FailureDetails
+from flowyard.backend import (
+    AcknowledgingExecutor,
+    Executor,
+    FailureDetails,
+    TaskCompleted,
+    TaskFailed,
+    TaskScheduled,
+    recorded,
+    run_scheduled,
+)
 from flowyard_engine.errands import is_cancelled
 from flowyard_engine.instance import Entry
 

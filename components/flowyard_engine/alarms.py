@@ -5,8 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import Protocol
 
-from flowyard.clock import Alarm, Clock
-from flowyard.history import NEVER
+from flowyard.backend import NEVER, Alarm, Clock
 
 _MOST_STALE = 20
 

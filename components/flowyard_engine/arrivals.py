@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from flowyard.clock import Clock
+from flowyard.backend import Clock
 from flowyard_engine.alarms import Alarms
 from flowyard_engine.errands import Errands
 from flowyard_engine.recovery import Recovery

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from flowyard.errors import InstanceAlreadyExists
-from flowyard.executor import Turn, TurnResult
-from flowyard.history import (
+from flowyard.backend import (
     ChildCompleted,
     ChildCreated,
     ChildFailed,
@@ -18,13 +16,19 @@ from flowyard.history import (
     ExecutionStarted,
     ExecutionSuspended,
     ExecutionTerminated,
+    FailureDetails,
+    InstanceAlreadyExists,
+    Journal,
+    Machine,
     Parent,
+    StartRequest,
+    Turn,
+    TurnResult,
     TurnStarted,
+    WorkflowStatus,
+    result_of,
     to_microseconds,
 )
-from flowyard.journal import Journal, result_of
-from flowyard.machine import Machine
-from flowyard.models import FailureDetails, StartRequest, WorkflowStatus
 from flowyard_engine.instance import Batch, Entry, Instance
 from flowyard_engine.store import FIRST, Child, Commit, Message, Record
 

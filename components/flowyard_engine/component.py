@@ -7,23 +7,24 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from flowyard.component import ComponentContext, WorkflowComponent
-from flowyard.errors import BackendUnavailable, InstanceNotClosed, InstanceNotFound
-from flowyard.executor import obstacle
-from flowyard.history import (
+from flowyard.backend import (
+    BackendUnavailable,
+    ComponentContext,
     EventRaised,
     ExecutionResumed,
     ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
-)
-from flowyard.models import (
+    InstanceNotClosed,
+    InstanceNotFound,
     InstancePage,
     InstanceQuery,
     RerunRequest,
     StartRequest,
+    WorkflowComponent,
     WorkflowState,
     WorkflowStatus,
+    obstacle,
 )
 from flowyard_engine.commits import of_start
 from flowyard_engine.engine import Engine

@@ -10,7 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 
-from flowyard.history import EventRaised, decode_events
+from flowyard.backend import EventRaised, decode_events
 from flowyard_engine.queries import QUERIES as Q
 
 logger = logging.getLogger(__name__)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from flowyard.clock import Clock
-from flowyard.errors import InstanceAlreadyExists
-from flowyard.executor import Executor
-from flowyard.history import HistoryEvent
-from flowyard.journal import Journal
-from flowyard.machine import Machine
-from flowyard.models import StartRequest, WorkflowState
+from flowyard.backend import (
+    Clock,
+    Executor,
+    HistoryEvent,
+    InstanceAlreadyExists,
+    Journal,
+    Machine,
+    StartRequest,
+    WorkflowState,
+)
 from flowyard_engine import commits
 from flowyard_engine.instance import Entry, Instance
 from flowyard_engine.state import to_state

@@ -8,8 +8,7 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-from flowyard.errors import BackendUnavailable
-from flowyard.machine import Machine
+from flowyard.backend import BackendUnavailable, Machine
 from flowyard_engine.doubtful_events import warn_of_doubtful_events
 from flowyard_engine.lease import Lease
 from flowyard_engine.locks import describe_writer

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from flowyard.executor import TurnResult
-from flowyard.history import (
+from flowyard.backend import (
     ExecutionResumed,
     ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
+    Journal,
+    ReusePolicy,
     TimerFired,
+    TurnResult,
 )
-from flowyard.journal import Journal
-from flowyard.models import ReusePolicy
 from flowyard_engine.store import Message, Outcome, Record
 
 _NONE: frozenset[int] = frozenset()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from flowyard.errors import BackendUnavailable
-from flowyard.machine import Machine
+from flowyard.backend import BackendUnavailable, Machine
 from flowyard_engine.queries import QUERIES as Q
 from flowyard_engine.settings import LONGEST_LEASE
 

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from importlib.resources import files
 
-from flowyard.errors import BackendUnavailable
+from flowyard.backend import BackendUnavailable
 from flowyard_engine.lease import Lease
 
 _FOLDER = files("flowyard_engine") / "sql" / "migrations"

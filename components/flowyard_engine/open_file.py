@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from flowyard.errors import BackendUnavailable
+from flowyard.backend import BackendUnavailable
 
 
 class FileGone(BackendUnavailable):

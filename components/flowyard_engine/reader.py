@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias, TypeVar
 
-from flowyard.errors import BackendUnavailable
+from flowyard.backend import BackendUnavailable
 from flowyard_engine.file import connect, explain
 from flowyard_engine.open_file import OpenFile
 from flowyard_engine.settings import EngineSettings

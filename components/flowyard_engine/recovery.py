@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from flowyard.clock import Clock
+from flowyard.backend import Clock
 from flowyard_engine.alarms import Alarms
 from flowyard_engine.instance import Entry, Instance
 from flowyard_engine.roster import Roster

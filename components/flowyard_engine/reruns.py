@@ -7,24 +7,25 @@ from typing import TypeAlias
 
 import msgspec
 
-from flowyard.errors import EventNotFound, InvalidRequest
-from flowyard.history import (
+from flowyard.backend import (
     NEVER,
     ChildCreated,
+    EventNotFound,
     EventRaised,
     EventSent,
     ExecutionCompleted,
     ExecutionResumed,
     ExecutionStarted,
     HistoryEvent,
+    InvalidRequest,
+    Journal,
+    Machine,
+    RerunRequest,
     TaskScheduled,
     TimerCreated,
     TurnStarted,
+    child_instance_id,
 )
-from flowyard.identifier import child_instance_id
-from flowyard.journal import Journal
-from flowyard.machine import Machine
-from flowyard.models import RerunRequest
 from flowyard_engine.commits import new_child, new_record
 from flowyard_engine.store import COPIED, Commit, Message, Record
 

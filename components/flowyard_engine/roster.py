@@ -6,10 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 
-from flowyard.clock import Clock
-from flowyard.executor import Executor
-from flowyard.history import TaskCompleted, TaskFailed, TaskScheduled
-from flowyard.journal import Journal
+from flowyard.backend import Clock, Executor, Journal, TaskCompleted, TaskFailed, TaskScheduled
 from flowyard_engine.alarms import Alarms
 from flowyard_engine.instance import Entry, Instance
 from flowyard_engine.store import Loaded, Store

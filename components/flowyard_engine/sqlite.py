@@ -11,23 +11,24 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from flowyard.errors import (
+from flowyard.backend import (
+    SYSTEM,
     BackendUnavailable,
+    ExecutionCompleted,
+    ExecutionStarted,
     FlowyardError,
+    HistoryEvent,
     InstanceAlreadyExists,
     InstanceNotClosed,
     InstanceNotFound,
+    InstanceQuery,
     InvalidRequest,
-)
-from flowyard.history import (
-    ExecutionCompleted,
-    ExecutionStarted,
-    HistoryEvent,
+    Machine,
+    ReusePolicy,
+    WorkflowStatus,
     decode_events,
     to_microseconds,
 )
-from flowyard.machine import SYSTEM, Machine
-from flowyard.models import InstanceQuery, ReusePolicy, WorkflowStatus
 from flowyard_engine.file import check_version, connect, prepare
 from flowyard_engine.lease import Lease
 from flowyard_engine.open_file import OpenFile

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from flowyard.executor import Executor, watch
+from flowyard.backend import Executor, watch
 from flowyard_engine.errands import Errands
 from flowyard_engine.instance import Instance
 from flowyard_engine.recovery import Recovery

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from flowyard.history import to_datetime
-from flowyard.models import FailureDetails, WorkflowState
+from flowyard.backend import FailureDetails, WorkflowState, to_datetime
 from flowyard_engine.store import Snapshot
 
 

@@ -7,14 +7,16 @@ from typing import Protocol
 
 import msgspec
 
-from flowyard.errors import BackendUnavailable
-from flowyard.history import (
+from flowyard.backend import (
+    BackendUnavailable,
     ExecutionCompleted,
     ExecutionStarted,
     ExecutionTerminated,
     HistoryEvent,
+    InstanceQuery,
+    ReusePolicy,
+    WorkflowStatus,
 )
-from flowyard.models import InstanceQuery, ReusePolicy, WorkflowStatus
 
 
 class LeaseLost(BackendUnavailable):

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import TypeAlias
 
-from flowyard.machine import Machine
+from flowyard.backend import Machine
 from flowyard_engine.settings import EngineSettings
 from flowyard_engine.sqlite import SqliteStore
 from flowyard_engine.store import Store

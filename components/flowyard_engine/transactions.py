@@ -8,8 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from flowyard.errors import BackendUnavailable
-from flowyard.machine import Machine
+from flowyard.backend import BackendUnavailable, Machine
 from flowyard_engine.file import explain
 from flowyard_engine.lease import Lease
 from flowyard_engine.open_file import FileGone, OpenFile

@@ -10,13 +10,22 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 
-from flowyard.clock import Clock
-from flowyard.errors import InstanceAlreadyExists, InstanceNotFound
-from flowyard.executor import Executor, Turn, TurnResult, closed
-from flowyard.history import ExecutionStarted, TaskScheduled, TimerCreated
-from flowyard.journal import Journal
-from flowyard.machine import Machine
-from flowyard.models import FailureDetails, WorkflowStatus
+from flowyard.backend import (
+    Clock,
+    ExecutionStarted,
+    Executor,
+    FailureDetails,
+    InstanceAlreadyExists,
+    InstanceNotFound,
+    Journal,
+    Machine,
+    TaskScheduled,
+    TimerCreated,
+    Turn,
+    TurnResult,
+    WorkflowStatus,
+    closed,
+)
 from flowyard_engine import commits
 from flowyard_engine.activities import Activities
 from flowyard_engine.alarms import Alarms

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from flowyard.models import WorkflowState
+from flowyard.backend import WorkflowState
 
 
 class Waiters:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from flowyard.executor import Turn, TurnResult
+from flowyard.backend import Turn, TurnResult
 from flowyard_engine.errands import is_cancelled
 from flowyard_engine.inbox_writer import InboxWriter
 from flowyard_engine.instance import Batch, Instance

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from flowyard.errors import BackendUnavailable
-from flowyard.machine import Machine
+from flowyard.backend import BackendUnavailable, Machine
 from flowyard_engine.store import Commit, Outcome
 from flowyard_engine.transactions import Transactions
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from flowyard.history import ExecutionTerminated, encode_events
-from flowyard.models import ReusePolicy, WorkflowStatus
+from flowyard.backend import ExecutionTerminated, ReusePolicy, WorkflowStatus, encode_events
 from flowyard_engine.commits import refused_child
 from flowyard_engine.queries import QUERIES as Q
 from flowyard_engine.queries import for_rows

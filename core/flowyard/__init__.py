@@ -1,8 +1,6 @@
 """One workflow API over any workflow engine."""
 
-from flowyard.app import App
 from flowyard.client import Client
-from flowyard.context import ActivityContext, WorkflowContext
 from flowyard.errors import (
     AccessDenied,
     ActivityNotRegistered,
@@ -36,10 +34,12 @@ from flowyard.models import (
     WorkflowState,
     WorkflowStatus,
 )
-from flowyard.retry import RetryPolicy
 from flowyard.runtime import Runtime
 from flowyard.sync import SyncClient, SyncRuntime
-from flowyard.task import Task, when_all, when_any
+from flowyard.workflow.app import App
+from flowyard.workflow.context import ActivityContext, WorkflowContext
+from flowyard.workflow.retry import RetryPolicy
+from flowyard.workflow.task import Task, when_all, when_any
 
 __all__ = [
     "AccessDenied",

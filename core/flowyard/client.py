@@ -9,11 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from flowyard.api.events import event_of
-from flowyard.api.faults import Fault, error_of
-from flowyard.api.states import page_of, state_of
+from flowyard.backend.history import HistoryEvent
 from flowyard.errors import AccessDenied, BackendUnavailable, FlowyardError, InvalidRequest
-from flowyard.history import HistoryEvent
 from flowyard.models import (
     InstancePage,
     InstanceQuery,
@@ -22,6 +19,9 @@ from flowyard.models import (
     check_instance_id,
 )
 from flowyard.payload import ABSENT, encode
+from flowyard.wire.json.errors import Fault, error_of
+from flowyard.wire.json.events import event_of
+from flowyard.wire.json.states import page_of, state_of
 
 # Lazy where it is used: `import flowyard` shall not wait for it.
 if TYPE_CHECKING:

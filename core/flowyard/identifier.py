@@ -9,6 +9,9 @@ from flowyard.machine import SYSTEM
 
 _LONGEST = 255
 
+CHILD_IDS = "flowyard.child-ids"
+"""The patch since which the IDs of children carry the execution of their parent."""
+
 
 def new_uuid() -> uuid.UUID:
     """Return a random UUID (version 4)."""

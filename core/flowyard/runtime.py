@@ -11,15 +11,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flowyard.app import App
+from flowyard.backend.component import (
+    Capability,
+    ComponentContext,
+    ComponentType,
+    WorkflowComponent,
+)
+from flowyard.backend.executor import Executor, RegisteredExecutor, obstacle
+from flowyard.backend.history import HistoryEvent
 from flowyard.clock import Clock, SystemClock
-from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
 from flowyard.config import Components, ComponentSpec, load_components, resolve
 from flowyard.errors import FlowyardError, InvalidRequest, UnsupportedOperation
-from flowyard.executor import Executor, obstacle
-from flowyard.history import HistoryEvent
+from flowyard.executors.local import LocalExecutor
 from flowyard.identifier import new_uuid
-from flowyard.local import LocalExecutor
 from flowyard.models import (
     InstancePage,
     InstanceQuery,
@@ -32,7 +36,8 @@ from flowyard.models import (
     check_text,
 )
 from flowyard.payload import ABSENT, encode
-from flowyard.registry import Registry, encode_input
+from flowyard.workflow.app import App
+from flowyard.workflow.registry import Registry, encode_input
 
 
 class Runtime:
@@ -63,7 +68,7 @@ class Runtime:
         *,
         clock: Clock | None = None,
         component_types: Sequence[ComponentType[Any]] = (),
-        executor: Callable[[str, LocalExecutor | None], Executor | None] | None = None,
+        executor: Callable[[str, RegisteredExecutor | None], Executor | None] | None = None,
         drain: timedelta = timedelta(0),
     ) -> AsyncIterator[Runtime]:
         """Open every component of a file, a folder or a list, and close them at the end.

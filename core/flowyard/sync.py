@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from flowyard.app import App
+from flowyard.backend.history import HistoryEvent
 from flowyard.client import DEFAULT_URL, Client
 from flowyard.config import ComponentSpec
 from flowyard.errors import FlowyardError
-from flowyard.history import HistoryEvent
 from flowyard.models import InstancePage, InstanceQuery, ReusePolicy, WorkflowState
 from flowyard.payload import ABSENT
 from flowyard.runtime import Runtime
+from flowyard.workflow.app import App
 
 T = TypeVar("T")
 V = TypeVar("V")

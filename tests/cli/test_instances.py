@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Command
+from flowyard.backend.history import EventRaised
 from flowyard.cli import output
-from flowyard.history import EventRaised
 
 pytestmark = pytest.mark.usefixtures("server")
 

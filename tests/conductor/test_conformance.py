@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 
 from elsewhere import with_workers
-from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
+from flowyard.backend.component import (
+    Capability,
+    ComponentContext,
+    ComponentType,
+    WorkflowComponent,
+)
 from flowyard.config import ComponentSpec
 from flowyard.testing.conformance import ComponentConformance
 from flowyard_conductor.plugin import CONDUCTOR

@@ -17,8 +17,8 @@ from flowyard import (
     TaskFailedError,
     WorkflowContext,
 )
+from flowyard.backend.history import ChildCreated, HistoryEvent
 from flowyard.config import ComponentSpec
-from flowyard.history import ChildCreated, HistoryEvent
 from flowyard_conductor.live import Live
 from flowyard_conductor.outbox import Outbox
 

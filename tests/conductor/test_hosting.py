@@ -18,8 +18,8 @@ from flowyard import (
     WorkflowStatus,
     when_all,
 )
+from flowyard.backend.history import TaskCompleted
 from flowyard.config import ComponentSpec
-from flowyard.history import TaskCompleted
 from flowyard_conductor.definitions import KEPT_STEPS
 
 STEPS = KEPT_STEPS + 15

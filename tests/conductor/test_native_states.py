@@ -10,8 +10,8 @@ import pytest
 from conductor.conftest import OpenRuntime
 from conductor.programs.living import spec_of
 from flowyard import App, Runtime, WorkflowContext
+from flowyard.backend.history import EventRaised
 from flowyard.errors import UnsupportedOperation, WorkflowNotRegistered
-from flowyard.history import EventRaised
 from flowyard.models import InstanceQuery, WorkflowState, WorkflowStatus
 
 

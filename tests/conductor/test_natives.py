@@ -11,15 +11,7 @@ import pytest
 from conductor.conftest import OpenRuntime
 from conductor.front import fronted
 from flowyard import Runtime
-from flowyard.errors import (
-    InstanceAlreadyExists,
-    InstanceNotClosed,
-    InstanceNotFound,
-    InvalidRequest,
-    UnsupportedOperation,
-    WorkflowNotRegistered,
-)
-from flowyard.history import (
+from flowyard.backend.history import (
     ChildCreated,
     EventRaised,
     ExecutionCompleted,
@@ -27,6 +19,14 @@ from flowyard.history import (
     TaskCompleted,
     TaskFailed,
     TaskScheduled,
+)
+from flowyard.errors import (
+    InstanceAlreadyExists,
+    InstanceNotClosed,
+    InstanceNotFound,
+    InvalidRequest,
+    UnsupportedOperation,
+    WorkflowNotRegistered,
 )
 from flowyard.models import InstanceQuery, ReusePolicy, WorkflowStatus
 

@@ -13,11 +13,11 @@ import pytest
 
 from conductor.front import Unconfirmed, fronted
 from flowyard import ActivityContext, App, Runtime, WorkflowContext, WorkflowStatus, when_all
-from flowyard.component import ComponentContext, ComponentType, WorkflowComponent
+from flowyard.backend.component import ComponentContext, ComponentType, WorkflowComponent
+from flowyard.backend.executor import ActivityResult, ActivityTask, LocalCode, Turn, TurnResult
+from flowyard.backend.history import TaskCompleted
 from flowyard.config import ComponentSpec
-from flowyard.executor import ActivityResult, ActivityTask, LocalCode, Turn, TurnResult
-from flowyard.history import TaskCompleted
-from flowyard.local import LocalExecutor
+from flowyard.executors.local import LocalExecutor
 from flowyard_conductor.plugin import CONDUCTOR
 from flowyard_conductor.settings import ConductorSettings
 

@@ -12,8 +12,8 @@ import pytest
 
 from conductor.front import Withheld, fronted
 from flowyard import ActivityContext, App, Runtime, WorkflowContext
+from flowyard.backend.history import EventRaised, TaskCompleted
 from flowyard.config import ComponentSpec
-from flowyard.history import EventRaised, TaskCompleted
 from flowyard_conductor.definitions import KEPT_STEPS
 from flowyard_conductor.mailbox import Mailbox
 

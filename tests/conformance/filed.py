@@ -1,6 +1,6 @@
 """A component on a folder of files: one for each instance, written anew with every change.
 
-The smallest durable plugin over `flowyard.hosting.Host`.
+The smallest durable plugin over `flowyard.backend.host.Host`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ import msgspec
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from flowyard.backlog import BacklogEvent
-from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
-from flowyard.errors import (
-    ConfigurationError,
-    InstanceAlreadyExists,
-    InstanceNotClosed,
-    InstanceNotFound,
+from flowyard.backend.backlog import BacklogEvent
+from flowyard.backend.component import (
+    Capability,
+    ComponentContext,
+    ComponentType,
+    WorkflowComponent,
 )
-from flowyard.history import (
+from flowyard.backend.history import (
     EventRaised,
     ExecutionResumed,
     ExecutionStarted,
@@ -32,8 +31,14 @@ from flowyard.history import (
     ExecutionTerminated,
     HistoryEvent,
 )
-from flowyard.hosted import HostedInstance
-from flowyard.hosting import Host
+from flowyard.backend.host import Host
+from flowyard.backend.host_instance import HostedInstance
+from flowyard.errors import (
+    ConfigurationError,
+    InstanceAlreadyExists,
+    InstanceNotClosed,
+    InstanceNotFound,
+)
 from flowyard.models import ReusePolicy, StartRequest, WorkflowState
 
 

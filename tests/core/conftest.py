@@ -9,8 +9,8 @@ from typing import Protocol
 import pytest
 
 from flowyard import App, FailureDetails, WorkflowStatus
-from flowyard.executor import Turn, TurnResult
-from flowyard.history import (
+from flowyard.backend.executor import Turn, TurnResult
+from flowyard.backend.history import (
     Action,
     EventRaised,
     ExecutionStarted,
@@ -23,8 +23,8 @@ from flowyard.history import (
     encode_events,
     to_microseconds,
 )
-from flowyard.journal import Journal
-from flowyard.local import LocalExecutor
+from flowyard.backend.journal import Journal
+from flowyard.executors.local import LocalExecutor
 from flowyard.payload import encode
 
 NOON = datetime(2030, 6, 1, 12, tzinfo=UTC)

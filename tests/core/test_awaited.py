@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from flowyard import App, WorkflowContext, when_all, when_any
-from flowyard.executor import Turn, awaited
-from flowyard.history import ExecutionStarted, HistoryEvent, TaskCompleted, TurnStarted
-from flowyard.local import LocalExecutor
-from flowyard.remote import RemoteExecutor
+from flowyard.backend.executor import Turn, awaited
+from flowyard.backend.history import ExecutionStarted, HistoryEvent, TaskCompleted, TurnStarted
+from flowyard.executors.local import LocalExecutor
+from flowyard.executors.remote import RemoteExecutor
 
 DAY = timedelta(days=1)
 

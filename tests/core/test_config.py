@@ -12,8 +12,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic.alias_generators import to_camel
 
-from flowyard.component import ComponentContext, ComponentType, WorkflowComponent
-from flowyard.config import ComponentSpec, load_components, parse_settings, resolve
+from flowyard.backend.component import ComponentContext, ComponentType, WorkflowComponent
+from flowyard.config import ComponentSpec, load_components, resolve
+from flowyard.config.components import parse_settings
 from flowyard.errors import ComponentNotFound
 
 
@@ -166,8 +167,8 @@ def test_a_spec_does_not_show_its_values() -> None:
 
 def test_importing_flowyard_reads_no_yaml_and_searches_no_plugins() -> None:
     code = (
-        "import sys, flowyard; "
-        "print({'yaml', 'pluggy', 'importlib.metadata', 'flowyard.manifest'} & set(sys.modules))"
+        "import sys, flowyard; late = {'yaml', 'pluggy', 'importlib.metadata'}; "
+        "print((late | {'flowyard.config.manifest'}) & set(sys.modules))"
     )
     output = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True

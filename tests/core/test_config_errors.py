@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from flowyard.component import ComponentContext, ComponentType, WorkflowComponent
+from flowyard.backend.component import ComponentContext, ComponentType, WorkflowComponent
 from flowyard.config import ComponentSpec, load_components, resolve
 from flowyard.errors import ConfigurationError
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from flowyard import App, InvalidRequest, PayloadError, WorkflowContext
-from flowyard.history import NEVER, TaskScheduled, TimerCreated, to_microseconds
+from flowyard.backend.history import NEVER, TaskScheduled, TimerCreated, to_microseconds
 
 if TYPE_CHECKING:
     from core.conftest import Rehearse

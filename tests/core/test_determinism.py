@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowyard import ActivityContext, App, WorkflowContext, WorkflowStatus, when_all
-from flowyard.history import ChildCompleted
+from flowyard.backend.history import ChildCompleted
 from flowyard.testing import open_kit
 
 if TYPE_CHECKING:

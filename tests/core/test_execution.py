@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from flowyard import App, Task, TaskFailedError, WorkflowContext, WorkflowStatus
-from flowyard.history import ExecutionCompleted, TaskScheduled
+from flowyard.backend.history import ExecutionCompleted, TaskScheduled
 
 if TYPE_CHECKING:
     from core.conftest import Rehearse

@@ -9,9 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from flowyard import App, FailureDetails, TaskFailedError, WorkflowContext, WorkflowStatus
-from flowyard.execution import Execution
-from flowyard.executor import Turn
-from flowyard.history import (
+from flowyard.backend.executor import Turn
+from flowyard.backend.history import (
     ChildCompleted,
     ChildCreated,
     ChildFailed,
@@ -20,9 +19,10 @@ from flowyard.history import (
     HistoryEvent,
     TurnStarted,
 )
+from flowyard.backend.journal import result_of
 from flowyard.identifier import child_instance_id
-from flowyard.journal import result_of
 from flowyard.models import check_instance_id
+from flowyard.workflow.execution import Execution
 
 if TYPE_CHECKING:
     from core.conftest import Rehearse

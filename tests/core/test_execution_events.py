@@ -10,7 +10,13 @@ import pytest
 from pydantic import BaseModel
 
 from flowyard import App, PayloadError, Task, WorkflowContext, when_all
-from flowyard.history import NEVER, EventSent, ExecutionResumed, ExecutionSuspended, TimerCreated
+from flowyard.backend.history import (
+    NEVER,
+    EventSent,
+    ExecutionResumed,
+    ExecutionSuspended,
+    TimerCreated,
+)
 
 if TYPE_CHECKING:
     from core.conftest import Rehearse

@@ -21,8 +21,8 @@ from flowyard import (
     when_all,
     when_any,
 )
-from flowyard.executor import TurnResult
-from flowyard.history import (
+from flowyard.backend.executor import TurnResult
+from flowyard.backend.history import (
     Action,
     ChildCompleted,
     ChildFailed,
@@ -38,8 +38,8 @@ from flowyard.history import (
     decode_events,
     encode_events,
 )
-from flowyard.journal import Journal
-from flowyard.local import LocalExecutor
+from flowyard.backend.journal import Journal
+from flowyard.executors.local import LocalExecutor
 
 NOW = 1_900_000_000_000_000
 RETRY = RetryPolicy(first_retry_interval=timedelta(seconds=1), max_number_of_attempts=2)

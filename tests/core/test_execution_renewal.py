@@ -18,7 +18,7 @@ from flowyard import (
     WorkflowContext,
     when_any,
 )
-from flowyard.history import (
+from flowyard.backend.history import (
     ContinuedAsNew,
     EventRaised,
     ExecutionResumed,

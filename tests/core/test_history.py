@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from flowyard.history import (
+from flowyard.backend.history import (
     NEVER,
     ChildCompleted,
     ChildCreated,

@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 
 from flowyard import ActivityContext, App, WorkflowContext
-from flowyard.backlog import decode_backlog, encode_backlog
-from flowyard.clock import SystemClock
-from flowyard.errors import InstanceAlreadyExists, InstanceNotFound
-from flowyard.executor import TurnResult
-from flowyard.history import (
+from flowyard.backend.backlog import decode_backlog, encode_backlog
+from flowyard.backend.executor import TurnResult
+from flowyard.backend.history import (
     EventRaised,
     ExecutionCompleted,
     ExecutionStarted,
@@ -24,11 +22,13 @@ from flowyard.history import (
     decode_events,
     encode_events,
 )
-from flowyard.hosted import HostedInstance
-from flowyard.hosting import Host
-from flowyard.local import LocalExecutor
+from flowyard.backend.host import Host
+from flowyard.backend.host_instance import HostedInstance
+from flowyard.clock import SystemClock
+from flowyard.errors import InstanceAlreadyExists, InstanceNotFound
+from flowyard.executors.local import LocalExecutor
+from flowyard.executors.remote import RemoteExecutor
 from flowyard.models import FailureDetails, ReusePolicy, StartRequest, WorkflowStatus
-from flowyard.remote import RemoteExecutor
 
 DISK_FULL = OSError("the disk is full")
 

@@ -12,12 +12,12 @@ import pytest
 
 from conformance.filed import Folder, Stored
 from flowyard import ActivityContext, App, BackendUnavailable, WorkflowContext, WorkflowStatus
+from flowyard.backend.executor import Turn, TurnResult
+from flowyard.backend.history import ChildCreated, EventRaised, ExecutionSuspended
+from flowyard.backend.host import Host
+from flowyard.backend.host_instance import HostedInstance
 from flowyard.clock import SystemClock
-from flowyard.executor import Turn, TurnResult
-from flowyard.history import ChildCreated, EventRaised, ExecutionSuspended
-from flowyard.hosted import HostedInstance
-from flowyard.hosting import Host
-from flowyard.local import LocalExecutor
+from flowyard.executors.local import LocalExecutor
 from flowyard.models import ReusePolicy, StartRequest
 
 app = App()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from flowyard import WorkflowStatus
-from flowyard.executor import TurnResult
-from flowyard.history import (
+from flowyard.backend.executor import TurnResult
+from flowyard.backend.history import (
     LINEAGE,
     NEVER,
     OWN_HISTORY,
@@ -31,7 +31,7 @@ from flowyard.history import (
     TurnStarted,
     decode_events,
 )
-from flowyard.journal import Journal
+from flowyard.backend.journal import Journal
 from flowyard.models import FailureDetails
 
 STARTED = ExecutionStarted("order", None, "execution-1")

@@ -21,9 +21,9 @@ from flowyard import (
     WorkflowContext,
     WorkflowNotRegistered,
 )
-from flowyard.executor import ActivityResult, ActivityTask
-from flowyard.history import ExecutionStarted
-from flowyard.local import LocalExecutor
+from flowyard.backend.executor import ActivityResult, ActivityTask
+from flowyard.backend.history import ExecutionStarted
+from flowyard.executors.local import LocalExecutor
 
 if TYPE_CHECKING:
     from core.conftest import Rehearse

@@ -17,8 +17,8 @@ from flowyard import (
     WorkflowContext,
     WorkflowStatus,
 )
-from flowyard.executor import ActivityResult, ActivityTask, perform
-from flowyard.remote import RemoteExecutor
+from flowyard.backend.executor import ActivityResult, ActivityTask, perform
+from flowyard.executors.remote import RemoteExecutor
 
 if TYPE_CHECKING:
     from core.conftest import Rehearse

@@ -20,7 +20,7 @@ from flowyard import (
     when_all,
     when_any,
 )
-from flowyard.history import ContinuedAsNew
+from flowyard.backend.history import ContinuedAsNew
 
 if TYPE_CHECKING:
     from core.conftest import Rehearsal, Rehearse

@@ -21,7 +21,7 @@ from flowyard import (
     WorkflowState,
     WorkflowStatus,
 )
-from flowyard.history import TaskFailed, decode_events, encode_events
+from flowyard.backend.history import TaskFailed, decode_events, encode_events
 from flowyard.models import check_instance_id
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from flowyard import hookspecs
-from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
+from flowyard.backend import hookspecs
+from flowyard.backend.component import (
+    Capability,
+    ComponentContext,
+    ComponentType,
+    WorkflowComponent,
+)
 from flowyard.config import ComponentSpec, load_components, resolve
 from flowyard.errors import ConfigurationError
 from flowyard_engine.settings import EngineSettings

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from flowyard import hookspecs
-from flowyard.component import ComponentContext, ComponentType, WorkflowComponent
+from flowyard.backend import hookspecs
+from flowyard.backend.component import ComponentContext, ComponentType, WorkflowComponent
+from flowyard.config.plugins import GROUP, component_type, installed_types, new_manager
 from flowyard.errors import ConfigurationError
-from flowyard.plugins import GROUP, component_type, installed_types, new_manager
 
 SOUND = """
 from pydantic import BaseModel
-from flowyard.component import ComponentType
-from flowyard.hookspecs import hookimpl
+from flowyard.backend.component import ComponentType
+from flowyard.backend.hookspecs import hookimpl
 
 SAMPLE = ComponentType("{name}", BaseModel, lambda settings, context: None, frozenset())
 
@@ -124,7 +124,7 @@ def test_a_plugin_without_the_hook_is_told(install: Install) -> None:
     assert fault("workflow.empty") == (
         "plugin 'workflow.empty' = empty_plugin of distribution 'empty-plugin' does not implement "
         "the hook flowyard_component_type. Its author marks the function with "
-        "@flowyard.hookspecs.hookimpl, in the module that the entry point names."
+        "@flowyard.backend.hookimpl, in the module that the entry point names."
     )
 
 
@@ -152,7 +152,7 @@ def test_a_plugin_that_returns_something_else_is_told(
     install(f"odd-plugin-{said.lower()}", "workflow.odd", code)
     message = fault("workflow.odd")
     assert f"returned {said} from flowyard_component_type" in message
-    assert "Its author returns a flowyard.component.ComponentType." in message
+    assert "Its author returns a flowyard.backend.ComponentType." in message
 
 
 def test_a_hook_that_raises_is_told(install: Install) -> None:

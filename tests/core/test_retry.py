@@ -17,7 +17,7 @@ from flowyard import (
     WorkflowContext,
     when_all,
 )
-from flowyard.history import ChildCreated, ChildFailed, TaskScheduled, TimerCreated
+from flowyard.backend.history import ChildCreated, ChildFailed, TaskScheduled, TimerCreated
 from flowyard.identifier import child_instance_id
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from flowyard import (
     WorkflowNotRegistered,
     WorkflowStatus,
 )
-from flowyard.component import Capability, ComponentType
+from flowyard.backend.component import Capability, ComponentType
 from flowyard.config import ComponentSpec
 from flowyard_engine.plugin import ENGINE
 

@@ -10,9 +10,9 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from flowyard.config import ComponentSpec, load_components
+from flowyard.config.secrets import SecretRef
+from flowyard.config.settings import read_settings
 from flowyard.errors import ConfigurationError
-from flowyard.secrets import SecretRef
-from flowyard.settings import read_settings
 
 SECRETS = {
     "password": "hunter2",

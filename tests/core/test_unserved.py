@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from core.test_work_queue import activity_of, settle, turn_of
+from flowyard.executors.work_queue import WorkQueue
 from flowyard.testing.clock import VirtualClock
-from flowyard.work_queue import WorkQueue
 
 MINUTE = timedelta(minutes=1)
 
@@ -25,7 +25,7 @@ def queue(clock: VirtualClock) -> WorkQueue:
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [one.getMessage() for one in caplog.records if one.name == "flowyard.unserved"]
+    return [one.getMessage() for one in caplog.records if one.name == "flowyard.executors.unserved"]
 
 
 async def test_what_has_waited_for_a_minute_is_one_line(
@@ -102,4 +102,6 @@ async def test_a_result_that_comes_while_the_queue_closes_is_not_waited_for_late
         queue.close()
         assert await known is False
         clock.advance(MINUTE)
-    assert [one for one in caplog.records if one.name == "flowyard.acknowledgements"] == []
+    assert [
+        one for one in caplog.records if one.name == "flowyard.executors.acknowledgements"
+    ] == []

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowyard import App, RegistrationError, WorkflowContext
-from flowyard.execution import Execution
-from flowyard.executor import LocalCode, QueuedTurn, Turn
-from flowyard.history import (
+from flowyard.backend.executor import LocalCode, QueuedTurn, Turn
+from flowyard.backend.history import (
     ExecutionCompleted,
     ExecutionResumed,
     ExecutionStarted,
@@ -18,8 +17,9 @@ from flowyard.history import (
     TaskScheduled,
     TurnStarted,
 )
-from flowyard.local import LocalExecutor
-from flowyard.remote import RemoteExecutor
+from flowyard.executors.local import LocalExecutor
+from flowyard.executors.remote import RemoteExecutor
+from flowyard.workflow.execution import Execution
 
 if TYPE_CHECKING:
     from core.conftest import Rehearse

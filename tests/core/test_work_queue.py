@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 
 from flowyard import WorkflowStatus
-from flowyard.executor import ActivityResult, ActivityTask, Turn, TurnResult
-from flowyard.history import ExecutionCompleted, ExecutionStarted, HistoryEvent, TurnStarted
+from flowyard.backend.executor import ActivityResult, ActivityTask, Turn, TurnResult
+from flowyard.backend.history import ExecutionCompleted, ExecutionStarted, HistoryEvent, TurnStarted
+from flowyard.executors.work import Answer
+from flowyard.executors.work_queue import WorkQueue
+from flowyard.executors.worker_streams import Delivery, WorkerStream
 from flowyard.models import FailureDetails
 from flowyard.testing.clock import VirtualClock
-from flowyard.work import Answer
-from flowyard.work_queue import WorkQueue
-from flowyard.worker_streams import Delivery, WorkerStream
 
 DONE = TurnResult([ExecutionCompleted(WorkflowStatus.COMPLETED, "1")])
 TOO_LARGE = ActivityResult(failure=FailureDetails("PayloadSizeExceeded", "too large"))

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowyard import Runtime, WorkflowStatus
-from flowyard.config import ComponentSpec
-from flowyard.executor import ActivityResult, ActivityTask, Turn, TurnResult
-from flowyard.history import (
+from flowyard.backend.executor import ActivityResult, ActivityTask, Turn, TurnResult
+from flowyard.backend.history import (
     Action,
     ChildCreated,
     ContinuedAsNew,
@@ -19,6 +18,7 @@ from flowyard.history import (
     HistoryEvent,
     TaskScheduled,
 )
+from flowyard.config import ComponentSpec
 from flowyard.models import FailureDetails
 
 PATIENCE_SECONDS = 30

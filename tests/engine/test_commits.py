@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowyard import ActivityContext, App, WorkflowContext, WorkflowStatus
-from flowyard.history import (
+from flowyard.backend.history import (
     ChildCreated,
     EventRaised,
     ExecutionStarted,

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from flowyard import App, InstanceQuery, Runtime, WorkflowContext
-from flowyard.execution import Execution
-from flowyard.journal import Journal
+from flowyard.backend.journal import Journal
 from flowyard.testing import VirtualClock, WorkflowKit
+from flowyard.workflow.execution import Execution
 from flowyard_engine.alarms import Alarms
 from flowyard_engine.instance import Instance
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from engine.scripted import ScriptedExecutor, complete, open_scripted
-from flowyard.history import EventRaised
+from flowyard.backend.history import EventRaised
 from flowyard_engine.component import EngineComponent
 from flowyard_engine.sqlite import SqliteStore
 from flowyard_engine.store import Commit, Loaded, Message, Outcome

@@ -15,14 +15,14 @@ from engine.scripted import (
     open_scripted,
 )
 from flowyard import BackendUnavailable, WorkflowStatus
-from flowyard.history import (
+from flowyard.backend.history import (
     EventRaised,
     ExecutionStarted,
     HistoryEvent,
     TimerCreated,
     TimerFired,
 )
-from flowyard.journal import Journal
+from flowyard.backend.journal import Journal
 from flowyard.testing.clock import VirtualClock
 from flowyard_engine.alarms import Alarms
 from flowyard_engine.arrivals import Arrivals

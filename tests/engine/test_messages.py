@@ -22,7 +22,7 @@ from engine.scripted import (
 )
 from engine.test_eviction import held
 from flowyard import App, InstanceAlreadyExists, Runtime, WorkflowContext, WorkflowStatus
-from flowyard.history import EventRaised, EventSent
+from flowyard.backend.history import EventRaised, EventSent
 from flowyard_engine.component import EngineComponent
 from flowyard_engine.store import Child, Message
 

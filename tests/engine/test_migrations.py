@@ -14,7 +14,7 @@ import pytest
 
 from engine.programs.dumped import A_MONTH, make_app
 from flowyard import BackendUnavailable, InstanceQuery, WorkflowStatus
-from flowyard.history import EventRaised
+from flowyard.backend.history import EventRaised
 from flowyard.testing import VirtualClock
 from flowyard_engine import migrations
 

@@ -11,7 +11,7 @@ import pytest
 
 from engine.programs.steps import make_app, traces
 from flowyard import ActivityContext, App, Runtime, WorkflowContext, WorkflowStatus
-from flowyard.history import TaskCompleted
+from flowyard.backend.history import TaskCompleted
 from flowyard_engine.component import EngineComponent
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from engine.programs.steps import make_app, traces
 from flowyard import App, InstanceQuery, InvalidRequest, WorkflowContext, WorkflowStatus, when_all
-from flowyard.history import ChildCreated, ExecutionSuspended, TaskScheduled, TimerCreated
+from flowyard.backend.history import ChildCreated, ExecutionSuspended, TaskScheduled, TimerCreated
 from flowyard.testing.kit import OpenWorkflowKit
 
 if TYPE_CHECKING:

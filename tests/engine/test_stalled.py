@@ -16,7 +16,7 @@ from flowyard import (
     WorkflowStatus,
     when_all,
 )
-from flowyard.history import EventRaised
+from flowyard.backend.history import EventRaised
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from demo import resume_or_start
 from flowyard import ActivityContext, Runtime
-from flowyard.history import TaskCompleted
+from flowyard.backend.history import TaskCompleted
 from outside_world import say
 from patterns import app, do_work, fan_out, world
 

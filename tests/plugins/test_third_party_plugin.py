@@ -52,7 +52,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_plugin_is_found_by_its_entry_point_alone(elsewhere: Path) -> None:
     code = """if True:
         import json
-        from flowyard import plugins
+        from flowyard.config import plugins
         found = {one.name: [one.distribution, str(one.error)] for one in plugins.installed_types()}
         print(json.dumps([plugins.__file__, found]))
     """

@@ -1,4 +1,4 @@
-"""One seed of a plugin on `flowyard.hosting.Host`: the one of tests/conformance on simulated files.
+"""One seed of a plugin on `flowyard.backend.Host`: the one of tests/conformance on simulated files.
 
 One process at a time has the folder.
 """
@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 
 from conformance.filed import Folder, Stored, folder_type
+from flowyard.backend.component import ComponentContext, ComponentType, WorkflowComponent
+from flowyard.backend.executor import Executor
+from flowyard.backend.history import HistoryEvent
+from flowyard.backend.host import Host, InstanceStore
+from flowyard.backend.host_instance import HostedInstance
 from flowyard.clock import Clock
-from flowyard.component import ComponentContext, ComponentType, WorkflowComponent
 from flowyard.errors import BackendUnavailable
-from flowyard.executor import Executor
-from flowyard.history import HistoryEvent
-from flowyard.hosted import HostedInstance
-from flowyard.hosting import Host, InstanceStore
 from flowyard.machine import Machine
 from flowyard.models import ReusePolicy
 from simulation.disk import Storage

@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 from grpc.aio import Metadata
 
-from flowyard.api.grpc_methods import Router
+from flowyard.server.grpc.methods import Router
 from simulation.loop import SimulatedLoop
 from simulation.world import World
 

@@ -10,12 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 from flowyard import App, Runtime
-from flowyard.component import ComponentContext, ComponentType
+from flowyard.backend.component import ComponentContext, ComponentType
+from flowyard.backend.executor import Executor, RegisteredExecutor
 from flowyard.config import ComponentSpec
 from flowyard.errors import BackendUnavailable
-from flowyard.executor import Executor
-from flowyard.local import LocalExecutor
-from flowyard.remote import RemoteExecutors
+from flowyard.executors.remote import RemoteExecutors
 from flowyard_engine.component import EngineComponent
 from flowyard_engine.lease import Lease
 from flowyard_engine.plugin import ENGINE
@@ -149,7 +148,7 @@ class Process:
             self.is_open = True
             await self._live(self, runtime)
 
-    def _make_executor(self, name: str, local: LocalExecutor | None) -> Executor | None:
+    def _make_executor(self, name: str, local: RegisteredExecutor | None) -> Executor | None:
         if self._has_workers:
             return self.executors.make(name, local)
         assert local is not None

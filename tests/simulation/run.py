@@ -21,7 +21,7 @@ from simulation.workers import WorkerSimulation
 
 _SHOWN = 30
 _HOSTED = 6
-"""The last digit of the seeds that are of `flowyard.hosting.Host`."""
+"""The last digit of the seeds that are of `flowyard.backend.host.Host`."""
 _MOST_JOBS = 20
 """After as many, a process makes room for a new one: some of what seeds leave is never freed."""
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from flowyard.executor import ActivityResult, ActivityTask, LocalCode, Turn, TurnResult
-from flowyard.local import LocalExecutor
+from flowyard.backend.executor import (
+    ActivityResult,
+    ActivityTask,
+    LocalCode,
+    RegisteredExecutor,
+    Turn,
+    TurnResult,
+)
 from flowyard.models import FailureDetails
 from simulation.loop import SimulatedLoop
 from simulation.world import World
@@ -21,7 +27,7 @@ class SlowTurns:
     """Implements `Executor` and `ChangingExecutor`: some turns are slow, and a few fit no code."""
 
     def __init__(
-        self, local: LocalExecutor, world: World, loop: SimulatedLoop, share: float
+        self, local: RegisteredExecutor, world: World, loop: SimulatedLoop, share: float
     ) -> None:
         self._local = local
         self._world = world
@@ -61,4 +67,6 @@ class SlowTurns:
             seconds = world.choices.random() * _LONGEST_MISSING / 1e6
             self._loop.call_later(seconds, lambda: self._on_more())
             return TurnResult(stalled=_NO_CODE)
-        return self._local.run_turn(turn)
+        result = self._local.run_turn(turn)
+        assert isinstance(result, TurnResult)
+        return result

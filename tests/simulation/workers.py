@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from chaos.adversary.seed import Seed
 from chaos.hub import shown
 from flowyard import App, Runtime
-from flowyard.api.grpc_server import route
+from flowyard.server.grpc.server import route
 from flowyard.wire.v1 import taskhub_pb2 as wire
 from simulation.disk import Disk
 from simulation.found import Errors, Found

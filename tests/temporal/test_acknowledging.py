@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 
 from flowyard import ActivityContext, App, Runtime, WorkflowContext
+from flowyard.backend.history import ExecutionStarted, TaskCompleted, TaskFailed, TaskScheduled
 from flowyard.config import ComponentSpec
-from flowyard.history import ExecutionStarted, TaskCompleted, TaskFailed, TaskScheduled
-from flowyard.local import LocalExecutor
+from flowyard.executors.local import LocalExecutor
 from servers.temporal_server import TemporalServer
 
 PATIENCE = timedelta(seconds=60)

@@ -17,8 +17,8 @@ from flowyard import (
     TaskFailedError,
     WorkflowContext,
 )
+from flowyard.backend.history import ChildCompleted, ChildCreated, ChildFailed, HistoryEvent
 from flowyard.config import ComponentSpec
-from flowyard.history import ChildCompleted, ChildCreated, ChildFailed, HistoryEvent
 from temporal.waiting import until
 
 PAIRS = 20

@@ -9,11 +9,11 @@ from uuid import uuid4
 import pytest
 
 from flowyard import ActivityContext, App, Runtime, WorkflowContext
+from flowyard.backend.executor import TurnResult
+from flowyard.backend.history import ExecutionCompleted
 from flowyard.config import ComponentSpec
-from flowyard.executor import TurnResult
-from flowyard.history import ExecutionCompleted
+from flowyard.executors.remote import RemoteExecutors
 from flowyard.models import WorkflowStatus
-from flowyard.remote import RemoteExecutors
 
 PATIENCE = timedelta(seconds=60)
 

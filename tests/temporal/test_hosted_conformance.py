@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from elsewhere import with_workers
-from flowyard.component import ComponentType
+from flowyard.backend.component import ComponentType
 from flowyard.config import ComponentSpec
-from flowyard.plugins import component_type
+from flowyard.config.plugins import component_type
 from flowyard.testing.conformance import ComponentConformance, ConformanceFixtures
 from flowyard.testing.conformance.pausing import Pausing
 from flowyard.testing.conformance.recording import Recording

@@ -17,12 +17,12 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from elsewhere import work
 from flowyard import ActivityContext, App, Runtime, WorkflowContext, WorkflowStatus
+from flowyard.backend.history import TimerCreated
 from flowyard.config import ComponentSpec
 from flowyard.errors import InvalidRequest
-from flowyard.history import TimerCreated
-from flowyard.local import LocalExecutor
+from flowyard.executors.local import LocalExecutor
+from flowyard.executors.remote import RemoteExecutors
 from flowyard.models import WorkflowState
-from flowyard.remote import RemoteExecutors
 
 PATIENCE = timedelta(seconds=60)
 

@@ -15,7 +15,7 @@ import pytest
 
 from engine.programs.shapes import END, instances_of
 from flowyard import BackendUnavailable, Runtime
-from flowyard.history import TurnStarted
+from flowyard.backend.history import TurnStarted
 from ledger import (
     Histories,
     Raiser,

@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
+from flowyard.backend.component import (
+    Capability,
+    ComponentContext,
+    ComponentType,
+    WorkflowComponent,
+)
 from flowyard.config import ComponentSpec
 from flowyard.testing.conformance import ComponentConformance
 from flowyard_temporal.plugin import TEMPORAL

@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 
 from flowyard import Runtime, WorkflowStatus
-from flowyard.history import (
+from flowyard.backend.history import (
     ChildCompleted,
     ChildCreated,
     ChildFailed,

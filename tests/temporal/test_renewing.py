@@ -21,9 +21,9 @@ from flowyard import (
     when_all,
 )
 from flowyard.config import ComponentSpec
-from flowyard.local import LocalExecutor
+from flowyard.executors.local import LocalExecutor
+from flowyard.executors.remote import RemoteExecutors
 from flowyard.models import WorkflowState
-from flowyard.remote import RemoteExecutors
 
 PATIENCE = timedelta(seconds=60)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowyard import Runtime, WorkflowState, WorkflowStatus
-from flowyard.history import EventRaised, TaskCompleted
+from flowyard.backend.history import EventRaised, TaskCompleted
 from program import StartProgram
 from servers.temporal_server import TemporalServer
 from temporal.programs.standing import PLACES, spec_of

@@ -11,9 +11,8 @@ from uuid import uuid4
 import pytest
 
 from flowyard import ActivityContext, App, Runtime, WorkflowContext, WorkflowStatus
-from flowyard.config import ComponentSpec
-from flowyard.executor import Turn, TurnResult
-from flowyard.history import (
+from flowyard.backend.executor import Turn, TurnResult
+from flowyard.backend.history import (
     NEVER,
     ChildCreated,
     ContinuedAsNew,
@@ -22,8 +21,9 @@ from flowyard.history import (
     ExecutionStarted,
     TimerCreated,
 )
+from flowyard.config import ComponentSpec
+from flowyard.executors.remote import RemoteExecutors
 from flowyard.models import FailureDetails
-from flowyard.remote import RemoteExecutors
 from temporal.waiting import until
 
 # Temporal's SDK lets go of code that takes longer than two seconds.

@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from flowyard.api.events import event_json, event_of
-from flowyard.history import (
+from flowyard.backend.history import (
     LINEAGE,
     ChildCreated,
     ExecutionStarted,
@@ -20,6 +19,7 @@ from flowyard.history import (
     encode_events,
 )
 from flowyard.models import FailureDetails
+from flowyard.wire.json.events import event_json, event_of
 
 REFUSED = FailureDetails("AppNotServed", "another app", non_retryable=True)
 TOLD = HistoryChunk(

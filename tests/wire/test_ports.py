@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from flowyard import ConfigurationError
-from flowyard.api import ports
-from flowyard.api.ports import listen
+from flowyard.server import ports
+from flowyard.server.ports import listen
 
 
 @contextmanager

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from flowyard.api.printable import printable
-from flowyard.api.refusals import Refusals
+from flowyard.printable import printable
+from flowyard.server.refusals import Refusals
 
 _LOGGER = logging.getLogger("flowyard.refused")
 

@@ -6,8 +6,13 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from flowyard.errors import InstanceNotFound
-from flowyard.history import ChildCompleted, ChildCreated, ChildFailed, ExecutionStarted
+from flowyard.backend import (
+    ChildCompleted,
+    ChildCreated,
+    ChildFailed,
+    ExecutionStarted,
+    InstanceNotFound,
+)
 from flowyard_conductor.instances import Found, Instances
 from flowyard_conductor.live import Live, parent_of
 from flowyard_conductor.mailbox import Mailbox

@@ -12,8 +12,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from flowyard.errors import BackendUnavailable
-from flowyard.identifier import new_uuid
+from flowyard.backend import BackendUnavailable, new_uuid
 from flowyard_conductor.connection import Connection
 from flowyard_conductor.faults import Rejected
 from flowyard_conductor.names import Names

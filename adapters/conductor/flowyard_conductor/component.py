@@ -6,11 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from flowyard.component import ComponentContext, WorkflowComponent
-from flowyard.errors import WorkflowNotRegistered
-from flowyard.executor import ChangingExecutor
-from flowyard.history import HistoryEvent
-from flowyard.models import InstancePage, InstanceQuery, StartRequest, WorkflowState
+from flowyard.backend import (
+    ChangingExecutor,
+    ComponentContext,
+    HistoryEvent,
+    InstancePage,
+    InstanceQuery,
+    StartRequest,
+    WorkflowComponent,
+    WorkflowNotRegistered,
+    WorkflowState,
+)
 from flowyard_conductor.claims import Claims
 from flowyard_conductor.connection import Connection
 from flowyard_conductor.faults import WorkflowUnknown

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from flowyard.errors import BackendUnavailable, ConfigurationError, FlowyardError
+from flowyard.backend import BackendUnavailable, ConfigurationError, FlowyardError
 from flowyard_conductor.faults import Rejected, error_of
 from flowyard_conductor.sdk import (
     ApiException,

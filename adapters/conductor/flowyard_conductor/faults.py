@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowyard.errors import (
+from flowyard.backend import (
     BackendUnavailable,
     ConfigurationError,
     FlowyardError,

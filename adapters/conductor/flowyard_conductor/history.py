@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flowyard.history import (
+from flowyard.backend import (
     ChildCompleted,
     ChildCreated,
     ChildFailed,
@@ -12,6 +12,7 @@ from flowyard.history import (
     ExecutionCompleted,
     ExecutionStarted,
     ExecutionTerminated,
+    FailureDetails,
     HistoryEvent,
     TaskCompleted,
     TaskFailed,
@@ -19,8 +20,8 @@ from flowyard.history import (
     TimerCreated,
     TimerFired,
     TurnStarted,
+    WorkflowStatus,
 )
-from flowyard.models import FailureDetails, WorkflowStatus
 from flowyard_conductor.instances import Json
 from flowyard_conductor.payloads import text_of
 from flowyard_conductor.states import STATUSES, event_of, failure_of, is_timer

@@ -8,10 +8,17 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
-from flowyard.clock import Clock
-from flowyard.errors import FlowyardError
-from flowyard.executor import Executor, closed, recorded, run_scheduled, watch
-from flowyard.history import TaskFailed, encode_events
+from flowyard.backend import (
+    Clock,
+    Executor,
+    FlowyardError,
+    TaskFailed,
+    closed,
+    encode_events,
+    recorded,
+    run_scheduled,
+    watch,
+)
 from flowyard_conductor.instances import Instances, Json
 from flowyard_conductor.live import STEP, Live
 from flowyard_conductor.mailbox import Mailbox

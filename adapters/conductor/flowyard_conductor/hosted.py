@@ -8,29 +8,29 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
-from flowyard.component import ComponentContext
-from flowyard.errors import (
+from flowyard.backend import (
     BackendUnavailable,
-    InstanceAlreadyExists,
-    InstanceNotFound,
-    InvalidRequest,
-    UnsupportedOperation,
-)
-from flowyard.executor import TurnResult, obstacle
-from flowyard.history import (
     ChildCreated,
+    ComponentContext,
     EventRaised,
     ExecutionResumed,
     ExecutionStarted,
     ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
+    InstanceAlreadyExists,
+    InstanceNotFound,
+    InvalidRequest,
+    StartRequest,
+    TurnResult,
+    UnsupportedOperation,
+    WorkflowState,
+    WorkflowStatus,
     encode_events,
+    new_uuid,
+    obstacle,
     to_microseconds,
 )
-from flowyard.identifier import new_uuid
-from flowyard.local import LocalExecutor
-from flowyard.models import StartRequest, WorkflowState, WorkflowStatus
 from flowyard_conductor.children import children_of, is_begun
 from flowyard_conductor.claims import Claims
 from flowyard_conductor.definitions import FIRST, Definitions
@@ -42,7 +42,7 @@ from flowyard_conductor.mailbox import Mailbox, is_suspended_by, is_terminated_b
 from flowyard_conductor.natives import Natives
 from flowyard_conductor.outbox import result_for_parent
 from flowyard_conductor.records import LARGEST_INPUT, Record, packed, too_large
-from flowyard_conductor.registrations import Registrations
+from flowyard_conductor.registrations import Registrations, has_code
 from flowyard_conductor.roster import read_live
 from flowyard_conductor.sides import Sides
 from flowyard_conductor.starting import Starts
@@ -328,14 +328,15 @@ class Hosted:
         """Take the first turn before there is anything: it is committed with the start."""
         if (
             self._host is None
+            or self._executor is None
             or started.start_at is not None
-            or not isinstance(self._executor, LocalExecutor)
-            or started.workflow not in self._executor.registry.workflows
+            or not has_code(self._executor, started.workflow)
         ):
             return None
         live.journal.admit(started)
         turn = live.journal.turn(self._clock.now(), [started])
-        result: TurnResult = self._executor.run_turn(turn)
+        result = self._executor.run_turn(turn)
+        assert isinstance(result, TurnResult)  # noqa: S101  # the code is local
         if result.stalled is not None:
             return None
         return self._host.turns.record(live, turn, result, 0)

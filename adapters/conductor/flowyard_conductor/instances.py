@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from flowyard.errors import InstanceNotFound, InvalidRequest
-from flowyard.identifier import new_uuid
+from flowyard.backend import InstanceNotFound, InvalidRequest, new_uuid
 from flowyard_conductor.connection import Connection
 from flowyard_conductor.faults import Rejected
 from flowyard_conductor.names import Names

@@ -6,20 +6,22 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from flowyard.clock import Alarm
-from flowyard.history import (
+from flowyard.backend import (
+    Alarm,
     ChildCreated,
     EventSent,
     ExecutionStarted,
+    FailureDetails,
     HistoryEvent,
+    Journal,
     Parent,
     TaskScheduled,
     TimerCreated,
     TurnStarted,
+    WorkflowState,
+    WorkflowStatus,
     decode_events,
 )
-from flowyard.journal import Journal
-from flowyard.models import FailureDetails, WorkflowState, WorkflowStatus
 from flowyard_conductor.definitions import FIRST
 from flowyard_conductor.instances import Json, to_time
 from flowyard_conductor.mailbox import Mail

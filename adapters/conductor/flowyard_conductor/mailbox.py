@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flowyard.errors import InvalidRequest
-from flowyard.history import (
+from flowyard.backend import (
     ExecutionResumed,
     ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
+    InvalidRequest,
     decode_events,
     encode_events,
 )

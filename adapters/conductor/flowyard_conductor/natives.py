@@ -7,13 +7,14 @@ import time
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from flowyard.errors import (
+from flowyard.backend import (
     BackendUnavailable,
+    HistoryEvent,
     InvalidRequest,
+    StartRequest,
     UnsupportedOperation,
+    WorkflowState,
 )
-from flowyard.history import HistoryEvent
-from flowyard.models import StartRequest, WorkflowState
 from flowyard_conductor.claims import Claims
 from flowyard_conductor.connection import Connection
 from flowyard_conductor.faults import DefinitionNotFound, Rejected

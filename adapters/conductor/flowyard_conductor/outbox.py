@@ -11,25 +11,28 @@ from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2s
 from typing import TypeAlias
 
-from flowyard.clock import Clock
-from flowyard.errors import InstanceAlreadyExists, InvalidRequest
-from flowyard.executor import Executor, awaited
-from flowyard.history import (
+from flowyard.backend import (
     NEVER,
     ChildCompleted,
     ChildCreated,
     ChildFailed,
+    Clock,
     EventRaised,
     EventSent,
     ExecutionCompleted,
     ExecutionStarted,
+    Executor,
+    FailureDetails,
     HistoryEvent,
+    InstanceAlreadyExists,
+    InvalidRequest,
     Parent,
     TaskScheduled,
     TimerCreated,
+    awaited,
+    propagated,
+    result_of,
 )
-from flowyard.journal import propagated, result_of
-from flowyard.models import FailureDetails
 from flowyard_conductor.live import Live
 from flowyard_conductor.records import LARGEST_INPUT, Outcome
 from flowyard_conductor.sides import START, Sides

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from flowyard.errors import InvalidRequest
+from flowyard.backend import InvalidRequest
 
 _VALUE = "value"
 

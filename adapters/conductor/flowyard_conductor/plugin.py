@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from flowyard.component import Capability, ComponentType
-from flowyard.hookspecs import hookimpl
+from flowyard.backend import Capability, ComponentType, hookimpl
 from flowyard_conductor.component import ConductorComponent
 from flowyard_conductor.settings import ConductorSettings
 

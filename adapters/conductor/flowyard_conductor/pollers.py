@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from flowyard.errors import FlowyardError
+from flowyard.backend import FlowyardError
 from flowyard_conductor.instances import Json
 from flowyard_conductor.tasks import Tasks
 

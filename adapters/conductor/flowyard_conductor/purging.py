@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
-from flowyard.errors import BackendUnavailable, InstanceNotClosed, InstanceNotFound
+from flowyard.backend import BackendUnavailable, InstanceNotClosed, InstanceNotFound
 from flowyard_conductor.instances import Found, Instances
 from flowyard_conductor.states import STATUSES
 

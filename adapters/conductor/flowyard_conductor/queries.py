@@ -10,8 +10,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias
 
-from flowyard.errors import InstanceNotFound, InvalidRequest
-from flowyard.models import InstancePage, InstanceQuery, WorkflowState, WorkflowStatus
+from flowyard.backend import (
+    InstanceNotFound,
+    InstancePage,
+    InstanceQuery,
+    InvalidRequest,
+    WorkflowState,
+    WorkflowStatus,
+)
 from flowyard_conductor.instances import Found, Instances, Json, milliseconds
 from flowyard_conductor.states import STATUSES
 

@@ -10,9 +10,14 @@ from typing import Literal
 
 import msgspec
 
-from flowyard.history import HistoryEvent, decode_events, encode_events
-from flowyard.identifier import new_uuid
-from flowyard.models import FailureDetails, WorkflowStatus
+from flowyard.backend import (
+    FailureDetails,
+    HistoryEvent,
+    WorkflowStatus,
+    decode_events,
+    encode_events,
+    new_uuid,
+)
 from flowyard_conductor.instances import Json
 from flowyard_conductor.rounds import LAST_STEP, MOST_STEPS, rounds_of
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from flowyard.executor import Executor
-from flowyard.local import LocalExecutor
+from flowyard.backend import Executor, RegisteredExecutor
 from flowyard_conductor.claims import OWNER
 from flowyard_conductor.connection import Connection
 from flowyard_conductor.faults import Rejected
@@ -30,10 +29,10 @@ class Registrations:
 
     async def register(self, executor: Executor) -> None:
         """Register what an executor runs: the app's workflows, or whatever its workers know."""
-        if isinstance(executor, LocalExecutor):
+        if isinstance(executor, RegisteredExecutor):
             found = {
                 self._names.registration(name): f"an app has the workflow '{name}'"
-                for name in executor.registry.workflows
+                for name in executor.workflows()
             }
         else:
             found = {self._names.workers: "workers run workflows of any name"}
@@ -70,6 +69,13 @@ class Registrations:
             raise
         self._known.add(name)
         return True
+
+
+def has_code(executor: Executor, workflow: str) -> bool:
+    """Whether this process runs the workflow's turns itself."""
+    if isinstance(executor, RegisteredExecutor):
+        return workflow in executor.workflows()
+    return executor.local_code(workflow) is not None
 
 
 def _definition(name: str, description: str) -> Json:

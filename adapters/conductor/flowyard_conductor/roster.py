@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from flowyard.executor import Executor
+from flowyard.backend import Executor
 from flowyard_conductor.connection import Connection
 from flowyard_conductor.faults import Rejected
 from flowyard_conductor.instances import ACTIVE, Json

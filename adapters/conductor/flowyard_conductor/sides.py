@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flowyard.history import HistoryEvent, TaskScheduled, decode_events, encode_events
+from flowyard.backend import HistoryEvent, TaskScheduled, decode_events, encode_events
 from flowyard_conductor.connection import Connection
 from flowyard_conductor.definitions import WATCH, Definitions
 from flowyard_conductor.faults import Rejected

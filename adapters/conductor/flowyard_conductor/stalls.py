@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from flowyard.models import FailureDetails
+from flowyard.backend import FailureDetails
 from flowyard_conductor.live import Live
 from flowyard_conductor.sides import STALL, Sides
 

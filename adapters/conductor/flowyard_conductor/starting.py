@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeAlias
 
-from flowyard.errors import BackendUnavailable, InstanceAlreadyExists
-from flowyard.models import ReusePolicy, StartRequest
+from flowyard.backend import BackendUnavailable, InstanceAlreadyExists, ReusePolicy, StartRequest
 from flowyard_conductor.claims import Claims
 from flowyard_conductor.faults import Rejected
 from flowyard_conductor.instances import Found, Instances

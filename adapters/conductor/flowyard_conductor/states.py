@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flowyard.models import FailureDetails, WorkflowState, WorkflowStatus
+from flowyard.backend import FailureDetails, WorkflowState, WorkflowStatus
 from flowyard_conductor.instances import Json, native_id_of, to_time
 from flowyard_conductor.payloads import text_of, to_text
 

@@ -8,10 +8,16 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TypeAlias
 
-from flowyard.clock import Clock
-from flowyard.executor import Executor, closed, recorded, run_scheduled
-from flowyard.history import NEVER, HistoryEvent
-from flowyard.models import WorkflowStatus
+from flowyard.backend import (
+    NEVER,
+    Clock,
+    Executor,
+    HistoryEvent,
+    WorkflowStatus,
+    closed,
+    recorded,
+    run_scheduled,
+)
 from flowyard_conductor.definitions import KEPT_STEPS
 from flowyard_conductor.instances import Json
 from flowyard_conductor.live import Live

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from flowyard.errors import FlowyardError
+from flowyard.backend import FlowyardError
 from flowyard_conductor.instances import Json
 from flowyard_conductor.tasks import Tasks
 

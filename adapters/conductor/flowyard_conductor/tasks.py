@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from flowyard.errors import BackendUnavailable
+from flowyard.backend import BackendUnavailable
 from flowyard_conductor.connection import Connection
 from flowyard_conductor.faults import Rejected
 from flowyard_conductor.instances import Json

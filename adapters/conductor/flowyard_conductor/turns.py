@@ -6,19 +6,23 @@ import asyncio
 from collections.abc import Awaitable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from flowyard.clock import Clock
-from flowyard.executor import Executor, QueuedTurn, Turn, TurnResult, awaited
-from flowyard.history import (
+from flowyard.backend import (
     ChildCreated,
+    Clock,
     EventSent,
     ExecutionStarted,
     ExecutionSuspended,
     ExecutionTerminated,
+    Executor,
     HistoryEvent,
+    Journal,
+    QueuedTurn,
     TaskScheduled,
+    Turn,
+    TurnResult,
+    awaited,
+    new_uuid,
 )
-from flowyard.identifier import new_uuid
-from flowyard.journal import Journal
 from flowyard_conductor.live import Live
 from flowyard_conductor.mailbox import Mail, Mailbox, is_terminated_by
 from flowyard_conductor.outbox import Outbox

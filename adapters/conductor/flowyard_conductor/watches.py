@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from flowyard.clock import Clock
-from flowyard.history import ChildCreated, ChildFailed
-from flowyard.models import FailureDetails
+from flowyard.backend import ChildCreated, ChildFailed, Clock, FailureDetails
 from flowyard_conductor.instances import Instances, Json
 from flowyard_conductor.live import Live, outcome_of, parent_of
 from flowyard_conductor.mailbox import Mailbox

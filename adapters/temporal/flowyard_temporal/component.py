@@ -10,17 +10,18 @@ from datetime import UTC, datetime
 from temporalio.api.common.v1 import Payloads
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 
-from flowyard.component import ComponentContext, WorkflowComponent
-from flowyard.errors import InvalidRequest
-from flowyard.executor import obstacle
-from flowyard.history import HistoryEvent
-from flowyard.identifier import new_uuid
-from flowyard.models import (
+from flowyard.backend import (
+    ComponentContext,
+    HistoryEvent,
     InstancePage,
     InstanceQuery,
+    InvalidRequest,
     StartRequest,
+    WorkflowComponent,
     WorkflowState,
     WorkflowStatus,
+    new_uuid,
+    obstacle,
 )
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.families import Families

@@ -22,7 +22,7 @@ from temporalio.service import (
     WorkflowService,
 )
 
-from flowyard.errors import BackendUnavailable, ConfigurationError
+from flowyard.backend import BackendUnavailable, ConfigurationError
 from flowyard_temporal.faults import error_of, opening_error_of
 from flowyard_temporal.settings import TemporalSettings
 

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flowyard.errors import InvalidRequest
+from flowyard.backend import InvalidRequest
 
 # How many instances are remembered, and in how many bytes each: the token has to fit into a URL.
 _MOST = 300

@@ -6,7 +6,7 @@ import msgspec
 from temporalio.api.enums.v1 import TimeoutType
 from temporalio.api.failure.v1 import Failure
 
-from flowyard.models import FailureDetails
+from flowyard.backend import FailureDetails
 
 _DEEPEST = 20
 

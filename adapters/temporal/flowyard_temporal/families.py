@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from temporalio.api.history.v1 import HistoryEvent
 
-from flowyard.errors import InstanceNotFound
+from flowyard.backend import InstanceNotFound
 from flowyard_temporal.instances import Instances
 from flowyard_temporal.states import CLOSE_EVENTS
 from flowyard_temporal.visibility import Visibility, is_quotable, quoted

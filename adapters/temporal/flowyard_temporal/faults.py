@@ -7,7 +7,7 @@ import re
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.service import RPCError, RPCStatusCode
 
-from flowyard.errors import (
+from flowyard.backend import (
     BackendUnavailable,
     ConfigurationError,
     FlowyardError,

@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.enums.v1 import StartChildWorkflowExecutionFailedCause
 from temporalio.api.history.v1 import HistoryEvent as Recorded
 
-from flowyard.history import (
+from flowyard.backend import (
     ChildCompleted,
     ChildCreated,
     ChildFailed,
@@ -20,6 +20,7 @@ from flowyard.history import (
     ExecutionStarted,
     ExecutionSuspended,
     ExecutionTerminated,
+    FailureDetails,
     HistoryEvent,
     Parent,
     TaskCompleted,
@@ -28,8 +29,8 @@ from flowyard.history import (
     TimerCreated,
     TimerFired,
     TurnStarted,
+    WorkflowStatus,
 )
-from flowyard.models import FailureDetails, WorkflowStatus
 from flowyard_temporal.failures import CANCELED, TIMED_OUT, details_of
 from flowyard_temporal.payloads import text_of_all
 

@@ -17,8 +17,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.service import RPCStatusCode
 
-from flowyard.errors import BackendUnavailable, InstanceNotFound
-from flowyard.models import WorkflowState, WorkflowStatus
+from flowyard.backend import BackendUnavailable, InstanceNotFound, WorkflowState, WorkflowStatus
 from flowyard_temporal.connection import Connection, Method, Q, R
 from flowyard_temporal.faults import Rejected
 from flowyard_temporal.states import STATUSES, Snapshot

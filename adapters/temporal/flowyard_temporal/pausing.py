@@ -14,9 +14,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from flowyard.errors import BackendUnavailable, UnsupportedOperation
-from flowyard.identifier import new_uuid
-from flowyard.models import WorkflowStatus
+from flowyard.backend import BackendUnavailable, UnsupportedOperation, WorkflowStatus, new_uuid
 from flowyard_temporal.connection import Connection, Method, Q, R
 from flowyard_temporal.faults import Rejected, error_of
 from flowyard_temporal.hosting.worker import STICKY_TIMEOUT

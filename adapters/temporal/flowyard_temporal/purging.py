@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.service import RPCStatusCode
 
-from flowyard.errors import BackendUnavailable, InstanceNotClosed, InstanceNotFound
+from flowyard.backend import BackendUnavailable, InstanceNotClosed, InstanceNotFound
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.families import Families, Run
 from flowyard_temporal.faults import Rejected

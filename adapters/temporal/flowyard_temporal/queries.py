@@ -8,8 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 
-from flowyard.errors import InstanceNotFound
-from flowyard.models import InstancePage, InstanceQuery, WorkflowState, WorkflowStatus
+from flowyard.backend import (
+    InstanceNotFound,
+    InstancePage,
+    InstanceQuery,
+    WorkflowState,
+    WorkflowStatus,
+)
 from flowyard_temporal.cursors import Cursor
 from flowyard_temporal.instances import Instances
 from flowyard_temporal.recent import RecentChanges

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 
-from flowyard.errors import InstanceNotFound
+from flowyard.backend import InstanceNotFound
 from flowyard_temporal.instances import Instances
 from flowyard_temporal.visibility import Visibility, is_quotable, one_of
 

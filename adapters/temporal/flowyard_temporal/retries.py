@@ -9,7 +9,7 @@ from temporalio.api.enums.v1 import ContinueAsNewInitiator
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
-from flowyard.models import FailureDetails
+from flowyard.backend import FailureDetails
 from flowyard_temporal.failures import details_of
 from flowyard_temporal.times import time_of
 

@@ -12,9 +12,14 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import StartWorkflowExecutionRequest
 from temporalio.service import RPCStatusCode
 
-from flowyard.errors import InstanceAlreadyExists, InstanceNotFound, InvalidRequest
-from flowyard.identifier import new_uuid
-from flowyard.models import ReusePolicy, StartRequest
+from flowyard.backend import (
+    InstanceAlreadyExists,
+    InstanceNotFound,
+    InvalidRequest,
+    ReusePolicy,
+    StartRequest,
+    new_uuid,
+)
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.faults import Rejected
 from flowyard_temporal.instances import Instances

@@ -13,8 +13,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
-from flowyard.history import to_datetime
-from flowyard.models import FailureDetails, WorkflowState, WorkflowStatus
+from flowyard.backend import FailureDetails, WorkflowState, WorkflowStatus, to_datetime
 from flowyard_temporal.failures import TIMED_OUT, details_of
 from flowyard_temporal.payloads import hosted_text_of, text_of, text_of_all
 from flowyard_temporal.retries import failure_before, words_of_activities, words_of_run
@@ -24,7 +23,7 @@ CUSTOM_STATUS = "customStatus"
 """The memo key of the custom status; a native workflow that sets it has one too."""
 CREATED_AT = "flowyard.createdAt"
 """The memo key of the time, in microseconds, at which the first of several runs was started."""
-HOSTED = "flowyard.hosted"
+HOSTED = "flowyard.backend.host_instance"
 """The memo key that marks hosted instances."""
 STALLED = "flowyard.stalled"
 """The memo key of why no worker's code fits a hosted instance."""

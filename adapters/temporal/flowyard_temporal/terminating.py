@@ -14,7 +14,7 @@ from temporalio.api.workflowservice.v1 import (
     TerminateWorkflowExecutionRequest,
 )
 
-from flowyard.errors import BackendUnavailable, InstanceNotFound, UnsupportedOperation
+from flowyard.backend import BackendUnavailable, InstanceNotFound, UnsupportedOperation
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.instances import Instances
 from flowyard_temporal.payloads import payloads_of

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from flowyard.backend.component import ComponentContext
 from flowyard.cli import codes, output
 from flowyard.cli.options import COMPONENTS, AsJson, ComponentsFile
 from flowyard.clock import SystemClock
-from flowyard.component import ComponentContext
 from flowyard.config import ComponentSpec, load_components, resolve
+from flowyard.config.plugins import InstalledType, installed_types
 from flowyard.errors import FlowyardError
-from flowyard.plugins import InstalledType, installed_types
 
 # How long a backend may take to answer before it counts as unreachable, in seconds.
 _PATIENCE = 10.0

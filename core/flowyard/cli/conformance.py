@@ -15,8 +15,8 @@ import typer
 from flowyard.cli import codes, output
 from flowyard.cli.options import COMPONENTS, AsJson, ComponentsFile
 from flowyard.config import ComponentSpec, load_components, resolve
+from flowyard.config.secrets import SecretRef
 from flowyard.errors import FlowyardError
-from flowyard.secrets import SecretRef
 
 # Only this command needs it, and it may be missing.
 if TYPE_CHECKING:

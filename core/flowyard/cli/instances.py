@@ -9,8 +9,6 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from flowyard.api.events import event_json
-from flowyard.api.states import page_json, state_json
 from flowyard.cli import codes, output
 from flowyard.cli.options import (
     DEFAULT_URL,
@@ -28,6 +26,8 @@ from flowyard.client import Client
 from flowyard.errors import InvalidRequest
 from flowyard.models import InstanceQuery, ReusePolicy, WorkflowState, WorkflowStatus
 from flowyard.payload import ABSENT
+from flowyard.wire.json.events import event_json
+from flowyard.wire.json.states import page_json, state_json
 
 T = TypeVar("T")
 

@@ -12,11 +12,11 @@ from typing import Annotated
 
 import typer
 
-from flowyard.api.guard import TOKEN_VARIABLE
-from flowyard.app import App
 from flowyard.client import DEFAULT_URL, Client
 from flowyard.errors import ConfigurationError, InvalidRequest
 from flowyard.payload import JsonText
+from flowyard.server.auth import TOKEN_VARIABLE
+from flowyard.workflow.app import App
 
 Url = Annotated[
     str,

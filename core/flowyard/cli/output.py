@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flowyard.api.events import event_json
-from flowyard.api.printable import printable
-from flowyard.api.states import time_text
-from flowyard.history import HistoryEvent
+from flowyard.backend.history import HistoryEvent
 from flowyard.models import InstancePage, WorkflowState, WorkflowStatus
+from flowyard.printable import printable
+from flowyard.wire.json.events import event_json
+from flowyard.wire.json.states import time_text
 
 _COLORS = {
     WorkflowStatus.COMPLETED: "green",

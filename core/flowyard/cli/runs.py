@@ -13,8 +13,6 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from flowyard.api.states import state_json
-from flowyard.app import App
 from flowyard.cli import codes, output
 from flowyard.cli.options import (
     COMPONENTS,
@@ -30,6 +28,8 @@ from flowyard.errors import InstanceAlreadyExists
 from flowyard.models import WorkflowState, WorkflowStatus
 from flowyard.payload import ABSENT, JsonText
 from flowyard.runtime import Runtime
+from flowyard.wire.json.states import state_json
+from flowyard.workflow.app import App
 
 # How long a look at the instance may be old while its progress is shown.
 _GLANCE = timedelta(seconds=0.2)

@@ -18,13 +18,13 @@ from typing import Annotated
 
 import typer
 
-from flowyard.api.grpc_worker import OLD_WORKERS_LIMIT
-from flowyard.api.guard import TOKEN_VARIABLE
-from flowyard.api.http_server import Address
-from flowyard.api.server import ServerOptions, open_server
-from flowyard.app import App
 from flowyard.cli import codes, output
 from flowyard.cli.options import COMPONENTS, AsJson, ComponentsFile, load_app
+from flowyard.server.auth import TOKEN_VARIABLE
+from flowyard.server.grpc.worker import OLD_WORKERS_LIMIT
+from flowyard.server.http.server import Address
+from flowyard.server.server import ServerOptions, open_server
+from flowyard.workflow.app import App
 
 # How much longer than its limit a stop may take before it is given up.
 _GRACE = 5.0

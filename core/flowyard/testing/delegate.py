@@ -7,9 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
-from flowyard.executor import Executor
-from flowyard.history import HistoryEvent
+from flowyard.backend.component import (
+    Capability,
+    ComponentContext,
+    ComponentType,
+    WorkflowComponent,
+)
+from flowyard.backend.executor import Executor
+from flowyard.backend.history import HistoryEvent
 from flowyard.models import InstancePage, InstanceQuery, RerunRequest, StartRequest, WorkflowState
 
 

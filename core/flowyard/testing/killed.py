@@ -20,10 +20,10 @@ from pkgutil import resolve_name
 from typing import Any, TypeAlias
 from uuid import uuid4
 
-from flowyard.component import Capability, ComponentType
+from flowyard.backend.component import Capability, ComponentType
+from flowyard.backend.history import encode_events
 from flowyard.config import ComponentSpec
 from flowyard.errors import InstanceNotFound
-from flowyard.history import encode_events
 from flowyard.payload import ABSENT
 from flowyard.runtime import Runtime
 from flowyard.testing.portable import portable_app

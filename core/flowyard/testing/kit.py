@@ -10,13 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from flowyard.app import App
 from flowyard.config import ComponentSpec
 from flowyard.errors import FlowyardError
 from flowyard.models import WorkflowState
 from flowyard.runtime import Runtime
 from flowyard.testing.clock import VirtualClock
 from flowyard.testing.waits import open_waits
+from flowyard.workflow.app import App
 
 _LONGEST_WAIT = timedelta(days=36_500)
 

@@ -14,8 +14,8 @@ import pytest
 # The kit is imported when it is used: pytest loads this module in every project of the environment
 # and before coverage starts, so what a project does not use must cost it nothing.
 if TYPE_CHECKING:
-    from flowyard.app import App
     from flowyard.testing.kit import OpenWorkflowKit, WorkflowKit
+    from flowyard.workflow.app import App
 
 # Its assertions explain themselves only if pytest rewrites them before the first import.
 pytest.register_assert_rewrite("flowyard.testing.conformance")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowyard.app import App
 from flowyard.testing.probe import Probe
 from flowyard.testing.workflows import calls, lives, waits
+from flowyard.workflow.app import App
 
 _WORKFLOWS: tuple[Callable[..., Any], ...] = (
     calls.nothing,

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from flowyard.context import ActivityContext
 from flowyard.errors import NonRetryableError
+from flowyard.workflow.context import ActivityContext
 
 PATIENCE = timedelta(seconds=30)
 """How long the suite waits for anything. Reaching it is a failure, never part of a test."""

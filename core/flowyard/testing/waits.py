@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flowyard.execution import Execution
-from flowyard.executor import Turn
-from flowyard.history import HistoryEvent
-from flowyard.journal import Journal
-from flowyard.registry import Registry
+from flowyard.backend.executor import Turn
+from flowyard.backend.history import HistoryEvent
+from flowyard.backend.journal import Journal
+from flowyard.workflow.execution import Execution
+from flowyard.workflow.registry import Registry
 
 
 def open_waits(registry: Registry, instance_id: str, history: Sequence[HistoryEvent]) -> list[str]:

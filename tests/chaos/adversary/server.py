@@ -12,9 +12,9 @@ import grpc.aio
 
 from chaos.hub import channel_to
 from flowyard import Runtime
-from flowyard.api.grpc_server import serve_grpc
 from flowyard.config import ComponentSpec
-from flowyard.remote import RemoteExecutors
+from flowyard.executors.remote import RemoteExecutors
+from flowyard.server.grpc.server import serve_grpc
 
 _LONGEST_END = 30.0
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from flowyard.plugins import component_type
+from flowyard.config.plugins import component_type
 from servers import builds
 from servers.conductor_server import ConductorServer
 from servers.temporal_server import QUICK, TemporalServer

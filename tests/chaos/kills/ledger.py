@@ -110,7 +110,7 @@ class Ledger:
     is_under_way: Callable[[str], bool] = field(default=lambda _: False)
     """Whether what an instance has sent to this ID, or started under it, may come a moment later.
 
-    It does where `flowyard.hosting.Host` runs both: their turns are not stored together.
+    It does where `flowyard.backend.host.Host` runs both: their turns are not stored together.
     """
     has_slow_turns: bool = False
     """Whether a turn that was out when a pause came may have ended its instance."""

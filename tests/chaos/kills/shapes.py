@@ -19,7 +19,7 @@ from flowyard import (
     when_all,
     when_any,
 )
-from flowyard.component import Capability
+from flowyard.backend.component import Capability
 
 CHANCE = random.Random()  # noqa: S311 - not for secrets
 """What tokens are made of, and by what activities fail for no reason, as networks do."""

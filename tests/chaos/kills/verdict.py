@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from chaos.kills.ledger import Entry, Ledger, is_collector, root_of
 from chaos.kills.shapes import END, ENDLESS, REFUSED, SHAPES, UNORDERED
 from flowyard import InstanceAlreadyExists, InstanceNotFound, Runtime, WorkflowState, WorkflowStatus
-from flowyard.history import (
+from flowyard.backend.history import (
     ChildCompleted,
     ChildCreated,
     ChildFailed,

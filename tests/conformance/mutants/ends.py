@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from conformance.mutants.mutant import Mutant, in_front
-from flowyard.component import WorkflowComponent
+from flowyard.backend.component import WorkflowComponent
+from flowyard.backend.history import ChildCreated
 from flowyard.errors import InstanceNotClosed, InstanceNotFound
-from flowyard.history import ChildCreated
 from flowyard.models import WorkflowState, WorkflowStatus
 from flowyard.testing.delegate import DelegatingComponent
 

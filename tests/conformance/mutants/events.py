@@ -9,11 +9,11 @@ from collections.abc import Mapping
 import msgspec
 
 from conformance.mutants.mutant import ChangesActions, Mutant, in_front, run_by
-from flowyard.component import WorkflowComponent
+from flowyard.backend.component import WorkflowComponent
+from flowyard.backend.executor import Turn
+from flowyard.backend.history import Action, ContinuedAsNew
+from flowyard.backend.journal import Journal
 from flowyard.errors import InstanceNotFound
-from flowyard.executor import Turn
-from flowyard.history import Action, ContinuedAsNew
-from flowyard.journal import Journal
 from flowyard.models import WorkflowStatus
 from flowyard.testing.delegate import DelegatingComponent
 

@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 
 from conformance.mutants.mutant import ChangesActions, Mutant, hosted_by, run_by
-from flowyard.backlog import Unsent
-from flowyard.errors import InstanceAlreadyExists
-from flowyard.executor import Turn
-from flowyard.history import (
+from flowyard.backend.backlog import Unsent
+from flowyard.backend.executor import Turn
+from flowyard.backend.history import (
     Action,
     ChildCreated,
     ChildFailed,
@@ -21,8 +20,9 @@ from flowyard.history import (
     TaskScheduled,
     TimerFired,
 )
-from flowyard.hosted import HostedInstance
-from flowyard.hosting import Host
+from flowyard.backend.host import Host
+from flowyard.backend.host_instance import HostedInstance
+from flowyard.errors import InstanceAlreadyExists
 from flowyard.models import FailureDetails, WorkflowStatus
 
 _DAY = 24 * 60 * 60 * 1_000_000

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from conformance.mutants.mutant import Mutant, in_front
-from flowyard.component import WorkflowComponent
+from flowyard.backend.component import WorkflowComponent
 from flowyard.errors import InstanceNotFound, InvalidRequest
 from flowyard.models import InstancePage, InstanceQuery, WorkflowState
 from flowyard.testing.delegate import DelegatingComponent

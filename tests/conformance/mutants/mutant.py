@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from conformance.filed import Folder, folder_type
-from flowyard.component import ComponentType, WorkflowComponent
-from flowyard.executor import ActivityResult, ActivityTask, Executor, LocalCode, Turn, TurnResult
-from flowyard.history import Action
-from flowyard.hosting import Host
-from flowyard.plugins import component_type
+from flowyard.backend.component import ComponentType, WorkflowComponent
+from flowyard.backend.executor import (
+    ActivityResult,
+    ActivityTask,
+    Executor,
+    LocalCode,
+    Turn,
+    TurnResult,
+)
+from flowyard.backend.history import Action
+from flowyard.backend.host import Host
+from flowyard.config.plugins import component_type
 from flowyard.testing.delegate import DelegatingComponent, in_front_of
 
 ENGINE = component_type("workflow.engine")

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from conformance.mutants.mutant import Mutant, in_front
-from flowyard.component import WorkflowComponent
+from flowyard.backend.component import WorkflowComponent
 from flowyard.errors import FlowyardError, InstanceAlreadyExists
 from flowyard.models import ReusePolicy, StartRequest
 from flowyard.testing.delegate import DelegatingComponent

@@ -13,8 +13,13 @@ import msgspec
 
 from conformance.filed import Folder, Stored, folder_type
 from conformance.mutants.mutant import ENGINE, Mutant, stored_in
-from flowyard.component import Capability, ComponentContext, ComponentType, WorkflowComponent
-from flowyard.history import (
+from flowyard.backend.component import (
+    Capability,
+    ComponentContext,
+    ComponentType,
+    WorkflowComponent,
+)
+from flowyard.backend.history import (
     EventRaised,
     ExecutionResumed,
     ExecutionSuspended,
@@ -22,7 +27,7 @@ from flowyard.history import (
     HistoryEvent,
     TurnStarted,
 )
-from flowyard.hosted import HostedInstance
+from flowyard.backend.host_instance import HostedInstance
 from flowyard.models import ReusePolicy
 from flowyard.testing.delegate import DelegatingComponent, in_front_of
 

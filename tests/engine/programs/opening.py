@@ -8,8 +8,8 @@ import os
 import sys
 
 from flowyard import BackendUnavailable
+from flowyard.backend.component import ComponentContext
 from flowyard.clock import SystemClock
-from flowyard.component import ComponentContext
 from flowyard_engine.plugin import ENGINE
 from flowyard_engine.settings import EngineSettings
 

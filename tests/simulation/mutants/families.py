@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
+from flowyard.backend.history import ExecutionTerminated, decode_events
+from flowyard.backend.journal import Journal
 from flowyard.errors import InstanceNotClosed, InstanceNotFound
-from flowyard.history import ExecutionTerminated, decode_events
-from flowyard.journal import Journal
 from flowyard_engine import sqlite, writes
 from flowyard_engine.queries import QUERIES
 from flowyard_engine.sqlite import SqliteStore

@@ -1,4 +1,4 @@
-"""Mutants of `flowyard.hosting.Host`: of what is stored of an instance, and shown of it."""
+"""Mutants of `flowyard.backend.host.Host`: of what is stored of an instance, and shown of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from flowyard.backlog import BacklogEvent
-from flowyard.following import Following
-from flowyard.history import HistoryEvent
-from flowyard.hosted import HostedInstance
+from flowyard.backend.backlog import BacklogEvent
+from flowyard.backend.history import HistoryEvent
+from flowyard.backend.host_instance import HostedInstance
+from flowyard.backend.outbox import Following
 
 
 def sends_are_not_stored(patch: pytest.MonkeyPatch) -> None:

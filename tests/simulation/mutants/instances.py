@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowyard.journal import Journal
+from flowyard.backend.journal import Journal
 from flowyard.models import FailureDetails
 from flowyard_engine import commits
 from flowyard_engine.instance import Batch, Entry, Instance

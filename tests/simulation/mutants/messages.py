@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from flowyard.history import (
+from flowyard.backend.history import (
     ChildCompleted,
     ChildCreated,
     ChildFailed,
@@ -16,7 +16,7 @@ from flowyard.history import (
     HistoryEvent,
     decode_events,
 )
-from flowyard.journal import Journal
+from flowyard.backend.journal import Journal
 from flowyard.models import FailureDetails
 from flowyard_engine import commits, sqlite, writes
 from flowyard_engine.instance import Batch, Entry, Instance

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from flowyard.acknowledgements import Acknowledgements
-from flowyard.work import Key, Work
-from flowyard.work_queue import WorkQueue
-from flowyard.worker_streams import Delivery
+from flowyard.executors.acknowledgements import Acknowledgements
+from flowyard.executors.work import Key, Work
+from flowyard.executors.work_queue import WorkQueue
+from flowyard.executors.worker_streams import Delivery
 from flowyard_engine.instance import Entry
 from flowyard_engine.turns import Turns
 

@@ -11,9 +11,9 @@ import grpc.aio
 import pytest
 
 from flowyard import App, Runtime
-from flowyard.api.grpc_server import serve_grpc
 from flowyard.config import ComponentSpec
-from flowyard.remote import RemoteExecutors
+from flowyard.executors.remote import RemoteExecutors
+from flowyard.server.grpc.server import serve_grpc
 from wire.grpc.peer import OpenServer
 
 

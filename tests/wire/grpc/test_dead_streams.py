@@ -15,10 +15,10 @@ import grpc.aio
 import pytest
 
 from flowyard import Runtime
-from flowyard.api.grpc_server import serve_grpc
 from flowyard.config import ComponentSpec
-from flowyard.remote import RemoteExecutors
-from flowyard.work_queue import WorkQueue
+from flowyard.executors.remote import RemoteExecutors
+from flowyard.executors.work_queue import WorkQueue
+from flowyard.server.grpc.server import serve_grpc
 from wire.grpc.peer import PATIENCE, Peer, complete
 
 _BATCH = 200

@@ -12,9 +12,9 @@ import pytest
 from google.protobuf.message import DecodeError
 
 from flowyard import Runtime
-from flowyard.api.grpc_server import serve_grpc
 from flowyard.config import ComponentSpec
-from flowyard.remote import RemoteExecutors
+from flowyard.executors.remote import RemoteExecutors
+from flowyard.server.grpc.server import serve_grpc
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
 from wire.grpc.peer import OpenServer, Peer, complete, schedule
 

@@ -15,13 +15,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from httpx import AsyncClient
 
 from flowyard import App, Runtime, WorkflowContext
-from flowyard.api.grpc_server import serve_grpc
-from flowyard.api.http_server import Address
-from flowyard.api.server import ServerOptions
-from flowyard.api.server import open_server as open_whole_server
 from flowyard.config import ComponentSpec
 from flowyard.errors import ConfigurationError
-from flowyard.remote import RemoteExecutors
+from flowyard.executors.remote import RemoteExecutors
+from flowyard.server.grpc.server import serve_grpc
+from flowyard.server.http.server import Address
+from flowyard.server.server import ServerOptions
+from flowyard.server.server import open_server as open_whole_server
 from flowyard.wire.v1 import management_pb2 as management
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
 from wire.grpc.peer import OpenServer, Peer, complete

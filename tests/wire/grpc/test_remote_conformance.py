@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from elsewhere import with_workers
-from flowyard.component import ComponentType
+from flowyard.backend.component import ComponentType
 from flowyard.config import ComponentSpec
-from flowyard.plugins import component_type
+from flowyard.config.plugins import component_type
 from flowyard.testing.conformance import ComponentConformance
 
 REMOTE = with_workers(component_type("workflow.engine"))

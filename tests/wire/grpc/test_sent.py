@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from flowyard.api.grpc_history import Rendering
-from flowyard.api.grpc_worker import Sent
-from flowyard.executor import Turn
-from flowyard.history import (
+from flowyard.backend.executor import Turn
+from flowyard.backend.history import (
     ExecutionStarted,
     HistoryEvent,
     TaskCompleted,
@@ -16,6 +14,8 @@ from flowyard.history import (
     TurnStarted,
 )
 from flowyard.models import FailureDetails
+from flowyard.server.grpc.history import Rendering
+from flowyard.server.grpc.worker import Sent
 
 FAILURE = FailureDetails("ValueError", "no")
 STARTED: list[HistoryEvent] = [TurnStarted(1), ExecutionStarted("order", None, "e")]

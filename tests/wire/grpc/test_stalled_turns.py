@@ -11,13 +11,13 @@ import grpc.aio
 import pytest
 
 from flowyard import Runtime, WorkflowState, WorkflowStatus
+from flowyard.backend.executor import TurnResult
+from flowyard.backend.history import ExecutionCompleted
 from flowyard.config import ComponentSpec
-from flowyard.executor import TurnResult
-from flowyard.history import ExecutionCompleted
+from flowyard.executors.remote import RemoteExecutors
+from flowyard.executors.work_queue import WorkQueue
 from flowyard.models import FailureDetails
-from flowyard.remote import RemoteExecutors
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
-from flowyard.work_queue import WorkQueue
 from wire.grpc.peer import PATIENCE, OpenServer, Peer, Worker, complete, kinds, schedule
 
 Answer = Callable[[Worker, taskhub.WorkItem], Awaitable[None]]

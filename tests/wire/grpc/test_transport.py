@@ -12,9 +12,9 @@ import grpc.aio
 import pytest
 
 from flowyard import Runtime
-from flowyard.api.grpc_server import serve_grpc
 from flowyard.config import ComponentSpec
-from flowyard.remote import RemoteExecutors
+from flowyard.executors.remote import RemoteExecutors
+from flowyard.server.grpc.server import serve_grpc
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
 from wire.grpc.peer import PATIENCE, OpenServer, Peer, complete
 from wire.grpc.test_dead_streams import Line, until_connected
@@ -126,8 +126,8 @@ async def test_a_call_is_one_line_for_who_debugs(
     open_server: OpenServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_server() as address, grpc.aio.insecure_channel(address) as channel:
-        with caplog.at_level(logging.DEBUG, "flowyard.api.grpc_methods"):
+        with caplog.at_level(logging.DEBUG, "flowyard.server.grpc.methods"):
             await Peer(channel).state("nobody")
-    (record,) = [one for one in caplog.records if one.name == "flowyard.api.grpc_methods"]
+    (record,) = [one for one in caplog.records if one.name == "flowyard.server.grpc.methods"]
     assert record.getMessage().startswith("get_instance from ipv4:127.0.0.1:")
     assert ": OK in " in record.getMessage()

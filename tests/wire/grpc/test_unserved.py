@@ -11,9 +11,9 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from httpx import AsyncClient
 
-from flowyard.api.http_server import Address
-from flowyard.api.server import ServerOptions, open_server
 from flowyard.config import ComponentSpec
+from flowyard.server.http.server import Address
+from flowyard.server.server import ServerOptions, open_server
 from flowyard.wire.v1 import management_pb2 as management
 from wire.grpc.peer import Peer
 

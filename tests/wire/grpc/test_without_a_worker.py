@@ -9,10 +9,10 @@ import grpc.aio
 import pytest
 
 from flowyard import Runtime, WorkflowStatus
+from flowyard.backend.executor import ActivityResult, TurnResult
+from flowyard.backend.history import TaskScheduled
 from flowyard.config import ComponentSpec
-from flowyard.executor import ActivityResult, TurnResult
-from flowyard.history import TaskScheduled
-from flowyard.remote import RemoteExecutors
+from flowyard.executors.remote import RemoteExecutors
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
 from wire.grpc.peer import PATIENCE, OpenServer, Peer, complete, kinds
 

@@ -13,9 +13,9 @@ import httpx
 from pydantic import BaseModel
 
 from flowyard import ActivityContext, App, Runtime, WorkflowContext
-from flowyard.api.http import HttpOptions
-from flowyard.api.http_server import Address, serve_http
 from flowyard.config import ComponentSpec
+from flowyard.server.http.application import HttpOptions
+from flowyard.server.http.server import Address, serve_http
 
 
 class Order(BaseModel):

@@ -31,10 +31,10 @@ from flowyard import (
     WorkflowNotRegistered,
     WorkflowStatus,
 )
-from flowyard.api.http import HttpOptions
-from flowyard.api.http_server import Address, serve_http
 from flowyard.config import ComponentSpec
 from flowyard.payload import JsonText
+from flowyard.server.http.application import HttpOptions
+from flowyard.server.http.server import Address, serve_http
 from flowyard.testing.conformance import ComponentConformance, Subject
 from flowyard.testing.conformance.subject import OpenSubject
 from flowyard.testing.delegate import DelegatingComponent, in_front_of

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from flowyard import BackendUnavailable, Client, InstanceNotFound, client
-from flowyard.api import http_connection, http_server
+from flowyard.server.http import connection as http_connection
+from flowyard.server.http import server as http_server
 from wire.http.service import Served, serving
 
 _GET = b"GET /v1.0/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flowyard.api.bodies import BodyBudget
+from flowyard.server.http.bodies import BodyBudget
 from wire.http.service import Served, serving
 
 _START = "/v1.0/workflows/dapr/echo/start"
@@ -167,7 +167,7 @@ async def test_large_bodies_at_once_are_all_taken(
         await take(budget, size)
         taken.append(budget._used)
 
-    monkeypatch.setattr("flowyard.api.bodies._LEAST", 0)
+    monkeypatch.setattr("flowyard.server.http.bodies._LEAST", 0)
     monkeypatch.setattr(BodyBudget, "take", counting)
     async with serving(tmp_path, max_body=1_000_000) as served:
         body = '"' + "x" * 600_000 + '"'

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from flowyard import AccessDenied, Client, ConfigurationError, InvalidRequest, Runtime
-from flowyard.api.guard import check_exposure
-from flowyard.api.http import HttpOptions, http_endpoints
-from flowyard.api.http_server import Address, serve_http
+from flowyard.server.auth import check_exposure
+from flowyard.server.http.application import HttpOptions, http_endpoints
+from flowyard.server.http.server import Address, serve_http
 from wire.http.service import Served, engine, serving, shop
 
 _TOKEN = "a-token"  # noqa: S105

@@ -16,17 +16,17 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from flowyard.executor import (
+from flowyard.backend import (
     AcknowledgingExecutor,
     ActivityResult,
     ActivityTask,
     Executor,
+    FailureDetails,
     closed,
     obstacle,
     perform,
     recorded,
 )
-from flowyard.models import FailureDetails
 from flowyard_temporal.hosting.beginning import read_call
 from flowyard_temporal.hosting.failures import error_of
 from flowyard_temporal.hosting.limits import Limits

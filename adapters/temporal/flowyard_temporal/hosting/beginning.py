@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from temporalio.common import RawValue
 
-from flowyard.executor import ActivityTask, LocalCode
-from flowyard.history import ExecutionStarted, HistoryEvent, TaskScheduled
+from flowyard.backend import ActivityTask, ExecutionStarted, HistoryEvent, LocalCode, TaskScheduled
 from flowyard_temporal.hosting.raw import raw, text_of
 from flowyard_temporal.states import HOSTED
 

@@ -12,7 +12,7 @@ from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
-from flowyard.history import (
+from flowyard.backend import (
     NEVER,
     Action,
     ChildCompleted,
@@ -21,7 +21,9 @@ from flowyard.history import (
     EventRaised,
     EventSent,
     ExecutionStarted,
+    FailureDetails,
     HistoryEvent,
+    Journal,
     TaskCompleted,
     TaskFailed,
     TaskScheduled,
@@ -29,8 +31,6 @@ from flowyard.history import (
     TimerFired,
     encode_events,
 )
-from flowyard.journal import Journal
-from flowyard.models import FailureDetails
 from flowyard_temporal.hosting.beginning import Beginning, Call
 from flowyard_temporal.hosting.detached import START
 from flowyard_temporal.hosting.environment import RECORD, Environment

@@ -9,8 +9,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from flowyard.executor import Turn, TurnResult
-from flowyard.history import ContinuedAsNew, ExecutionCompleted, HistoryEvent
+from flowyard.backend import ContinuedAsNew, ExecutionCompleted, HistoryEvent, Turn, TurnResult
 
 _ENDS = (ExecutionCompleted, ContinuedAsNew)
 _MOST_BYTES = 32 * 1024 * 1024

@@ -16,8 +16,7 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 
-from flowyard.executor import Executor
-from flowyard.history import ChildCreated, ExecutionStarted, decode_events, encode_events
+from flowyard.backend import ChildCreated, ExecutionStarted, Executor, decode_events, encode_events
 from flowyard_temporal.hosting.beginning import Beginning
 from flowyard_temporal.hosting.raw import raw, text_of
 

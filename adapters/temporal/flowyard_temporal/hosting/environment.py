@@ -15,17 +15,22 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 
-from flowyard.executor import Executor, QueuedTurn, Turn, TurnResult
-from flowyard.history import (
+from flowyard.backend import (
     Action,
     ExecutionCompleted,
     ExecutionStarted,
+    Executor,
+    FailureDetails,
     HistoryEvent,
+    QueuedTurn,
+    StartRequest,
+    Turn,
+    TurnResult,
     TurnStarted,
+    WorkflowStatus,
+    new_uuid,
     to_microseconds,
 )
-from flowyard.identifier import new_uuid
-from flowyard.models import FailureDetails, StartRequest, WorkflowStatus
 from flowyard_temporal.hosting.beginning import Beginning
 from flowyard_temporal.hosting.decisions import Decisions
 from flowyard_temporal.hosting.limits import Limits

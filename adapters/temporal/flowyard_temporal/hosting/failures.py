@@ -11,8 +11,7 @@ from temporalio.exceptions import (
     TerminatedError,
 )
 
-from flowyard.errors import InstanceAlreadyExists
-from flowyard.models import FailureDetails
+from flowyard.backend import FailureDetails, InstanceAlreadyExists
 from flowyard_temporal.failures import HostedFailure
 from flowyard_temporal.hosting.raw import raw
 

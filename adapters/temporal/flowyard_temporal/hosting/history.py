@@ -9,7 +9,8 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import HistoryEvent as Recorded
 from temporalio.common import RawValue
 
-from flowyard.history import (
+from flowyard.backend import (
+    CHILD_IDS,
     ChildCompleted,
     ChildCreated,
     ChildFailed,
@@ -20,6 +21,7 @@ from flowyard.history import (
     ExecutionResumed,
     ExecutionStarted,
     ExecutionSuspended,
+    FailureDetails,
     HistoryEvent,
     TaskCompleted,
     TaskFailed,
@@ -28,8 +30,6 @@ from flowyard.history import (
     TurnStarted,
     decode_events,
 )
-from flowyard.models import FailureDetails
-from flowyard.schedule import CHILD_IDS
 from flowyard_temporal.history import Translation
 from flowyard_temporal.hosting.beginning import Beginning, Call, read_beginning
 from flowyard_temporal.hosting.detached import START

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 import msgspec
 from temporalio.common import RawValue
 
-from flowyard.executor import ActivityResult, TurnResult
-from flowyard.history import (
+from flowyard.backend import (
     Action,
+    ActivityResult,
     ChildCreated,
     ContinuedAsNew,
     EventSent,
     ExecutionCompleted,
+    FailureDetails,
     TaskScheduled,
+    TurnResult,
+    WorkflowStatus,
 )
-from flowyard.models import FailureDetails, WorkflowStatus
 
 # What a payload takes besides its text, and what else is in a list of arguments.
 _WRAPPING = 2048

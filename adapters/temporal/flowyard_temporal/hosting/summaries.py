@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from flowyard.history import TimerCreated, to_datetime, to_microseconds
+from flowyard.backend import TimerCreated, to_datetime, to_microseconds
 
 _decoder = msgspec.json.Decoder(TimerCreated)
 _WORDS = {

@@ -18,8 +18,7 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
-from flowyard.component import ComponentContext
-from flowyard.executor import Executor, watch
+from flowyard.backend import ComponentContext, Executor, watch
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.hosting.activities import Activities
 from flowyard_temporal.hosting.detached import DetachedStarts

@@ -11,18 +11,19 @@ import msgspec
 from temporalio import workflow
 from temporalio.common import RawValue
 
-from flowyard.executor import Turn, TurnResult
-from flowyard.history import (
+from flowyard.backend import (
+    CHILD_IDS,
     EventRaised,
     ExecutionCompleted,
     ExecutionResumed,
     ExecutionStarted,
     ExecutionSuspended,
     HistoryEvent,
+    Journal,
+    Turn,
+    TurnResult,
     to_microseconds,
 )
-from flowyard.journal import Journal
-from flowyard.schedule import CHILD_IDS
 from flowyard_temporal.hosting.beginning import Beginning, read_beginning
 from flowyard_temporal.hosting.commands import AGAIN, NO_LIMIT, Commands
 from flowyard_temporal.hosting.decisions import RecordedTurn

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flowyard.component import Capability
+from flowyard.backend.component import Capability
 from flowyard.models import StartRequest, WorkflowStatus
 from flowyard.testing.conformance.subject import Subject, requires
 

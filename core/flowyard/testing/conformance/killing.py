@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from flowyard.component import Capability, ComponentType
+from flowyard.backend.component import Capability, ComponentType
 from flowyard.config import ComponentSpec
 from flowyard.testing.conformance.subject import OpenSubject, Subject
 from flowyard.testing.killed import FAILED, SCENARIOS, Facts, Scenario

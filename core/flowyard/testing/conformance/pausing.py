@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from flowyard.component import Capability
+from flowyard.backend.component import Capability
 from flowyard.errors import InstanceAlreadyExists
 from flowyard.models import WorkflowStatus
 from flowyard.testing.conformance.subject import ACTIVE, Subject, requires

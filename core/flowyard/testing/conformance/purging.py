@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from flowyard.component import Capability
+from flowyard.backend.component import Capability
 from flowyard.errors import InstanceNotClosed, InstanceNotFound
 from flowyard.models import InstanceQuery, WorkflowStatus
 from flowyard.payload import ABSENT

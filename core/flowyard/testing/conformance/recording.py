@@ -8,9 +8,8 @@ from typing import TypeVar
 
 import pytest
 
-from flowyard.component import Capability
-from flowyard.errors import InstanceNotFound
-from flowyard.history import (
+from flowyard.backend.component import Capability
+from flowyard.backend.history import (
     ChildCompleted,
     ChildCreated,
     EventRaised,
@@ -27,6 +26,7 @@ from flowyard.history import (
     TimerFired,
     TurnStarted,
 )
+from flowyard.errors import InstanceNotFound
 from flowyard.models import WorkflowStatus
 from flowyard.testing.conformance.subject import Subject, requires
 from flowyard.testing.workflows.calls import RETRY_DELAYS

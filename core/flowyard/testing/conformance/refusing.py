@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flowyard.component import Capability
+from flowyard.backend.component import Capability
 from flowyard.errors import (
     InstanceNotClosed,
     InstanceNotFound,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowyard.component import Capability
+from flowyard.backend.component import Capability
 from flowyard.errors import InstanceNotFound
 from flowyard.models import WorkflowStatus
 from flowyard.testing.conformance.subject import OpenSubject, lasting, requires

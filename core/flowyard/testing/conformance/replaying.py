@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowyard.component import Capability
+from flowyard.backend.component import Capability
 from flowyard.models import WorkflowStatus
 from flowyard.testing.conformance.subject import OpenSubject, Subject, lasting, requires
 from flowyard.testing.workflows.lives import evolving_broken, evolving_patched

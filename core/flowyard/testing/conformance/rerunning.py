@@ -6,7 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from flowyard.component import Capability
+from flowyard.backend.component import Capability
+from flowyard.backend.history import (
+    ChildCreated,
+    HistoryEvent,
+    TaskCompleted,
+    TaskScheduled,
+    TimerCreated,
+)
 from flowyard.errors import (
     EventNotFound,
     InstanceAlreadyExists,
@@ -14,7 +21,6 @@ from flowyard.errors import (
     InstanceNotFound,
     InvalidRequest,
 )
-from flowyard.history import ChildCreated, HistoryEvent, TaskCompleted, TaskScheduled, TimerCreated
 from flowyard.models import WorkflowStatus
 from flowyard.testing.conformance.subject import Subject, requires
 

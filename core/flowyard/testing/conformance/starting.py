@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flowyard.component import Capability
+from flowyard.backend.component import Capability
 from flowyard.errors import InstanceAlreadyExists, InvalidRequest, WorkflowNotRegistered
 from flowyard.models import ReusePolicy, WorkflowStatus
 from flowyard.testing.conformance.subject import ACTIVE, Subject, requires

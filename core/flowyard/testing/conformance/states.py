@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flowyard.component import Capability
+from flowyard.backend.component import Capability
 from flowyard.errors import InstanceNotFound, WorkflowFailed
 from flowyard.models import WorkflowStatus
 from flowyard.testing.conformance.subject import ACTIVE, Subject, requires

@@ -12,15 +12,15 @@ from uuid import uuid4
 
 import pytest
 
-from flowyard.app import App
-from flowyard.component import Capability, ComponentType, WorkflowComponent
+from flowyard.backend.component import Capability, ComponentType, WorkflowComponent
 from flowyard.config import ComponentSpec
+from flowyard.config.plugins import component_type
 from flowyard.models import ReusePolicy, WorkflowState, WorkflowStatus
 from flowyard.payload import ABSENT
-from flowyard.plugins import component_type
 from flowyard.runtime import Runtime
 from flowyard.testing.portable import portable_app
 from flowyard.testing.probe import PATIENCE, Probe
+from flowyard.workflow.app import App
 
 _SHORT_WHILE = 0.02
 ACTIVE = frozenset({WorkflowStatus.PENDING, WorkflowStatus.RUNNING})

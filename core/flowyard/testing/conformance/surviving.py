@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flowyard.component import Capability
+from flowyard.backend.component import Capability
+from flowyard.backend.history import encode_events
 from flowyard.errors import InstanceNotFound
-from flowyard.history import encode_events
 from flowyard.models import WorkflowStatus
 from flowyard.testing import killed
 from flowyard.testing.conformance.killing import KillingFixtures, killed_after

@@ -6,10 +6,10 @@ from collections.abc import Generator
 from datetime import timedelta
 from typing import Any
 
-from flowyard.context import WorkflowContext
 from flowyard.errors import TaskFailedError
-from flowyard.retry import RetryPolicy
-from flowyard.task import Task, when_all, when_any
+from flowyard.workflow.context import WorkflowContext
+from flowyard.workflow.retry import RetryPolicy
+from flowyard.workflow.task import Task, when_all, when_any
 
 _MILLISECOND = timedelta(milliseconds=1)
 RETRY_DELAYS = [10, 20, 30, 30]

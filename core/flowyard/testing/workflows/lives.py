@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowyard.context import WorkflowContext
 from flowyard.errors import TaskFailedError
-from flowyard.task import when_all, when_any
 from flowyard.testing.workflows.calls import RETRY, failure_of
+from flowyard.workflow.context import WorkflowContext
+from flowyard.workflow.task import when_all, when_any
 
 
 def echo(_ctx: WorkflowContext, value: object = None) -> object:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from flowyard.context import WorkflowContext
-from flowyard.task import Task, when_all, when_any
+from flowyard.workflow.context import WorkflowContext
+from flowyard.workflow.task import Task, when_all, when_any
 
 _MILLISECOND = timedelta(milliseconds=1)
 

@@ -8,24 +8,25 @@ from contextlib import asynccontextmanager
 from pydantic import BaseModel, ConfigDict, PositiveInt
 from pydantic.alias_generators import to_camel
 
-from flowyard.component import ComponentContext, WorkflowComponent
-from flowyard.errors import (
+from flowyard.backend import (
     BackendUnavailable,
+    ComponentContext,
     ConfigurationError,
-    InstanceAlreadyExists,
-    InstanceNotClosed,
-    InstanceNotFound,
-)
-from flowyard.history import (
     EventRaised,
     ExecutionResumed,
     ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
+    Host,
+    HostedInstance,
+    InstanceAlreadyExists,
+    InstanceNotClosed,
+    InstanceNotFound,
+    ReusePolicy,
+    StartRequest,
+    WorkflowComponent,
+    WorkflowState,
 )
-from flowyard.hosted import HostedInstance
-from flowyard.hosting import Host
-from flowyard.models import ReusePolicy, StartRequest, WorkflowState
 
 
 class MemorySettings(BaseModel):

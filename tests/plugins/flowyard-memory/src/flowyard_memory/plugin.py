@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from flowyard.component import Capability, ComponentType
-from flowyard.hookspecs import hookimpl
+from flowyard.backend import Capability, ComponentType, hookimpl
 from flowyard_memory.component import MemorySettings, open_memory
 
 MEMORY = ComponentType(

@@ -1,1 +1,0 @@
-"""The faces of a server: HTTP and gRPC. They translate, and have no logic of their own."""

@@ -1,0 +1,279 @@
+"""What runs turns and activities: the app's own functions, or a connected SDK worker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol, cast, runtime_checkable
+
+import msgspec
+
+from flowyard.backend.history import (
+    Action,
+    HistoryEvent,
+    TaskCompleted,
+    TaskFailed,
+    TaskScheduled,
+)
+from flowyard.models import FailureDetails
+
+logger = logging.getLogger(__name__)
+
+
+class Turn(msgspec.Struct):
+    """One deterministic step. `new` begins with TurnStarted; `past` is the committed history.
+
+    `past` is the host's own growing list, lent for the call; an executor only reads it. Where
+    `runs_code` is false (paused, terminated, not started) the events are recorded and that is all.
+
+    A host whose engine repeats turns instead of keeping them says that it is `replaying` one, and
+    answers by `patched` whether a patch that the code asks for is in what the engine has recorded.
+    """
+
+    instance_id: str
+    execution_id: str
+    past: Sequence[HistoryEvent]
+    new: Sequence[HistoryEvent]
+    runs_code: bool = True
+    replaying: bool = False
+    patched: Callable[[str], bool] | None = None
+
+
+class TurnResult(msgspec.Struct):
+    """What a turn decided.
+
+    `custom_status` is None where this execution has set none (what the instance has stays) and
+    empty where it was cleared. `version` and `patches` belong into the turn's TurnStarted. With
+    `stalled` set, nothing was decided and nothing may be committed: the instance waits until
+    fitting code runs it again.
+    """
+
+    actions: Sequence[Action] = ()
+    custom_status: str | None = None
+    version: str | None = None
+    patches: tuple[str, ...] = ()
+    stalled: FailureDetails | None = None
+
+
+class ActivityTask(msgspec.Struct, frozen=True, gc=False):
+    """One attempt of an activity. `task_execution_id` is the same for all attempts of one call.
+
+    The task ID is another for every attempt: with the execution's ID it names what is answered.
+    """
+
+    instance_id: str
+    task_id: int
+    name: str
+    input: str | None
+    task_execution_id: str
+    execution_id: str = ""
+    attempt: int = 1
+    propagation: int = 0
+
+
+class ActivityResult(msgspec.Struct, frozen=True, gc=False):
+    """What an activity returned as JSON text, or how it failed."""
+
+    output: str | None = None
+    failure: FailureDetails | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCode:
+    """Code of this process that runs a workflow, and the version that a new execution gets."""
+
+    version: str | None
+
+
+class Executor(Protocol):
+    """Runs workflow code for any host. Each call is made from the host's event loop."""
+
+    def check_workflow(self, name: str) -> None:
+        """Raise `WorkflowNotRegistered` if no workflow of this name can ever run here."""
+
+    def local_code(self, workflow: str) -> LocalCode | None:
+        """Return the code whose turns `run_turn` runs at once; None where a worker runs them."""
+
+    def run_turn(self, turn: Turn) -> TurnResult | Awaitable[TurnResult]:
+        """Run one turn: the result at once where the code is local, else something to await."""
+
+    async def run_activity(self, task: ActivityTask) -> ActivityResult:
+        """Run an activity to its end. A failure is a result, not an exception."""
+        ...
+
+    def forget(self, instance_id: str) -> None:
+        """Drop what is cached of an instance; the next turn rebuilds it from history."""
+
+
+@runtime_checkable
+class RegisteredExecutor(Executor, Protocol):
+    """An executor that runs what is registered with it, and nothing else."""
+
+    def workflows(self) -> Collection[str]:
+        """Return the names of the registered workflows; it changes as more are registered."""
+        ...
+
+    def activities(self) -> Collection[str]:
+        """Return the names of the registered activities; it changes as more are registered."""
+        ...
+
+
+@runtime_checkable
+class QueuedTurn(Protocol):
+    """What the answer of `run_turn` is besides, where a worker has to take the turn first."""
+
+    is_taken: bool
+    """Whether a worker has the turn now. One that none has can be withdrawn by `cancel`."""
+
+
+@cache
+def _implements(kind: type, protocol: Any) -> bool:
+    # Unlike `isinstance`, which looks at the methods of a protocol each time, it costs nothing.
+    return issubclass(kind, protocol)
+
+
+@runtime_checkable
+class ChangingExecutor(Protocol):
+    """What an executor is besides, if code may come to it while the host is open."""
+
+    def watch(self, on_more: Callable[[], None]) -> Callable[[], None]:
+        """Call this whenever more code has come; returns what ends that.
+
+        A host then runs the turns again that no code has fitted.
+        """
+        ...
+
+
+def watch(executor: Executor, on_more: Callable[[], None]) -> Callable[[], None]:
+    """Have it called whenever more code has come, if that can be; returns what ends that."""
+    if isinstance(executor, ChangingExecutor):
+        return executor.watch(on_more)
+    return lambda: None
+
+
+@runtime_checkable
+class TellingExecutor(Protocol):
+    """What an executor is besides, if it can tell what the code of an instance waits for."""
+
+    def awaited(self, instance_id: str) -> Sequence[int]:
+        """Return the IDs of the actions that all have to end, or one to fail, for it to go on.
+
+        Empty where the code waits for something else too, or nobody knows.
+        """
+        ...
+
+
+def awaited(executor: Executor, instance_id: str) -> Sequence[int]:
+    """Return what the code that has just run a turn waits for, if that can be told.
+
+    A host may then leave the code alone until these have ended.
+    """
+    if not _implements(type(executor), TellingExecutor):
+        return ()
+    return cast("TellingExecutor", executor).awaited(instance_id)
+
+
+@runtime_checkable
+class AcknowledgingExecutor(Protocol):
+    """What an executor is besides, if whoever ran an activity is told when its result is kept."""
+
+    def recorded(self, instance_id: str, execution_id: str, task_id: int) -> None:
+        """Note that the result is durable, or that nothing waits for it any more."""
+        ...
+
+
+def recorded(executor: Executor, instance_id: str, execution_id: str, task_id: int) -> None:
+    """Tell the executor that the result of an activity is durable, or is not wanted any more.
+
+    Every host calls this after the commit that holds the result. Until then a worker that has
+    delivered the result is not answered.
+    """
+    if _implements(type(executor), AcknowledgingExecutor):
+        cast("AcknowledgingExecutor", executor).recorded(instance_id, execution_id, task_id)
+
+
+@runtime_checkable
+class DroppingExecutor(Protocol):
+    """What an executor is besides, if it holds work of executions that may have ended meanwhile."""
+
+    def closed(self, instance_id: str, execution_id: str) -> None:
+        """Note that the execution has ended: nobody wants the results of its activities."""
+        ...
+
+
+def closed(executor: Executor, instance_id: str, execution_id: str) -> None:
+    """Tell the executor that an execution has ended for good.
+
+    Every host calls this after the commit that ends it (completed, failed, terminated or
+    continued as new). Activities of it that no worker has begun are then not begun any more, and
+    none is handed out again because its worker has gone. `forget` is another thing: an instance
+    may leave the memory of its host and go on later.
+    """
+    if _implements(type(executor), DroppingExecutor):
+        cast("DroppingExecutor", executor).closed(instance_id, execution_id)
+
+
+@runtime_checkable
+class ExplainingExecutor(Protocol):
+    """What an executor is besides, if it can tell why work of an instance does not begin."""
+
+    def obstacle(self, instance_id: str, task_id: int | None = None) -> str | None:
+        """Return in words why an activity waits that could begin otherwise; None if none does.
+
+        With a task ID it is about that attempt alone.
+        """
+        ...
+
+
+def obstacle(executor: Executor, instance_id: str, task_id: int | None = None) -> str | None:
+    """Return what keeps an activity of the instance from beginning, if there is something."""
+    if not _implements(type(executor), ExplainingExecutor):
+        return None
+    return cast("ExplainingExecutor", executor).obstacle(instance_id, task_id)
+
+
+async def perform(executor: Executor, task: ActivityTask) -> ActivityResult:
+    """Have an attempt of an activity run, and tell in the log if it fails."""
+    result = await executor.run_activity(task)
+    if result.failure is not None:
+        _tell_failure(task, result.failure)
+    return result
+
+
+def _tell_failure(task: ActivityTask, failure: FailureDetails) -> None:
+    logger.warning(
+        "activity '%s' of instance '%s' failed (task %d, attempt %d): %s: %s\n%s",
+        task.name,
+        task.instance_id,
+        task.task_id,
+        task.attempt,
+        failure.error_type,
+        failure.message,
+        failure.trace,
+    )
+
+
+async def run_scheduled(
+    executor: Executor, instance_id: str, execution_id: str, scheduled: TaskScheduled
+) -> TaskCompleted | TaskFailed:
+    """Run a scheduled activity and return the event that tells how it ended."""
+    if scheduled.refused is not None:
+        return TaskFailed(scheduled.id, scheduled.refused)
+    task = ActivityTask(
+        instance_id,
+        scheduled.id,
+        scheduled.name,
+        scheduled.input,
+        scheduled.task_execution_id(execution_id),
+        execution_id,
+        scheduled.attempt,
+        scheduled.propagation,
+    )
+    # Not by `perform`: a coroutine less for each activity.
+    result = await executor.run_activity(task)
+    if result.failure is None:
+        return TaskCompleted(scheduled.id, result.output)
+    _tell_failure(task, result.failure)
+    return TaskFailed(scheduled.id, result.failure)

@@ -1,0 +1,325 @@
+"""What a host knows of one execution, derived from its history alone.
+
+Every host keeps one `Journal` per live instance and runs turns like this::
+
+    admitted = [event for event in inbox if journal.admit(event)]
+    turn = journal.turn(clock.now(), admitted)
+    result = executor.run_turn(turn) if turn.runs_code else TurnResult()
+    added = journal.commit(turn, result)      # make `added` durable, then act on it
+
+    deliver(*journal.refused.values())        # answers that need nobody
+
+If the result is stalled, or `added` could not be made durable, the journal no longer tells the
+truth: drop it, `executor.forget` the instance, and read the history again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from flowyard.backend.executor import Turn, TurnResult
+from flowyard.backend.history import (
+    LINEAGE,
+    NEVER,
+    Action,
+    ChildCompleted,
+    ChildCreated,
+    ChildFailed,
+    ContinuedAsNew,
+    ExecutionCompleted,
+    ExecutionResumed,
+    ExecutionStarted,
+    ExecutionSuspended,
+    ExecutionTerminated,
+    HistoryChunk,
+    HistoryEvent,
+    Parent,
+    Propagated,
+    TaskCompleted,
+    TaskFailed,
+    TaskScheduled,
+    TimerCreated,
+    TimerFired,
+    TurnStarted,
+    encode_events,
+)
+from flowyard.errors import InstanceAlreadyExists
+from flowyard.models import FailureDetails, WorkflowStatus
+
+logger = logging.getLogger(__name__)
+
+_TASK_RESULTS = (TaskCompleted, TaskFailed)
+_CHILD_RESULTS = (ChildCompleted, ChildFailed)
+RESULTS = (*_TASK_RESULTS, *_CHILD_RESULTS, TimerFired)
+"""What answers an action of one execution, and is for no other."""
+
+
+class Journal:
+    """The committed history of one execution, and what of it is still open."""
+
+    __slots__ = (
+        "_suspended_before",
+        "_terminated",
+        "children",
+        "completion",
+        "continuation",
+        "history",
+        "instance_id",
+        "refused",
+        "started",
+        "suspended",
+        "tasks",
+        "timers",
+    )
+
+    def __init__(self, instance_id: str, history: Iterable[HistoryEvent] = ()) -> None:
+        self.instance_id = instance_id
+        self.history: list[HistoryEvent] = []
+        self.started: ExecutionStarted | None = None
+        self.suspended = False
+        self.completion: ExecutionCompleted | None = None
+        self.continuation: ContinuedAsNew | None = None
+        """Set by the turn that continued as new: go on with `successor()`."""
+        self.tasks: dict[int, TaskScheduled] = {}
+        self.timers: dict[int, TimerCreated] = {}
+        self.children: dict[int, ChildCreated] = {}
+        self.refused: dict[int, ChildFailed] = {}
+        """What children that are not started are answered with; not taken up yet."""
+        self._terminated: ExecutionTerminated | None = None
+        self._suspended_before = False
+        for event in history:
+            self.history.append(event)
+            if not self._open(event):
+                self.admit(event)
+        self._suspended_before = self.suspended
+
+    @property
+    def status(self) -> WorkflowStatus:
+        """The status that the history amounts to."""
+        if self.completion is not None:
+            return self.completion.status
+        if self.suspended:
+            return WorkflowStatus.SUSPENDED
+        return WorkflowStatus.RUNNING if self.started is not None else WorkflowStatus.PENDING
+
+    @property
+    def is_closed(self) -> bool:
+        """True once the instance has completed, failed or was terminated."""
+        return self.completion is not None
+
+    def next_timer(self) -> int | None:
+        """Return when the earliest open timer fires, in microseconds since the epoch."""
+        if not self.timers:
+            return None
+        earliest = min(timer.fire_at for timer in self.timers.values())
+        return earliest if earliest < NEVER else None
+
+    def due_timers(self, now: int) -> list[TimerFired]:
+        """Return the events of the open timers that are due, earliest first."""
+        due = [timer for timer in self.timers.values() if timer.fire_at <= now]
+        due.sort(key=lambda timer: timer.fire_at)
+        return [TimerFired(timer.id, timer.fire_at) for timer in due]
+
+    def admit(self, event: HistoryEvent) -> bool:
+        """Take an event from outside into account; False if the history already answers it.
+
+        Duplicates of a result, a redundant pause or resume, a second start, and anything that
+        comes after the end are not admitted and must not be recorded.
+        """
+        if self.completion is not None or self._terminated is not None:
+            return False
+        kind = type(event)
+        if kind in _TASK_RESULTS:
+            return self.tasks.pop(event.task_id, None) is not None  # type: ignore[union-attr]
+        if kind is TimerFired:
+            return self.timers.pop(event.timer_id, None) is not None  # type: ignore[union-attr]
+        if kind in _CHILD_RESULTS:
+            task_id = event.task_id  # type: ignore[union-attr]
+            return (
+                self.children.pop(task_id, None) is not None
+                or self.refused.pop(task_id, None) is not None
+            )
+        if kind is ExecutionSuspended or kind is ExecutionResumed:
+            suspend = kind is ExecutionSuspended
+            changes = self.suspended is not suspend
+            self.suspended = suspend
+            return changes
+        if isinstance(event, ExecutionStarted):
+            if self.started is not None:
+                return False
+            self.started = event
+            return True
+        if isinstance(event, ExecutionTerminated):
+            self._terminated = event
+            return True
+        if isinstance(event, ExecutionCompleted):
+            self.completion = event
+        return True
+
+    def turn(self, now: int, admitted: Sequence[HistoryEvent]) -> Turn:
+        """Open a turn over events that were admitted. A paused instance records, runs no code."""
+        runs_code = (
+            self.started is not None
+            and self._terminated is None
+            and not (
+                self._suspended_before
+                and self.suspended
+                and not any(type(event) is ExecutionResumed for event in admitted)
+            )
+        )
+        return Turn(
+            self.instance_id,
+            self.started.execution_id if self.started is not None else "",
+            self.history,
+            [TurnStarted(now), *admitted],
+            runs_code,
+        )
+
+    def commit(self, turn: Turn, result: TurnResult) -> list[HistoryEvent]:
+        """Add a turn and its actions to the history; return the events that were added.
+
+        What the result asks for in vain is taken out of it: of several ends the first one counts.
+        """
+        actions = result.actions
+        if len(actions) > 1 or (actions and type(actions[0]) is ChildCreated):
+            self._check(result)
+        added = [*turn.new, *result.actions]
+        if result.version is not None or result.patches:
+            added[0] = msgspec.structs.replace(
+                added[0], version=result.version, patches=result.patches
+            )
+        for action in result.actions:
+            self._open(action)
+        if self._terminated is not None and self.completion is None:
+            self.completion = ExecutionCompleted(WorkflowStatus.TERMINATED, self._terminated.output)
+            added.append(self.completion)
+        self.history.extend(added)
+        self._suspended_before = self.suspended
+        if self.completion is not None and not turn.replaying:
+            self._tell_failure(self.completion)
+        return added
+
+    def _tell_failure(self, completion: ExecutionCompleted) -> None:
+        failure = completion.failure
+        if failure is not None:
+            logger.warning(
+                "workflow '%s' of instance '%s' failed: %s: %s\n%s",
+                self.started.workflow if self.started is not None else "",
+                self.instance_id,
+                failure.error_type,
+                failure.message,
+                failure.trace,
+            )
+
+    def successor(self, execution_id: str) -> list[HistoryEvent]:
+        """Return the events that begin the execution after continue-as-new."""
+        assert self.started is not None  # noqa: S101
+        assert self.continuation is not None  # noqa: S101
+        received = self.started.propagated
+        if received is not None:
+            received = propagated(self.instance_id, self.history, received.scope)
+        started = msgspec.structs.replace(
+            self.started,
+            input=self.continuation.input,
+            execution_id=execution_id,
+            start_at=None,
+            seed=None,
+            propagated=received,
+        )
+        events: list[HistoryEvent] = [started, *self.continuation.carryover]
+        if self.suspended:
+            events.insert(0, ExecutionSuspended())
+        return events
+
+    def child_started(self, child: ChildCreated, execution_id: str) -> ExecutionStarted:
+        """Return what begins a child of this execution, to which this journal has it added."""
+        assert self.started is not None  # noqa: S101
+        parent = self.started
+        link = Parent(self.instance_id, parent.execution_id, parent.workflow, child.id)
+        told = None
+        if child.propagation:
+            told = propagated(self.instance_id, self.history, child.propagation, child)
+        return ExecutionStarted(
+            child.name,
+            child.input,
+            execution_id,
+            None if child.detached else link,
+            child.start_at,
+            propagated=told,
+        )
+
+    def _check(self, result: TurnResult) -> None:
+        """Leave out ends after the first, and refuse a child with the ID of its parent."""
+        actions: list[Action] = []
+        is_ended = is_changed = False
+        for action in result.actions:
+            kind = type(action)
+            if kind is ExecutionCompleted or kind is ContinuedAsNew:
+                if is_ended:
+                    is_changed = True
+                    continue
+                is_ended = True
+            elif isinstance(action, ChildCreated) and action.instance_id == self.instance_id:
+                taken = FailureDetails.of(InstanceAlreadyExists(self.instance_id, self.status))
+                action = msgspec.structs.replace(action, refused=action.refused or taken)
+                is_changed = True
+            actions.append(action)
+        if is_changed:
+            result.actions = actions
+
+    def _open(self, event: HistoryEvent) -> bool:
+        """Note an action as open; False if the event is not an action."""
+        kind = type(event)
+        if kind is TaskScheduled:
+            self.tasks[event.id] = event  # type: ignore[union-attr, assignment]
+        elif isinstance(event, TimerCreated):
+            # What never fires is answered by nothing, and another action may have its number.
+            if event.fire_at < NEVER:
+                self.timers[event.id] = event
+        elif isinstance(event, ChildCreated):
+            if event.detached:
+                pass
+            elif event.refused is not None:
+                self.refused[event.id] = ChildFailed(event.id, event.refused)
+            else:
+                self.children[event.id] = event
+        elif kind is ExecutionCompleted:
+            self.completion = event  # type: ignore[assignment]
+        elif kind is ContinuedAsNew:
+            self.continuation = event  # type: ignore[assignment]
+        else:
+            return False
+        return True
+
+
+def propagated(
+    instance_id: str, history: Sequence[HistoryEvent], scope: int, call: HistoryEvent | None = None
+) -> Propagated:
+    """Return what a call is told of an execution: its events up to the call, or all of them."""
+    events: list[HistoryEvent] = []
+    workflow = ""
+    chunks: tuple[HistoryChunk, ...] = ()
+    for event in history:
+        if isinstance(event, ExecutionStarted):
+            workflow = event.workflow
+            if event.propagated is not None:
+                chunks = event.propagated.chunks if scope >= LINEAGE else ()
+                event = msgspec.structs.replace(event, propagated=None)
+        events.append(event)
+        if event == call:
+            break
+    own = HistoryChunk(instance_id, workflow, encode_events(events).decode())
+    return Propagated(scope, (*chunks, own))
+
+
+def result_of(child: ChildCreated, completion: ExecutionCompleted) -> ChildCompleted | ChildFailed:
+    """Return the event that tells a parent how its child ended."""
+    if completion.status is WorkflowStatus.COMPLETED:
+        return ChildCompleted(child.id, completion.output)
+    failure = completion.failure or FailureDetails(
+        "WorkflowTerminated", f"child workflow '{child.instance_id}' was terminated"
+    )
+    return ChildFailed(child.id, failure)

@@ -1,0 +1,186 @@
+"""components.yaml: which components there are, which is the default, and their settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel
+
+from flowyard.backend.component import ComponentType
+from flowyard.config.plugins import canonical, component_type
+from flowyard.config.secrets import ENVIRONMENT, SecretRef, SecretStore
+from flowyard.config.settings import read_settings
+from flowyard.errors import ComponentNotFound, ConfigurationError, nearest
+
+if TYPE_CHECKING:
+    from flowyard.config.manifest import Item, Manifest
+
+S = TypeVar("S", bound=BaseModel)
+
+DEFAULT_NAME = "dapr"
+"""What every Dapr SDK sends; it means the default component unless one has that name."""
+
+_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,253}")
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentSpec:
+    """One configured component. Metadata values are text if read from YAML, anything from code."""
+
+    name: str
+    type: str
+    version: str = "v1"
+    metadata: Mapping[str, object] = field(default_factory=dict, repr=False)
+    source: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """How messages call it: its file and its name."""
+        return f"{self.source}: {self._named}" if self.source is not None else self._named
+
+    @property
+    def _named(self) -> str:
+        return f"component '{self.name}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """The configured workflow components, in the order of the files. There is at least one."""
+
+    specs: tuple[ComponentSpec, ...]
+
+    @property
+    def default(self) -> ComponentSpec:
+        """The first one."""
+        return self.specs[0]
+
+    def find(self, name: str | None = None) -> ComponentSpec:
+        """Return the component of that name, the default for None and for `dapr`."""
+        if name is None:
+            return self.default
+        for spec in self.specs:
+            if spec.name == name:
+                return spec
+        if name == DEFAULT_NAME:
+            return self.default
+        raise ComponentNotFound(name, [spec.name for spec in self.specs])
+
+
+def load_components(source: str | Path | Sequence[ComponentSpec]) -> Components:
+    """Read components from a file, a folder of *.yaml and *.yml, or take them as they are."""
+    specs = _read_specs(Path(source)) if isinstance(source, (str, Path)) else tuple(source)
+    if not specs:
+        raise ConfigurationError(
+            "no workflow component is configured. Give at least one ComponentSpec."
+        )
+    seen: dict[str, ComponentSpec] = {}
+    for spec in specs:
+        if _NAME.fullmatch(spec.name) is None:
+            raise ConfigurationError(
+                f"{spec.label}: metadata.name is not valid. Use letters, digits, '_', '-' and '.'."
+            )
+        _refuse_second(seen.get(spec.name), spec)
+        seen[spec.name] = spec
+    return Components(specs)
+
+
+def resolve(
+    spec: ComponentSpec, extra: Iterable[ComponentType[Any]] = ()
+) -> tuple[ComponentType[Any], BaseModel]:
+    """Return the component's type and its settings; each error names file and component."""
+    try:
+        found = component_type(spec.type, extra)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{spec.label}: spec.type: {error}") from error
+    return found, parse_settings(spec, found)
+
+
+def parse_settings(spec: ComponentSpec, component_type: ComponentType[S]) -> S:
+    """Read the secrets and check the metadata against the settings model of the type."""
+    if (spec.version or "v1") != component_type.version:
+        raise ConfigurationError(
+            f"{spec.label}: spec.version: {component_type.name} has no version '{spec.version}'. "
+            f"Use '{component_type.version}'."
+        )
+    return read_settings(spec.label, spec.metadata, component_type.settings)
+
+
+def _refuse_second(first: ComponentSpec | None, second: ComponentSpec) -> None:
+    if first is None:
+        return
+    also = f" (the other one is in {first.source})" if first.source != second.source else ""
+    raise ConfigurationError(
+        f"{second.label}: two components have this name{also}. Change metadata.name of one of them."
+    )
+
+
+def _read_specs(path: Path) -> tuple[ComponentSpec, ...]:
+    # Lazy: a program that sets up its components in code needs no YAML.
+    from flowyard.config.manifest import read_manifests
+
+    manifests, skipped = read_manifests(path)
+    stores: dict[str, ComponentSpec] = {}
+    for one in manifests:
+        if canonical(one.spec.type).startswith("secretstores."):
+            store = _spec(one, ENVIRONMENT)
+            _refuse_second(stores.get(store.name), store)
+            stores[store.name] = store
+    ours = [one for one in manifests if canonical(one.spec.type).startswith("workflow.")]
+    if not ours:
+        others = f" Skipped: {', '.join(skipped)}." if skipped else ""
+        raise ConfigurationError(
+            f"{path}: no workflow component is configured. Add a document of kind Component whose "
+            f"spec.type is workflow.engine, or another 'workflow.…' type.{others}"
+        )
+    return tuple(_spec(one, _store(one, stores)) for one in ours)
+
+
+def _spec(manifest: Manifest, store: SecretStore) -> ComponentSpec:
+    bare = ComponentSpec(
+        manifest.name, manifest.spec.type, manifest.spec.version, source=manifest.source
+    )
+    metadata: dict[str, object] = {}
+    for item in manifest.spec.metadata:
+        if item.name in metadata:
+            raise ConfigurationError(
+                f"{bare.label}: key '{item.name}' stands twice in spec.metadata. "
+                "Remove one of them."
+            )
+        metadata[item.name] = _value(bare.label, item, store)
+    return ComponentSpec(bare.name, bare.type, bare.version, metadata, bare.source)
+
+
+def _value(label: str, item: Item, store: SecretStore) -> object:
+    given = [one for one in (item.value, item.secret_key_ref, item.env_ref) if one is not None]
+    if len(given) != 1:
+        said = "no value" if not given else "more than one value"
+        raise ConfigurationError(
+            f"{label}: key '{item.name}' has {said}. Give it one of value, secretKeyRef and envRef."
+        )
+    if item.secret_key_ref is not None:
+        return SecretRef(item.secret_key_ref.name, item.secret_key_ref.key, store)
+    if item.env_ref is not None:
+        return SecretRef(item.env_ref)
+    return item.value
+
+
+def _store(manifest: Manifest, stores: Mapping[str, ComponentSpec]) -> SecretStore:
+    """Return the secret store that a component names in `auth`, the environment if none."""
+    from flowyard.config.secret_stores import secret_store
+
+    if not manifest.secret_store:
+        return ENVIRONMENT
+    label = f"{manifest.source}: component '{manifest.name}': auth.secretStore"
+    if manifest.secret_store not in stores:
+        raise ConfigurationError(
+            f"{label}: no secret store is named '{manifest.secret_store}'. "
+            f"{nearest(manifest.secret_store, stores)} Add a component of type "
+            "secretstores.local.env or secretstores.local.file beside this one, or leave auth out "
+            "to use environment variables."
+        )
+    store = stores[manifest.secret_store]
+    return secret_store(store.label, canonical(store.type), store.metadata)

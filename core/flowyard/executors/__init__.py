@@ -1,0 +1,1 @@
+"""What runs turns and activities: the app in this process, or connected SDK workers."""

@@ -1,0 +1,209 @@
+"""The gRPC face: Dapr's management methods and the task hub of its workflow SDKs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import grpc
+import grpc.aio
+
+from flowyard.errors import ConfigurationError
+from flowyard.executors.remote import RemoteExecutors
+from flowyard.executors.work_queue import WorkQueue
+from flowyard.runtime import Runtime
+from flowyard.server.address import location
+from flowyard.server.grpc.answers import AnswerService
+from flowyard.server.grpc.blocks import UnservedMethods
+from flowyard.server.grpc.gate import Gate
+from flowyard.server.grpc.management import ManagementService
+from flowyard.server.grpc.methods import Methods, Router
+from flowyard.server.grpc.propagation import Propagation
+from flowyard.server.grpc.starts import Starts
+from flowyard.server.grpc.taskhub import TaskHubClientService
+from flowyard.server.grpc.worker import OLD_WORKERS_LIMIT, WorkerService
+from flowyard.server.metadata import Extras
+from flowyard.server.ports import await_port
+from flowyard.server.refusals import Refusals
+
+logger = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+MAX_PENDING_BYTES = 1024 * 1024 * 1024
+PING_SECONDS = 30.0
+
+_MOST = 2**31 - 1
+# What is too large is refused by us, who know whose it is, and not by the transport, which then
+# breaks off the stream of a worker; up to what would be an attack.
+_TRANSPORT_LIMIT = 256 * 1024 * 1024
+_HEADERS = 64 * 1024
+# How long those that wait have to hear at the end what has become of their calls.
+_LAST_ANSWERS_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def serve_grpc(
+    runtime: Runtime,
+    executors: RemoteExecutors,
+    *,
+    component: str | None = None,
+    host: str = "127.0.0.1",
+    port: int = 50001,
+    app_id: str = "flowyard",
+    token: str | None = None,
+    credentials: grpc.ServerCredentials | None = None,
+    max_message_bytes: int = MAX_MESSAGE_BYTES,
+    max_pending_bytes: int = MAX_PENDING_BYTES,
+    worker_message_bytes: int = OLD_WORKERS_LIMIT,
+    grace_seconds: float = 10.0,
+    ping_seconds: float = PING_SECONDS,
+    keepalive_seconds: float = 30.0,
+    keepalive_timeout_seconds: float = 10.0,
+    extras: Extras | None = None,
+    shut_down: Callable[[], None] | None = None,
+    stopping: asyncio.Event | None = None,
+) -> AsyncIterator[int]:
+    """Serve while the context lasts; gives the port, which the system chooses for port 0.
+
+    Workers and clients of SDKs, whose protocol names no component, get the given one or the
+    default.
+
+    Args:
+        runtime: What is served.
+        executors: The executors with which the runtime was opened.
+        component: Whose work workers do; the default component without it.
+        host: The address to listen on.
+        port: The port to listen on; 0 is any free one.
+        app_id: What the metadata call this application.
+        token: What every call has to carry as `dapr-api-token`; without it everybody may call.
+        credentials: For TLS.
+        max_message_bytes: The largest message that is taken. What a worker answers with more
+            fails its activity, or its instance.
+        max_pending_bytes: What all calls under way may take together; more calls are refused with
+            RESOURCE_EXHAUSTED. The answers of workers never are.
+        worker_message_bytes: The largest message for a worker that does not say that it takes any
+            (SDKs before 1.19, except for .NET); 0 for no limit.
+        grace_seconds: How long, at the end, workers have to answer what they have in hand, and the
+            host to make it durable. No more work goes out meanwhile.
+        ping_seconds: How often a worker that asks for pings gets one.
+        keepalive_seconds: How long a connection is silent before its other end is asked for a sign
+            of life.
+        keepalive_timeout_seconds: How long that sign may take. Then the connection is dropped, and
+            the work of its worker goes to others.
+        extras: What the metadata have besides.
+        shut_down: What the method Shutdown does.
+        stopping: Once it is set, new calls are refused, and only the answers of workers are taken.
+            Who sets it drains the queue before the context ends.
+
+    Raises:
+        ConfigurationError: If the address cannot be had.
+    """
+    queue = executors.queue(runtime.component(component).name)
+    router = route(
+        runtime,
+        queue,
+        component=component,
+        app_id=app_id,
+        token=token,
+        max_message_bytes=max_message_bytes,
+        max_pending_bytes=max_pending_bytes,
+        worker_message_bytes=worker_message_bytes,
+        ping_seconds=ping_seconds,
+        extras=extras,
+        shut_down=shut_down,
+        stopping=stopping,
+    )
+    server = grpc.aio.server(
+        options=_options(max_message_bytes, keepalive_seconds, keepalive_timeout_seconds)
+    )
+    server.add_generic_rpc_handlers((router,))
+    address = location(host, port)
+    await await_port(host, port)
+    try:
+        if credentials is None:
+            bound = server.add_insecure_port(address)
+        else:
+            bound = server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"cannot listen for gRPC on {address}: {error}. Choose another port."
+        ) from error
+    await server.start()
+    try:
+        yield bound
+    finally:
+        if stopping is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(grace_seconds):
+                    await queue.drain()
+        queue.close()
+        await server.stop(min(grace_seconds, _LAST_ANSWERS_SECONDS))
+
+
+def route(
+    runtime: Runtime,
+    queue: WorkQueue,
+    *,
+    component: str | None = None,
+    app_id: str = "flowyard",
+    token: str | None = None,
+    max_message_bytes: int = MAX_MESSAGE_BYTES,
+    max_pending_bytes: int = MAX_PENDING_BYTES,
+    worker_message_bytes: int = OLD_WORKERS_LIMIT,
+    ping_seconds: float = PING_SECONDS,
+    extras: Extras | None = None,
+    shut_down: Callable[[], None] | None = None,
+    stopping: asyncio.Event | None = None,
+) -> Router:
+    """Return what finds the method for a call, over whatever the call has come; see `serve_grpc`.
+
+    `queue` is where the workers of the component get their work.
+    """
+    refusals = Refusals(logger, clock=asyncio.get_running_loop().time)
+    methods = Methods(max_message_bytes, max_pending_bytes, refusals)
+    starts = Starts(runtime, component)
+    propagation = Propagation(runtime, component, app_id)
+    services: tuple[grpc.GenericRpcHandler, ...] = (
+        methods.taskhub(
+            WorkerService(queue, ping_seconds, worker_message_bytes, app_id, propagation),
+            AnswerService(queue, max_message_bytes, app_id, starts, refusals),
+            TaskHubClientService(runtime, component, app_id, starts),
+        ),
+        methods.management(
+            ManagementService(runtime, app_id, lambda: queue.connected, starts, extras, shut_down)
+        ),
+    )
+    if stopping is not None:
+        services = tuple(Gate(service, stopping) for service in services)
+    return Router((*services, UnservedMethods(refusals)), token, refusals)
+
+
+def _options(
+    max_message_bytes: int, keepalive_seconds: float, keepalive_timeout_seconds: float
+) -> list[tuple[str, int]]:
+    """Return what the transport is told; its defaults are nobody's choice."""
+    timeout_ms = int(keepalive_timeout_seconds * 1000)
+    return [
+        ("grpc.so_reuseport", 0),  # a port in use is an error, not to be shared
+        ("grpc.max_receive_message_length", max(_TRANSPORT_LIMIT, 2 * max_message_bytes)),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_metadata_size", _HEADERS),
+        ("grpc.absolute_max_metadata_size", _HEADERS),
+        # Calls wait here until we take them; the transport would drop some at random, those of
+        # workers too, from 1,000 on or after 30 s.
+        ("grpc.max_concurrent_streams", _MOST),
+        ("grpc.server.max_pending_requests", _MOST),
+        ("grpc.server.max_pending_requests_hard_limit", _MOST),
+        ("grpc.server_max_unrequested_time_in_server", 24 * 3600),
+        # A peer that went without a word is found out, and its work goes to another. The second
+        # time-out is the one that counts: the pings of keep-alive are ordinary ones.
+        ("grpc.keepalive_time_ms", int(keepalive_seconds * 1000)),
+        ("grpc.keepalive_timeout_ms", timeout_ms),
+        ("grpc.http2.ping_timeout_ms", timeout_ms),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # A peer that asks for signs of life too often is answered, not hung up on.
+        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+        ("grpc.http2.max_ping_strikes", 0),
+    ]

@@ -1,0 +1,138 @@
+"""A whole server: the components, and every face in front of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+
+from flowyard.backend.executor import Executor, RegisteredExecutor
+from flowyard.config import ComponentSpec, load_components
+from flowyard.executors.remote import RemoteExecutors
+from flowyard.runtime import Runtime
+from flowyard.server.address import location
+from flowyard.server.auth import check_exposure
+from flowyard.server.grpc.server import serve_grpc
+from flowyard.server.grpc.worker import OLD_WORKERS_LIMIT
+from flowyard.server.http.application import HttpOptions
+from flowyard.server.http.server import Address, check_certificate, serve_http
+from flowyard.server.metadata import Extras
+from flowyard.workflow.app import App
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """What to serve, where and to whom. Without a token everybody may call who can reach it.
+
+    Workers and SDKs connect to `grpc_port`, None for no gRPC, and work for `worker_component` or
+    the default one. The certificate and the limits of `http` are those of gRPC too.
+    """
+
+    components: str | Path | Sequence[ComponentSpec] = "components.yaml"
+    http: Address = field(default_factory=Address)
+    grpc_port: int | None = 50001
+    worker_component: str | None = None
+    token: str | None = field(default=None, repr=False)
+    app_id: str = "flowyard"
+    max_body: int = 16 * 1024 * 1024
+    turn_timeout: timedelta = timedelta(seconds=60)
+    worker_message_bytes: int = OLD_WORKERS_LIMIT
+    allow_unauthenticated: bool = False
+    allowed_hosts: Sequence[str] = ()
+    """Without a token: other names of this server, and hosts whose web pages may call it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What is served, and where."""
+
+    runtime: Runtime
+    http: str
+    grpc: str | None
+
+
+@asynccontextmanager
+async def open_server(
+    options: ServerOptions, app: App | None, stopping: asyncio.Event
+) -> AsyncIterator[Served]:
+    """Serve until the end of the block. `stopping` is set where somebody asks for the end.
+
+    From then on both faces refuse new calls and answer what is under way, while running activities
+    end, for `drain_seconds` of the address at the most. What was opened last ends first: no call
+    comes in while the components commit what they do.
+    """
+    address = options.http
+    check_exposure(address.host, options.token, allow_unauthenticated=options.allow_unauthenticated)
+    check_certificate(address)
+    components = load_components(options.components)
+    for_workers = components.find(options.worker_component).name
+    executors = RemoteExecutors(turn_timeout=options.turn_timeout)
+    extras = Extras()
+
+    def executor(name: str, local: RegisteredExecutor | None) -> Executor | None:
+        # Nobody would ever take the work of a component that no worker can reach.
+        if name != for_workers or options.grpc_port is None:
+            return local
+        return executors.make(name, local)
+
+    def connected_workers() -> int:
+        return 0 if options.grpc_port is None else executors.queue(for_workers).connected
+
+    async with AsyncExitStack() as stack:
+        runtime = await stack.enter_async_context(
+            Runtime.open(components.specs, app, executor=executor)
+        )
+        grpc_url = None
+        if options.grpc_port is not None:
+            port = await stack.enter_async_context(
+                serve_grpc(
+                    runtime,
+                    executors,
+                    component=for_workers,
+                    host=address.host,
+                    port=options.grpc_port,
+                    app_id=options.app_id,
+                    token=options.token,
+                    credentials=_credentials(address),
+                    max_message_bytes=options.max_body,
+                    worker_message_bytes=options.worker_message_bytes,
+                    extras=extras,
+                    shut_down=stopping.set,
+                    stopping=stopping,
+                )
+            )
+            grpc_url = location(address.host, port)
+        api = HttpOptions(
+            options.token,
+            options.app_id,
+            options.max_body,
+            stopping,
+            connected_workers,
+            extras,
+            address.host,
+            options.allowed_hosts,
+        )
+        url = await stack.enter_async_context(serve_http(runtime, address, api))
+        try:
+            yield Served(runtime, url, grpc_url)
+        finally:
+            stopping.set()
+            draining = [runtime.component(name).drain() for name in runtime.component_types]
+            if options.grpc_port is not None:
+                draining.append(executors.queue(for_workers).drain())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(address.drain_seconds):
+                    await asyncio.gather(*draining)
+
+
+def _credentials(address: Address) -> grpc.ServerCredentials | None:
+    if address.certificate is None:
+        return None
+    certificate = address.certificate.read_bytes()
+    key = (address.key or address.certificate).read_bytes()
+    return grpc.ssl_server_credentials([(key, certificate)])

@@ -1,0 +1,1 @@
+"""What workflow authors write with, and the interpreter that runs it."""
