@@ -16,7 +16,7 @@ from flowyard.backend import (
     recorded,
     run_scheduled,
 )
-from flowyard_engine.errands import is_cancelled
+from flowyard_engine.background_tasks import is_cancelled
 from flowyard_engine.instance import Entry
 
 OnResult = Callable[[str, Entry], None]

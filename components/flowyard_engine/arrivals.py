@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from flowyard.backend import Clock
-from flowyard_engine.alarms import Alarms
-from flowyard_engine.errands import Errands
+from flowyard_engine.background_tasks import Errands
 from flowyard_engine.recovery import Recovery
 from flowyard_engine.store import Message, Store
+from flowyard_engine.timers import Alarms
 
 # How long after a write of another process more of them are expected. Then what comes directly
 # waits for a look: it must not overtake what the other process was told to be stored.

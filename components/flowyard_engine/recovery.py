@@ -7,10 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from flowyard.backend import Clock
-from flowyard_engine.alarms import Alarms
 from flowyard_engine.instance import Entry, Instance
-from flowyard_engine.roster import Roster
+from flowyard_engine.instance_cache import Roster
 from flowyard_engine.store import LeaseLost, Store
+from flowyard_engine.timers import Alarms
 
 # After a write that failed, the instance is read again; the disk may need a moment.
 _RELOAD_SECONDS = 1.0

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 
 from flowyard.backend import Executor, watch
-from flowyard_engine.errands import Errands
+from flowyard_engine.background_tasks import Errands
 from flowyard_engine.instance import Instance
+from flowyard_engine.instance_cache import Roster
 from flowyard_engine.recovery import Recovery
-from flowyard_engine.roster import Roster
 from flowyard_engine.store import Store
 
 # So many are tried again at once, then live work has its turn: a worker that comes again and again

@@ -28,16 +28,16 @@ from flowyard.backend import (
 )
 from flowyard_engine import commits
 from flowyard_engine.activities import Activities
-from flowyard_engine.alarms import Alarms
 from flowyard_engine.arrivals import Arrivals
-from flowyard_engine.errands import Errands
+from flowyard_engine.background_tasks import Errands
 from flowyard_engine.inbox_writer import InboxWriter
 from flowyard_engine.instance import Batch, Entry, Instance
+from flowyard_engine.instance_cache import Roster
 from flowyard_engine.recovery import Recovery
-from flowyard_engine.roster import Roster
 from flowyard_engine.stalled import Stalled
 from flowyard_engine.state import to_state
 from flowyard_engine.store import Child, Commit, LeaseLost, Message, Outcome, Snapshot, Store
+from flowyard_engine.timers import Alarms
 from flowyard_engine.waiters import Waiters
 from flowyard_engine.worker_turns import WorkerTurns
 

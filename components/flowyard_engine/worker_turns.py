@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from flowyard.backend import Turn, TurnResult
-from flowyard_engine.errands import is_cancelled
+from flowyard_engine.background_tasks import is_cancelled
 from flowyard_engine.inbox_writer import InboxWriter
 from flowyard_engine.instance import Batch, Instance
 from flowyard_engine.store import Outcome

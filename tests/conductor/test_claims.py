@@ -11,7 +11,7 @@ import pytest
 from conductor.conftest import OpenRuntime
 from conductor.programs.living import spec_of
 from flowyard import InstanceQuery, Runtime
-from flowyard_conductor.names import Names
+from flowyard_conductor.api.names import Names
 from program import StartProgram
 
 PROCESSES, INSTANCES = 4, 15

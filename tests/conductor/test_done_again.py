@@ -19,8 +19,8 @@ from flowyard import (
 )
 from flowyard.backend.history import ChildCreated, HistoryEvent
 from flowyard.config import ComponentSpec
-from flowyard_conductor.live import Live
-from flowyard_conductor.outbox import Outbox
+from flowyard_conductor.hosted.instance import HostedInstance
+from flowyard_conductor.hosted.outbox import Outbox
 
 PATIENCE = timedelta(seconds=60)
 REFUSED = "refused"
@@ -72,9 +72,9 @@ async def left_behind(
     has_begun = asyncio.Event()
     perform = Outbox.perform
 
-    async def die_after(outbox: Outbox, live: Live) -> list[HistoryEvent]:
-        is_parent = any(isinstance(one, ChildCreated) for one in live.pending)
-        came = await perform(outbox, live)
+    async def die_after(outbox: Outbox, instance: HostedInstance) -> list[HistoryEvent]:
+        is_parent = any(isinstance(one, ChildCreated) for one in instance.pending)
+        came = await perform(outbox, instance)
         if is_parent:
             has_begun.set()
             await asyncio.Event().wait()

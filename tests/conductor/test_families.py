@@ -11,7 +11,7 @@ import pytest
 
 from flowyard import App, InstanceQuery, Runtime, TaskFailedError, WorkflowContext, WorkflowStatus
 from flowyard.config import ComponentSpec
-from flowyard_conductor.outbox import Outbox
+from flowyard_conductor.hosted.outbox import Outbox
 
 PATIENCE = timedelta(seconds=90)
 

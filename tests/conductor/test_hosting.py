@@ -20,7 +20,7 @@ from flowyard import (
 )
 from flowyard.backend.history import TaskCompleted
 from flowyard.config import ComponentSpec
-from flowyard_conductor.definitions import KEPT_STEPS
+from flowyard_conductor.hosted.definitions import KEPT_STEPS
 
 STEPS = KEPT_STEPS + 15
 

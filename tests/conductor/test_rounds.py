@@ -9,9 +9,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from flowyard_conductor.definitions import Definitions
-from flowyard_conductor.names import Names
-from flowyard_conductor.rounds import MOST_STEPS, inputs, rounds_of
+from flowyard_conductor.api.names import Names
+from flowyard_conductor.hosted.definitions import Definitions
+from flowyard_conductor.hosted.loop_condition import MOST_STEPS, inputs, rounds_of
 
 # More than the short list holds, so that a longer one is needed.
 STEPS = 140

@@ -9,13 +9,13 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from flowyard_conductor.hosted.definitions import KEPT_STEPS
+from flowyard_conductor.hosted.inbox import Inbox
 
 from conductor.front import Withheld, fronted
 from flowyard import ActivityContext, App, Runtime, WorkflowContext
 from flowyard.backend.history import EventRaised, TaskCompleted
 from flowyard.config import ComponentSpec
-from flowyard_conductor.definitions import KEPT_STEPS
-from flowyard_conductor.mailbox import Mailbox
 
 PATIENCE = timedelta(seconds=200)
 
@@ -210,7 +210,7 @@ async def test_mail_that_nobody_has_removed_is_taken_once_and_then_goes(
         """Do what a process does that is killed once the turn is committed."""
 
     with monkeypatch.context() as patched:
-        patched.setattr(Mailbox, "remove", die_before)
+        patched.setattr(Inbox, "remove", die_before)
         async with Runtime.open([spec], make_app(doors)) as runtime:
             instance_id = await runtime.start("collecting", input=count + 1)
             await doors.until_begun("busy at the door")

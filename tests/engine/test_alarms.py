@@ -10,9 +10,9 @@ from engine.programs.steps import make_app
 from flowyard import App, WorkflowContext
 from flowyard.backend.history import NEVER
 from flowyard.testing import VirtualClock
-from flowyard_engine.alarms import Alarms
 from flowyard_engine.component import EngineComponent
 from flowyard_engine.recovery import Recovery
+from flowyard_engine.timers import Alarms
 from moved_clock import AN_HOUR, MovedClock
 
 if TYPE_CHECKING:

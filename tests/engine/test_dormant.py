@@ -11,8 +11,8 @@ from flowyard import App, InstanceQuery, Runtime, WorkflowContext
 from flowyard.backend.journal import Journal
 from flowyard.testing import VirtualClock, WorkflowKit
 from flowyard.workflow.execution import Execution
-from flowyard_engine.alarms import Alarms
 from flowyard_engine.instance import Instance
+from flowyard_engine.timers import Alarms
 
 if TYPE_CHECKING:
     from engine.conftest import OpenRuntime

@@ -24,12 +24,12 @@ from flowyard.backend.history import (
 )
 from flowyard.backend.journal import Journal
 from flowyard.testing.clock import VirtualClock
-from flowyard_engine.alarms import Alarms
 from flowyard_engine.arrivals import Arrivals
-from flowyard_engine.errands import Errands
+from flowyard_engine.background_tasks import Errands
 from flowyard_engine.instance import Entry, Instance
 from flowyard_engine.sqlite import SqliteStore
 from flowyard_engine.store import Arrived, Commit, Loaded, Message, Outcome, Record, Store
+from flowyard_engine.timers import Alarms
 
 if TYPE_CHECKING:
     from collections.abc import Callable

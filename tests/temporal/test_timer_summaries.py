@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from flowyard.backend.history import NEVER, TimerCreated, to_microseconds
-from flowyard_temporal.hosting.summaries import summary_of, timer_of
+from flowyard_temporal.hosted.summaries import summary_of, timer_of
 
 AT = to_microseconds(datetime(2026, 11, 28, 12, 30, tzinfo=UTC))
 UNTIL = "until 2026-11-28T12:30:00.000000+00:00"

@@ -17,15 +17,15 @@ from flowyard.backend import (
     WorkflowNotRegistered,
     WorkflowState,
 )
-from flowyard_conductor.claims import Claims
-from flowyard_conductor.connection import Connection
-from flowyard_conductor.faults import WorkflowUnknown
-from flowyard_conductor.hosted import Hosted
+from flowyard_conductor.api.connection import Connection
+from flowyard_conductor.api.errors import WorkflowUnknown
+from flowyard_conductor.api.id_locks import IdLocks
+from flowyard_conductor.api.names import Names
+from flowyard_conductor.hosted.management import Hosted
 from flowyard_conductor.instances import Found, Instances
-from flowyard_conductor.names import Names
-from flowyard_conductor.natives import VERSION, Natives
+from flowyard_conductor.listing import Queries
+from flowyard_conductor.native.management import VERSION, Natives
 from flowyard_conductor.purging import Purging
-from flowyard_conductor.queries import Queries
 from flowyard_conductor.settings import ConductorSettings
 from flowyard_conductor.starting import Starts
 
@@ -40,15 +40,15 @@ class ConductorComponent(WorkflowComponent):
         super().__init__(connection.name)
         self._where, self._task_queue = connection.where, connection.settings.task_queue
         names = Names(self._task_queue)
-        claims = Claims(connection, names)
+        id_locks = IdLocks(connection, names)
         self._executor = context.executor
         self._instances = Instances(connection, names)
-        self._natives = Natives(self._instances, claims)
+        self._natives = Natives(self._instances, id_locks)
         self._purging = Purging(
             self._instances, self._children, self._belongings, self._tell_parent
         )
-        self._starts = Starts(self._instances, claims, self._purging.remove)
-        self._hosted = Hosted(self._instances, claims, self._starts, self._natives, context)
+        self._starts = Starts(self._instances, id_locks, self._purging.remove)
+        self._hosted = Hosted(self._instances, id_locks, self._starts, self._natives, context)
         self._queries = Queries(self._instances, self._state)
 
     @staticmethod

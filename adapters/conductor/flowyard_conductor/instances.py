@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from flowyard.backend import InstanceNotFound, InvalidRequest, new_uuid
-from flowyard_conductor.connection import Connection
-from flowyard_conductor.faults import Rejected
-from flowyard_conductor.names import Names
+from flowyard_conductor.api.connection import Connection
+from flowyard_conductor.api.errors import Rejected
+from flowyard_conductor.api.names import Names
 
 Json: TypeAlias = dict[str, Any]
 """What the server says, as it says it."""

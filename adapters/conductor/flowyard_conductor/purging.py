@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from flowyard.backend import BackendUnavailable, InstanceNotClosed, InstanceNotFound
 from flowyard_conductor.instances import Found, Instances
-from flowyard_conductor.states import STATUSES
+from flowyard_conductor.native.states import STATUSES
 
 Relatives: TypeAlias = Callable[[Found], Awaitable[Sequence[Found]]]
 

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from flowyard.backend import BackendUnavailable, InstanceAlreadyExists, ReusePolicy, StartRequest
-from flowyard_conductor.claims import Claims
-from flowyard_conductor.faults import Rejected
+from flowyard_conductor.api.errors import Rejected
+from flowyard_conductor.api.id_locks import IdLocks
 from flowyard_conductor.instances import Found, Instances
-from flowyard_conductor.states import STATUSES
+from flowyard_conductor.native.states import STATUSES
 
 Remove: TypeAlias = Callable[[Found], Awaitable[None]]
 
@@ -18,9 +18,9 @@ Remove: TypeAlias = Callable[[Found], Awaitable[None]]
 class Starts:
     """Gives an ID to one workflow at a time."""
 
-    def __init__(self, instances: Instances, claims: Claims, remove: Remove) -> None:
+    def __init__(self, instances: Instances, id_locks: IdLocks, remove: Remove) -> None:
         self._instances = instances
-        self._claims = claims
+        self._id_locks = id_locks
         self._remove = remove
 
     async def start(
@@ -29,7 +29,7 @@ class Starts:
         """Begin a workflow under the request's ID if that is free, and return its own ID."""
         if request.is_new_id:
             return await begin(request)
-        async with self._claims.hold(request.instance_id):
+        async with self._id_locks.hold(request.instance_id):
             runs = await self._instances.holders(request.instance_id)
             for run in runs:
                 # Conductor's own ID of a workflow always means that workflow.

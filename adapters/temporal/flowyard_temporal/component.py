@@ -24,22 +24,22 @@ from flowyard.backend import (
     obstacle,
 )
 from flowyard_temporal.connection import Connection
-from flowyard_temporal.families import Families
-from flowyard_temporal.history import translated
-from flowyard_temporal.hosting.environment import WAITS, WAKE
-from flowyard_temporal.hosting.history import hosted_history
-from flowyard_temporal.hosting.worker import Hosting, host
-from flowyard_temporal.instances import Instances
-from flowyard_temporal.pausing import Pausing
+from flowyard_temporal.hosted.hosted_history import hosted_history
+from flowyard_temporal.hosted.worker import Hosting, host
+from flowyard_temporal.hosted.worker_context import WAITS, WAKE
+from flowyard_temporal.native.history import translated
+from flowyard_temporal.native.states import Snapshot
+from flowyard_temporal.operations.instances import Instances
+from flowyard_temporal.operations.pausing import Pausing
+from flowyard_temporal.operations.purging import Purging
+from flowyard_temporal.operations.run_tree import Families
+from flowyard_temporal.operations.starting import SPREAD_INPUT, TASK_QUEUE, Starts
+from flowyard_temporal.operations.terminating import Terminating
 from flowyard_temporal.payloads import payloads_of, spread_payloads_of
-from flowyard_temporal.purging import Purging
-from flowyard_temporal.queries import Queries
-from flowyard_temporal.recent import RecentChanges
 from flowyard_temporal.settings import TemporalSettings
-from flowyard_temporal.starting import SPREAD_INPUT, TASK_QUEUE, Starts
-from flowyard_temporal.states import Snapshot
-from flowyard_temporal.terminating import Terminating
-from flowyard_temporal.visibility import Visibility
+from flowyard_temporal.visibility.listing import Queries
+from flowyard_temporal.visibility.read_your_writes import RecentChanges
+from flowyard_temporal.visibility.search import Visibility
 
 
 class TemporalComponent(WorkflowComponent):

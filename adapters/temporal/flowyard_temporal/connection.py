@@ -23,7 +23,7 @@ from temporalio.service import (
 )
 
 from flowyard.backend import BackendUnavailable, ConfigurationError
-from flowyard_temporal.faults import error_of, opening_error_of
+from flowyard_temporal.errors import error_of, opening_error_of
 from flowyard_temporal.settings import TemporalSettings
 
 Q = TypeVar("Q", contravariant=True)

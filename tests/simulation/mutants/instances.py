@@ -8,7 +8,7 @@ from flowyard.backend.journal import Journal
 from flowyard.models import FailureDetails
 from flowyard_engine import commits
 from flowyard_engine.instance import Batch, Entry, Instance
-from flowyard_engine.roster import Roster
+from flowyard_engine.instance_cache import Roster
 from flowyard_engine.store import Child, Outcome
 from flowyard_engine.turns import Turns
 

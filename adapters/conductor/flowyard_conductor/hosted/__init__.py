@@ -1,0 +1,1 @@
+"""Hosted instances: the app's workflows, kept and delivered by the server."""

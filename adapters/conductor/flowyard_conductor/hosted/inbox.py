@@ -1,0 +1,131 @@
+"""Mail: events on their way to a hosted instance.
+
+Each is a workflow of its own, which makes it durable, keeps it in order and lets a turn remove it
+once it has taken it. Until then its watch wakes the instance, whoever has died meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flowyard.backend import (
+    ExecutionResumed,
+    ExecutionSuspended,
+    ExecutionTerminated,
+    HistoryEvent,
+    InvalidRequest,
+    decode_events,
+    encode_events,
+)
+from flowyard_conductor.api.connection import Connection
+from flowyard_conductor.api.names import Names
+from flowyard_conductor.hosted.definitions import Definitions
+from flowyard_conductor.hosted.records import LARGEST_INPUT, packed, too_large, unpacked
+from flowyard_conductor.instances import Json
+
+# When its watch looks after a piece of mail for the first time, in seconds.
+_WATCH_DELAY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An event for an instance, or for one execution of it. Mail of one key counts once."""
+
+    workflow_id: str
+    key: str
+    event: HistoryEvent
+    execution_id: str | None
+    at: int
+    """When it was posted, in milliseconds by the server's clock."""
+
+
+class Inbox:
+    """Posts, lists and removes mail."""
+
+    def __init__(self, connection: Connection, names: Names, definitions: Definitions) -> None:
+        self._connection = connection
+        self._names = names
+        self._definition = definitions.messages(_WATCH_DELAY)
+
+    async def post(
+        self,
+        workflow_id: str,
+        event: HistoryEvent,
+        *,
+        key: str | None = None,
+        execution_id: str | None = None,
+    ) -> str:
+        """Make an event durable, and return the ID of the workflow that carries it."""
+        body: Json = {
+            "name": self._names.messages,
+            "version": 1,
+            "workflowDef": self._definition,
+            "correlationId": _correlation(workflow_id),
+            "input": {
+                "workflow": workflow_id,
+                "event": packed(encode_events([event]).decode()),
+                "key": key,
+                "execution": execution_id,
+                # For those that the server starts within one millisecond.
+                "order": time.time_ns(),
+            },
+        }
+        if (excess := too_large(body["input"], LARGEST_INPUT)) is not None:
+            raise InvalidRequest(f"the event cannot be sent: {excess.message}")
+        return str(await self._connection.post("/workflow", body))
+
+    async def messages(self, workflow_id: str) -> list[Message]:
+        """Return what nobody has removed yet, in order."""
+        found = await self.workflows(workflow_id)
+        found.sort(key=lambda one: (one["createTime"], one["input"]["order"]))
+        return [_mail(one) for one in found]
+
+    async def workflows(self, workflow_id: str) -> list[Json]:
+        """Return the workflows that carry mail of an instance."""
+        found: list[Json] = await self._connection.get(
+            f"/workflow/{self._names.messages}/correlated/{_correlation(workflow_id)}",
+            includeClosed=True,
+        )
+        return found
+
+    async def remove(self, messages: Iterable[Message]) -> None:
+        """Remove mail that a turn has taken.
+
+        What ends the instance stays until it has ended: who ends an activity early for it may
+        overtake the turn, which the server then drops without saying so.
+        """
+        for one in messages:
+            if not isinstance(one.event, ExecutionTerminated):
+                await self.discard(one.workflow_id)
+
+    async def discard(self, letter_id: str) -> None:
+        """Remove mail that nobody will take."""
+        await self._connection.remove(letter_id)
+
+
+def is_suspended_by(messages: Iterable[Message], suspended: bool) -> bool:
+    """Return whether an instance is paused once it has taken this mail."""
+    for one in messages:
+        if isinstance(one.event, (ExecutionSuspended, ExecutionResumed)):
+            suspended = isinstance(one.event, ExecutionSuspended)
+    return suspended
+
+
+def is_terminated_by(messages: Iterable[Message]) -> bool:
+    """Return whether this mail ends an instance."""
+    return any(isinstance(one.event, ExecutionTerminated) for one in messages)
+
+
+def _correlation(workflow_id: str) -> str:
+    return f"mail~{workflow_id}"
+
+
+def _mail(workflow: Json) -> Message:
+    given = workflow["input"]
+    (event,) = decode_events((unpacked(given["event"]) or "").encode())
+    key = given.get("key") or workflow["workflowId"]
+    return Message(
+        workflow["workflowId"], key, event, given.get("execution"), workflow["createTime"]
+    )

@@ -1,0 +1,245 @@
+"""What a turn has decided, done: activities and children started, events sent, timers watched.
+
+It is done after the turn is committed and before the next one is, by the step in between. A step
+that is lost is taken again, so everything here may be done twice and must then do nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import blake2s
+from typing import TypeAlias
+
+from flowyard.backend import (
+    NEVER,
+    ChildCompleted,
+    ChildCreated,
+    ChildFailed,
+    Clock,
+    EventRaised,
+    EventSent,
+    ExecutionCompleted,
+    ExecutionStarted,
+    Executor,
+    FailureDetails,
+    HistoryEvent,
+    InstanceAlreadyExists,
+    InvalidRequest,
+    Parent,
+    TaskScheduled,
+    TimerCreated,
+    awaited,
+    propagated,
+    result_of,
+)
+from flowyard_conductor.hosted.instance import HostedInstance
+from flowyard_conductor.hosted.records import LARGEST_INPUT, Outcome
+from flowyard_conductor.hosted.side_workflows import START, SideWorkflows
+
+logger = logging.getLogger(__name__)
+
+# A timer that is due sooner is waited for by the step itself.
+HOLD_MICROSECONDS = 1_000_000
+
+BeginChild: TypeAlias = Callable[[HostedInstance, ExecutionStarted, ChildCreated], Awaitable[None]]
+Send: TypeAlias = Callable[[str, EventRaised, str], Awaitable[None]]
+Tell: TypeAlias = Callable[[str, HistoryEvent, str, str], Awaitable[None]]
+EndChildren: TypeAlias = Callable[[HostedInstance], Awaitable[None]]
+
+
+class Outbox:
+    """Does what turns have decided."""
+
+    def __init__(
+        self,
+        side_workflows: SideWorkflows,
+        executor: Executor,
+        clock: Clock,
+        begin_child: BeginChild,
+        send: Send,
+        tell: Tell,
+        end_children: EndChildren,
+    ) -> None:
+        self._side_workflows = side_workflows
+        self._executor = executor
+        self._clock = clock
+        self._begin_child = begin_child
+        self._send = send
+        self._tell = tell
+        self.end_children = end_children
+
+    async def perform(self, instance: HostedInstance) -> list[HistoryEvent]:
+        """Do what is pending; return what came of it at once."""
+        pending, instance.pending = instance.pending, []
+        try:
+            return await self._perform(instance, pending)
+        except BaseException:
+            instance.pending = pending
+            instance.is_redone = True
+            raise
+
+    async def _perform(
+        self, instance: HostedInstance, pending: Sequence[HistoryEvent]
+    ) -> list[HistoryEvent]:
+        started = instance.journal.started
+        execution_id = instance.pending_execution or (started.execution_id if started else "")
+        failures: list[HistoryEvent] = []
+        activities = [one for one in pending if isinstance(one, TaskScheduled)]
+        children = [one for one in pending if isinstance(one, ChildCreated)]
+        if instance.is_redone and (activities or children):
+            known = await self._side_workflows.started(instance.workflow_id, execution_id)
+            if not instance.pending_execution:
+                instance.side_workflows |= known
+            covered = {one for ids in known.values() for one in ids}
+            activities = [one for one in activities if one.id not in covered]
+        for action in pending:
+            if isinstance(action, EventSent):
+                key = f"{instance.workflow_id}:{execution_id}:{action.id}"
+                await self._send(action.instance_id, EventRaised(action.name, action.input), key)
+        taken: set[str] = set()
+        for child in children:
+            if child.refused is not None:
+                continue
+            try:
+                await self._begin(instance, execution_id, child, taken)
+            except (InstanceAlreadyExists, InvalidRequest) as error:
+                if child.detached:
+                    logger.warning(
+                        "instance '%s': detached workflow '%s' is not started: %s",
+                        *(instance.instance_id, child.name, error),
+                    )
+                elif not instance.pending_execution:
+                    # The execution after continue-as-new may have another child of this number.
+                    failures.append(ChildFailed(child.id, FailureDetails.of(error)))
+        failures += instance.journal.refused.values()
+        await self._start_side(instance, execution_id, activities, pending)
+        return failures
+
+    async def _begin(
+        self, instance: HostedInstance, execution_id: str, child: ChildCreated, taken: set[str]
+    ) -> None:
+        """Begin a child, unless another one of the same turn has got its ID."""
+        # When this is done again, that one may have ended meanwhile.
+        if child.instance_id in taken:
+            raise InstanceAlreadyExists(child.instance_id, "active")
+        await self._begin_child(instance, _begun(instance, execution_id, child), child)
+        taken.add(child.instance_id)
+
+    async def _start_side(
+        self,
+        instance: HostedInstance,
+        execution_id: str,
+        activities: Sequence[TaskScheduled],
+        pending: Sequence[HistoryEvent],
+    ) -> None:
+        now = self._clock.now()
+        children = [
+            action
+            for action in pending
+            if isinstance(action, ChildCreated) and not action.detached and action.refused is None
+        ]
+        others = [
+            action.id
+            for action in pending
+            if action in children
+            or (
+                isinstance(action, TimerCreated)
+                and now + HOLD_MICROSECONDS < action.fire_at < NEVER
+            )
+        ]
+        if not activities and not others:
+            return
+        due = instance.journal.next_timer()
+        delay = _LONGEST_DELAY if due is None else max((due - now) // 1_000_000, 1)
+        if activities or children:
+            delay = min(delay, _FIRST_LOOK)
+        needed = [] if instance.pending_execution else awaited(self._executor, instance.instance_id)
+        for few in _in_portions(activities) or [[]]:
+            side = await self._side_workflows.start(
+                instance, execution_id, few, others, min(delay, _LONGEST_DELAY), needed
+            )
+            if not instance.pending_execution:
+                instance.side_workflows[side] = [*(one.id for one in few), *others]
+            others = []
+
+    async def await_start(self, instance: HostedInstance) -> None:
+        """Have a watch begin an instance whose start time is far."""
+        start_at = instance.started.start_at
+        now = self._clock.now()
+        if (
+            instance.journal.started is not None
+            or instance.backlog
+            or instance.side_workflows
+            or start_at is None
+        ):
+            return
+        if start_at - now > HOLD_MICROSECONDS:
+            delay = min((start_at - now) // 1_000_000, _LONGEST_DELAY)
+            side = await self._side_workflows.start(
+                instance, instance.started.execution_id, [], [START], delay, []
+            )
+            instance.side_workflows[side] = [START]
+
+    async def end_side(self, side_id: str) -> None:
+        """End what an instance that is over has left beside it."""
+        await self._side_workflows.end(side_id)
+
+    async def end_watch(self, side_id: str) -> None:
+        """End the watch over actions that nobody waits for any more."""
+        await self._side_workflows.end_watch(side_id)
+
+    async def tell_parent(self, instance: HostedInstance, outcome: Outcome) -> None:
+        """Tell the parent how its child has ended."""
+        link = instance.started.parent
+        if link is None or instance.parent_workflow_id is None:
+            return
+        result = result_for_parent(link, instance.instance_id, outcome)
+        await self._tell(
+            instance.parent_workflow_id, result, instance.workflow_id, link.execution_id
+        )
+
+
+def result_for_parent(
+    link: Parent, instance_id: str, outcome: Outcome
+) -> ChildCompleted | ChildFailed:
+    """Return the event by which a parent learns how its child has ended."""
+    completion = ExecutionCompleted(outcome.status, outcome.result, outcome.failure)
+    return result_of(ChildCreated(link.task_id, "", instance_id, None), completion)
+
+
+def _begun(instance: HostedInstance, execution_id: str, child: ChildCreated) -> ExecutionStarted:
+    """Return what begins a child, or a detached instance: the same one if it is done again."""
+    link = Parent(instance.instance_id, execution_id, instance.started.workflow, child.id)
+    told = None
+    if child.propagation and not instance.pending_execution:
+        told = propagated(instance.instance_id, instance.journal.history, child.propagation, child)
+    name = f"{instance.workflow_id}:{execution_id}:{child.id}"
+    begins = blake2s(name.encode(), digest_size=16).hexdigest()
+    return ExecutionStarted(
+        child.name,
+        child.input,
+        begins,
+        None if child.detached else link,
+        child.start_at,
+        propagated=told,
+    )
+
+
+# How long a watch sleeps at most, and how long at first where activities may end, in seconds.
+_LONGEST_DELAY = 3600
+_FIRST_LOOK = 5
+_LARGEST_PORTION = LARGEST_INPUT // 2
+
+
+def _in_portions(activities: Sequence[TaskScheduled]) -> list[list[TaskScheduled]]:
+    """Divide activities among side workflows, whose inputs the server limits."""
+    portions: list[list[TaskScheduled]] = []
+    size = 0
+    for one in activities:
+        size += len(one.input or "")
+        if not portions or size > _LARGEST_PORTION:
+            portions.append([])
+            size = len(one.input or "")
+        portions[-1].append(one)
+    return portions

@@ -1,0 +1,329 @@
+"""Turns: what has come for an instance goes through its code, and becomes a record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence, Set
+from dataclasses import dataclass, field, replace
+
+from flowyard.backend import (
+    ChildCreated,
+    Clock,
+    EventSent,
+    ExecutionStarted,
+    ExecutionSuspended,
+    ExecutionTerminated,
+    Executor,
+    HistoryEvent,
+    Journal,
+    QueuedTurn,
+    TaskScheduled,
+    Turn,
+    TurnResult,
+    awaited,
+    new_uuid,
+)
+from flowyard_conductor.hosted.inbox import Inbox, Message, is_terminated_by
+from flowyard_conductor.hosted.instance import HostedInstance
+from flowyard_conductor.hosted.outbox import Outbox
+from flowyard_conductor.hosted.records import Outcome, Record, new_cid
+from flowyard_conductor.hosted.side_workflows import SideWorkflows
+
+# How many letters of the past are known.
+_MOST_GONE = 200
+_LEFT_MILLISECONDS = 5000
+# After so many steps, a record has all that was: the server forgets the oldest.
+_STEPS_PER_BASE = 20
+# Once an execution ends, these still have to be done.
+_OUTGOING = (TaskScheduled, ChildCreated, EventSent)
+
+
+@dataclass(slots=True)
+class News:
+    """What has come for an instance, in order, and the mail among it."""
+
+    events: list[HistoryEvent] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    has_looked: bool = False
+    """Whether the mail was looked through."""
+
+
+class Turns:
+    """Gathers news, and takes turns over it."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        clock: Clock,
+        inbox: Inbox,
+        side_workflows: SideWorkflows,
+        outbox: Outbox,
+    ) -> None:
+        self._executor = executor
+        self._clock = clock
+        self._inbox = inbox
+        self._side_workflows = side_workflows
+        self._outbox = outbox
+
+    async def gather(self, instance: HostedInstance, known: Sequence[HistoryEvent] = ()) -> News:
+        """Return all that has come, with what this process knows already."""
+        instance.has_messages = False
+        instance.signal.clear()
+        now = self._clock.now()
+        timed: list[tuple[float, HistoryEvent]] = [(0, one) for one in instance.kept]
+        begins = instance.started
+        is_due = begins.start_at is None or begins.start_at <= now
+        if instance.journal.started is None and not instance.backlog and is_due:
+            timed.insert(0, (0, begins))
+        messages = instance.seen_messages = await self.unread(instance)
+        if instance.journal.started is None and not timed and is_terminated_by(messages):
+            # What is ended before its time has begun: its history then says what it was.
+            timed.insert(0, (0, begins))
+        current = instance.journal.started.execution_id if instance.journal.started else None
+        timed += [(one.at, one.event) for one in messages if one.execution_id in (None, current)]
+        timed += await self._results(instance)
+        timed += [(one.fire_at / 1000, one) for one in instance.journal.due_timers(now)]
+        timed += [(now / 1000, one) for one in known]
+        timed.sort(key=lambda one: one[0])
+        return News([event for _, event in timed], list(messages), has_looked=True)
+
+    async def unread(self, instance: HostedInstance) -> list[Message]:
+        """Return mail that no turn has taken."""
+        messages = await self._inbox.messages(instance.workflow_id)
+        left = {one.key for one in messages}
+        # Of what is gone, only the latest may be posted once more, by a step that is done again.
+        instance.messages = [
+            *(key for key in instance.messages[:-_MOST_GONE] if key in left),
+            *instance.messages[-_MOST_GONE:],
+        ]
+        taken = set(instance.messages)
+        unread: dict[str, Message] = {}
+        for one in messages:
+            if one.key not in taken:
+                unread.setdefault(one.key, one)
+        # Who has taken it removes it, unless it died; then its watch would wake for ever.
+        now = self._clock.now() // 1000
+        await self._inbox.remove(
+            one for one in messages if one.key in taken and now - one.at > _LEFT_MILLISECONDS
+        )
+        return list(unread.values())
+
+    async def is_ended(self, instance: HostedInstance) -> bool:
+        """Whether mail is there that ends the instance."""
+        return is_terminated_by(await self.unread(instance))
+
+    async def has_results(self, instance: HostedInstance) -> bool:
+        """Whether an activity has ended that no turn has seen."""
+        return bool(await self._results(instance))
+
+    async def take(
+        self, instance: HostedInstance, news: News, iteration: int, *, patience: float | None = None
+    ) -> Record | None:
+        """Take a turn, if anything of the news counts, and return its record.
+
+        Its journal is then ahead of what is committed. None if the instance has to be read again,
+        which is so too where a worker has not answered for so many seconds (`patience`).
+        """
+        news, later = _paused_first(instance, news)
+        consumed = [one.key for one in news.messages]
+        admitted = [event for event in news.events if instance.journal.admit(event)]
+        events = [*instance.backlog, *admitted]
+        if not events:
+            return self._parked(instance, consumed)
+        if instance.closed.is_set():
+            # Another step has taken its place; the executor must not see this one's past.
+            return None
+        turn = instance.journal.turn(self._clock.now(), events)
+        result = TurnResult()
+        if turn.runs_code:
+            answer = self._executor.run_turn(turn)
+            if isinstance(answer, TurnResult):
+                result = answer
+            else:
+                awaited_result = await self._answer(instance, answer, set(consumed), patience)
+                if awaited_result is None:
+                    return None
+                result = awaited_result
+        if result.stalled is not None:
+            mailed = {id(one.event) for one in news.messages}
+            kept = [
+                one
+                for one in (*admitted, *later)
+                if id(one) not in mailed and not isinstance(one, ExecutionStarted)
+            ]
+            return Record(
+                cid=new_cid(),
+                next="gate",
+                custom_status=instance.custom_status,
+                stalled=result.stalled,
+                kept=kept,
+                side_workflows=instance.side_workflows,
+            )
+        for event in admitted:
+            if isinstance(event, ExecutionTerminated) and event.recursive:
+                await self._outbox.end_children(instance)
+        record = self.record(
+            instance, turn, result, iteration, consumed, has_looked=news.has_looked
+        )
+        return replace(record, kept=later) if later else record
+
+    def record(
+        self,
+        instance: HostedInstance,
+        turn: Turn,
+        result: TurnResult,
+        iteration: int,
+        messages: Sequence[str] = (),
+        *,
+        has_looked: bool = False,
+    ) -> Record:
+        """Commit a turn to the journal, and return what the step is to put out."""
+        journal = instance.journal
+        added = journal.commit(turn, result)
+        instance.backlog = []
+        if result.custom_status is not None:
+            instance.custom_status = result.custom_status
+        is_base = iteration - instance.base >= _STEPS_PER_BASE
+        known = set(instance.children)
+        new = [
+            one
+            for one in result.actions
+            if isinstance(one, ChildCreated) and not one.detached and one.refused is None
+        ]
+        children = [
+            *instance.children,
+            *(one.instance_id for one in new if one.instance_id not in known),
+        ]
+        instance.side_workflows = {
+            side: ids
+            for side, ids in instance.side_workflows.items()
+            if any(_is_open(journal, one) for one in ids)
+        }
+        record = Record(
+            cid=new_cid(),
+            events=journal.history if is_base else added,
+            is_base=is_base,
+            messages=[*instance.messages, *messages] if is_base else messages,
+            custom_status=instance.custom_status,
+            children=children if is_base or new or journal.continuation is not None else None,
+            side_workflows=instance.side_workflows,
+        )
+        outgoing = [one for one in result.actions if isinstance(one, _OUTGOING)]
+        if journal.completion is not None:
+            if outgoing:
+                return record
+            return replace(record, outcome=outcome_of(instance))
+        if journal.continuation is not None:
+            return replace(record, backlog=journal.successor(new_uuid().hex), side_workflows={})
+        if journal.suspended:
+            return replace(record, next="gate" if has_looked and not result.actions else "turn")
+        only = result.actions[0] if len(result.actions) == 1 else None
+        if isinstance(only, TaskScheduled) and (
+            list(awaited(self._executor, instance.instance_id)) == [only.id]
+        ):
+            return replace(
+                record, next="activity", fused=only.id, activity=only.name, input=only.input
+            )
+        if not result.actions and has_looked and not instance.signal.is_set():
+            return replace(record, next="gate", side_workflows=instance.side_workflows)
+        return record
+
+    def _parked(self, instance: HostedInstance, consumed: Sequence[str]) -> Record:
+        """Return the record of a step after which only news can move the instance on."""
+        return Record(
+            cid=new_cid(),
+            next="gate",
+            messages=consumed,
+            custom_status=instance.custom_status,
+            stalled=instance.stalled,
+            kept=instance.kept,
+            side_workflows=instance.side_workflows,
+        )
+
+    async def _answer(
+        self,
+        instance: HostedInstance,
+        answer: Awaitable[TurnResult],
+        seen: Set[str],
+        patience: float | None,
+    ) -> TurnResult | None:
+        """Wait for a worker's answer; None if the turn has to be taken again, with more mail.
+
+        That is so once the instance is terminated, and after any mail as long as no worker has it.
+        """
+        waiting = asyncio.ensure_future(answer)
+        heard = False
+        limit = _LOOK_SECONDS if patience is None else patience
+        try:
+            while not waiting.done():
+                heard = heard or instance.signal.is_set()
+                instance.signal.clear()
+                signal = asyncio.ensure_future(instance.signal.wait())
+                await asyncio.wait(
+                    {waiting, signal}, timeout=limit, return_when=asyncio.FIRST_COMPLETED
+                )
+                is_over = patience is not None and not signal.done()
+                signal.cancel()
+                if waiting.done():
+                    break
+                if is_over:
+                    return None
+                messages = [one for one in await self.unread(instance) if one.key not in seen]
+                is_taken = not isinstance(answer, QueuedTurn) or answer.is_taken
+                if is_terminated_by(messages) or (messages and not is_taken):
+                    return None
+            return waiting.result()
+        finally:
+            waiting.cancel()
+            if heard:
+                instance.signal.set()
+
+    async def _results(self, instance: HostedInstance) -> list[tuple[float, HistoryEvent]]:
+        """Return the results of activities that no turn has seen."""
+        results = {
+            one: instance.results[one] for one in instance.journal.tasks if one in instance.results
+        }
+        for side, ids in instance.side_workflows.items():
+            if any(one in instance.journal.tasks and one not in results for one in ids):
+                found = await self._side_workflows.results(side)
+                results.update((one, found[one]) for one in ids if one in found)
+        return [(at, event) for at, event in results.values()]
+
+
+def _paused_first(instance: HostedInstance, news: News) -> tuple[News, list[HistoryEvent]]:
+    """Let a pause be a turn of its own: what came with it shall run no code any more.
+
+    Also returns what came with it and is nowhere else.
+    """
+    pause = next((one for one in news.messages if isinstance(one.event, ExecutionSuspended)), None)
+    journal = instance.journal
+    if pause is None or journal.suspended or journal.started is None or len(news.events) == 1:
+        return news, []
+    mailed = {id(one.event) for one in news.messages}
+    later = [one for one in news.events if id(one) not in mailed]
+    return News([pause.event], [pause]), later
+
+
+def outcome_of(instance: HostedInstance) -> Outcome:
+    """Return how an instance has ended."""
+    completion, started = instance.journal.completion, instance.journal.started
+    assert completion is not None  # noqa: S101
+    given = started.input if started is not None else None
+    return Outcome(
+        completion.status,
+        completion.output,
+        completion.failure,
+        instance.custom_status,
+        given,
+        given != instance.started.input,
+    )
+
+
+def _is_open(journal: Journal, action_id: int) -> bool:
+    return (
+        action_id in journal.tasks or action_id in journal.timers or action_id in journal.children
+    )
+
+
+# How often the mail is looked at while a worker has a turn, in seconds.
+_LOOK_SECONDS = 2.0

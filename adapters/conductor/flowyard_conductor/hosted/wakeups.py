@@ -1,0 +1,106 @@
+"""Waking: news for an instance is durable; now a turn has to look at it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from flowyard_conductor.api.names import Names
+from flowyard_conductor.api.tasks import Tasks
+from flowyard_conductor.hosted.instance import STEP, HostedInstance
+from flowyard_conductor.instances import Json
+
+# How long a turn of another process is waited for; then the watch of the news does it.
+_PATIENCE_SECONDS = 3.0
+# The turn that follows an activity looks for mail if the activity took longer than that.
+LOOKS_AFTER_SECONDS = 0.25
+
+
+Read: TypeAlias = Callable[[str], Awaitable[HostedInstance | None]]
+
+
+class Wakeups:
+    """Opens the gate that an instance stands at."""
+
+    def __init__(
+        self, tasks: Tasks, names: Names, read: Read, nudge: Callable[[str], None]
+    ) -> None:
+        self._read = read
+        self._tasks = tasks
+        self._names = names
+        self._nudge = nudge
+
+    async def open_gate(self, instance: HostedInstance) -> bool:
+        """Open the gate at which this process has left an instance; False if it is not there."""
+        if not instance.is_parked:
+            return False
+        gate = f"{STEP}{instance.iteration + 1}"
+        if await self._tasks.complete_by_reference(instance.workflow_id, gate):
+            self.nudged()
+            return True
+        return False
+
+    def nudged(self) -> None:
+        """Have this process look for the step that follows a gate."""
+        self._nudge(self._names.step)
+
+    async def wake(
+        self,
+        workflow_id: str,
+        instance: HostedInstance | None = None,
+        *,
+        ends: bool = False,
+        pauses: bool = False,
+    ) -> None:
+        """Make sure that a turn will see what is durable now.
+
+        An instance that is to end does not wait for the activity that it runs. One that is paused
+        does, but the turn after that must know.
+        """
+        if instance is not None:
+            instance.arrived(messages=True)
+            if await self.open_gate(instance):
+                return
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        delay, seen = 0.02, ""
+        while time.monotonic() < deadline:
+            step = self._step(await self._tasks.open(workflow_id))
+            if step is None:
+                return
+            is_gate = step["taskType"] == self._names.gate
+            is_taken = step["status"] == "IN_PROGRESS"
+            is_activity = is_taken and await self._is_activity(step)
+            if is_gate or (ends and is_activity):
+                if await self._tasks.complete_by_reference(workflow_id, step["referenceTaskName"]):
+                    self.nudged()
+                    return
+            elif is_activity:
+                if not pauses or self._is_here(step, instance) or seen == step["taskId"]:
+                    return
+                seen, delay = step["taskId"], LOOKS_AFTER_SECONDS + 0.1
+            elif not is_taken or (self._is_here(step, instance) and not pauses):
+                # A turn that is still to be taken looks, and so does one of this process; but a
+                # worker may have it already, whose code shall not run after the pause.
+                return
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 0.3)
+
+    async def _is_activity(self, step: Json) -> bool:
+        """Whether a step that somebody does is an activity: not every one has its type."""
+        if step["taskType"] == self._names.activity:
+            return True
+        instance = await self._read(step["workflowInstanceId"])
+        return (
+            instance is not None
+            and instance.fused is not None
+            and instance.fused in instance.journal.tasks
+        )
+
+    def _is_here(self, step: Json, instance: HostedInstance | None) -> bool:
+        return instance is not None and step["taskId"] in self._tasks.held
+
+    def _step(self, tasks: list[Json]) -> Json | None:
+        steps = [task for task in tasks if task["referenceTaskName"].startswith(STEP)]
+        return max(steps, key=lambda task: int(task["iteration"]), default=None)

@@ -1,0 +1,1 @@
+"""Native workflows: definitions that know nothing of Flowyard, run by workers of their own."""

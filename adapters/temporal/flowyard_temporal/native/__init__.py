@@ -1,0 +1,1 @@
+"""Temporal's own runs, events and failures as Flowyard's."""

@@ -1,0 +1,1 @@
+"""Lists: Temporal's visibility, which lags a moment behind."""
