@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from flowyard.backend import Clock
-from flowyard_engine.background_tasks import Errands
+from flowyard_engine.background_tasks import BackgroundTasks
 from flowyard_engine.recovery import Recovery
 from flowyard_engine.store import Message, Store
-from flowyard_engine.timers import Alarms
+from flowyard_engine.timers import Timers
 
 # How long after a write of another process more of them are expected. Then what comes directly
 # waits for a look: it must not overtake what the other process was told to be stored.
@@ -23,16 +23,16 @@ class Arrivals:
         self,
         store: Store,
         clock: Clock,
-        alarms: Alarms,
+        timers: Timers,
         recovery: Recovery,
-        errands: Errands,
+        background: BackgroundTasks,
         hand_over: Callable[[Message], None],
     ) -> None:
         self._store = store
         self._clock = clock
-        self._alarms = alarms
+        self._timers = timers
         self._recovery = recovery
-        self._errands = errands
+        self._background = background
         self._hand_over = hand_over
         self._loop = asyncio.get_running_loop()
         self._seen = 0
@@ -57,7 +57,7 @@ class Arrivals:
         self._is_wanted = True
         if not self._is_looking:
             self._is_looking = True
-            self._errands.run(self._look())
+            self._background.run(self._look())
 
     async def settled(self) -> None:
         """Return once what was stored before is handed over, as far as anybody could know of it."""
@@ -66,7 +66,7 @@ class Arrivals:
         # A look that has begun may have read already; however many follow, the next one will do.
         needed = self._begun + self._is_wanted
         while self._is_looking and self._ended < needed:
-            await self._errands.progress()
+            await self._background.progress()
 
     def consumed(self, message_ids: Sequence[int]) -> None:
         """Note that stored messages were taken up and deleted."""
@@ -83,13 +83,13 @@ class Arrivals:
                 for message in arrived.messages:
                     self._seen = message.id
                     if message.due_at > self._clock.now():
-                        self._alarms.on_disk(message.due_at)
+                        self._timers.on_disk(message.due_at)
                     elif message.id not in self._consumed:
                         self._hand_over(message)
                 for instance_id in arrived.copies:
                     await self._recovery.load(instance_id)
                 self._ended = self._begun
-                self._errands.notice()
+                self._background.notice()
         finally:
             self._is_looking = False
             self._consumed.clear()

@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from flowyard_engine.store import LeaseLost
 
 
-class Errands:
+class BackgroundTasks:
     """Tasks that nobody awaits; a failure is logged."""
 
     def __init__(self, logger: logging.Logger) -> None:

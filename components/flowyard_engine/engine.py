@@ -45,21 +45,21 @@ class Engine:
         if self._turns.is_stopped:
             raise self._turns.end
         instance_id = request.instance_id
-        while self._turns.roster.knows(instance_id):
+        while self._turns.cache.knows(instance_id):
             taken = await self._turns.find(instance_id)
             if taken is None:
                 continue  # a child may have got the ID since it was read
             if not taken.journal.is_closed:
                 raise InstanceAlreadyExists(instance_id, taken.record.status)
-            if self._turns.roster.get(instance_id) is taken:
+            if self._turns.cache.get(instance_id) is taken:
                 await self._turns.waiters.add(instance_id)
         record, message = commits.of_start(request, self._clock.now(), self._machine)
         if message.due_at:
             await self._store.create(record, message, request.reuse)
-            self._turns.alarms.on_disk(message.due_at)
+            self._turns.timers.on_disk(message.due_at)
             return
         instance = Instance(record, Journal(instance_id), is_new=True, reuse=request.reuse)
-        self._turns.roster.add(instance)
+        self._turns.cache.add(instance)
         ack: asyncio.Future[bool] = self._loop.create_future()
         self._turns.post(instance, Entry(message.event, ack))
         await ack
@@ -75,14 +75,14 @@ class Engine:
 
     def is_waiting(self, instance_id: str) -> bool:
         """Whether a worker is to run a turn of the instance and has not answered yet."""
-        instance = self._turns.roster.get(instance_id)
+        instance = self._turns.cache.get(instance_id)
         return instance is not None and instance.waiting is not None
 
     async def wait(self, instance_id: str) -> WorkflowState | None:
         """Return the state once the instance has closed; None if it is not there."""
         waiter = self._turns.waiters.add(instance_id)
         try:
-            if self._turns.roster.get(instance_id) is None:
+            if self._turns.cache.get(instance_id) is None:
                 snapshot = await self._store.read(instance_id, payloads=True)
                 if snapshot is None or snapshot.record.status.is_closed:
                     return None if snapshot is None else to_state(snapshot)
@@ -95,25 +95,25 @@ class Engine:
         while (
             self._turns.under_way
             or self._turns.activities
-            or self._turns.errands
+            or self._turns.background
             or self._turns.inbox_writer
-            or self._turns.roster.is_reading
+            or self._turns.cache.is_reading
         ):
-            await self._turns.errands.progress()
+            await self._turns.background.progress()
 
     async def drain(self) -> None:
         """Begin no more activities; return once those that run are recorded."""
         self._turns.is_draining = True
-        while self._turns.activities or any(map(_is_unwritten, self._turns.roster.instances())):
-            await self._turns.errands.progress()
+        while self._turns.activities or any(map(_is_unwritten, self._turns.cache.instances())):
+            await self._turns.background.progress()
 
     async def recover(self) -> None:
         """Take up what the last owner left unfinished."""
         unfinished = await self._store.unfinished(self._clock.now())
         self._turns.arrivals.begin(unfinished.seen)
         self._turns.stalled.open()
-        self._turns.errands.run(self._turns.recovery.load_all(unfinished.instance_ids))
-        self._turns.errands.run(self._turns.recovery.load_due())
+        self._turns.background.run(self._turns.recovery.load_all(unfinished.instance_ids))
+        self._turns.background.run(self._turns.recovery.load_due())
 
     def foreign_write(self) -> None:
         """Another process has written: take up what it left."""
@@ -129,10 +129,10 @@ class Engine:
         """Let go of all instances, and tell everybody who waits why."""
         self._turns.stop(error)
         self._turns.stalled.close()
-        self._turns.alarms.cancel()
-        ending = [*self._turns.activities.cancel(), *self._turns.errands.cancel()]
+        self._turns.timers.cancel()
+        ending = [*self._turns.activities.cancel(), *self._turns.background.cancel()]
         await asyncio.gather(*ending, return_exceptions=True)
-        for instance in await self._turns.roster.close(error):
+        for instance in await self._turns.cache.close(error):
             for entry in instance.inbox:
                 entry.refuse(error)
         self._turns.waiters.fail(error)

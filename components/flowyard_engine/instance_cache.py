@@ -9,12 +9,12 @@ from collections.abc import Callable
 from flowyard.backend import Clock, Executor, Journal, TaskCompleted, TaskFailed, TaskScheduled
 from flowyard_engine.instance import Entry, Instance
 from flowyard_engine.store import Loaded, Store
-from flowyard_engine.timers import Alarms
+from flowyard_engine.timers import Timers
 
 Dispatch = Callable[[Instance, TaskScheduled], None]
 
 
-class Roster:
+class InstanceCache:
     """Active instances by ID. Of the idle ones, the longest idle leave when there are too many."""
 
     def __init__(
@@ -22,14 +22,14 @@ class Roster:
         store: Store,
         clock: Clock,
         executor: Executor,
-        alarms: Alarms,
+        timers: Timers,
         resume: Callable[[Instance], None],
         cached_instances: int,
     ) -> None:
         self._store = store
         self._clock = clock
         self._executor = executor
-        self._alarms = alarms
+        self._timers = timers
         self._resume = resume
         self._cached_instances = cached_instances
         self._live: dict[str, Instance] = {}
@@ -75,7 +75,7 @@ class Roster:
         if self._live.get(instance_id) is instance:
             del self._live[instance_id]
             self._idle.pop(instance_id, None)
-            self._alarms.forget(instance_id)
+            self._timers.forget(instance_id)
             self._executor.forget(instance_id)
 
     async def close(self, error: Exception) -> list[Instance]:
@@ -103,7 +103,7 @@ class Roster:
             resting = self._live[instance_id]
             self.remove(resting)
             if resting.record.wake_at:
-                self._alarms.on_disk(resting.record.wake_at)
+                self._timers.on_disk(resting.record.wake_at)
 
     async def read(self, instance_id: str, dispatch: Dispatch, *arriving: Entry) -> Instance | None:
         """Bring an active instance into memory and go on with it; None if there is none.
@@ -161,7 +161,7 @@ class Roster:
                 instance.know(message.id)
                 instance.later.append(entry)
                 # Whoever found it due may have done so before the clock was set back.
-                self._alarms.on_disk(message.due_at)
+                self._timers.on_disk(message.due_at)
         for entry in arrived:
             instance.put(entry)
         answered = {
@@ -175,6 +175,6 @@ class Roster:
         for failed in journal.refused.values():
             instance.put(Entry(failed))
         for timer in journal.timers.values():
-            self._alarms.add(timer.fire_at, instance.record.id)
+            self._timers.add(timer.fire_at, instance.record.id)
         for fired in journal.due_timers(now):
             instance.put(Entry(fired))

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 
 from flowyard.backend import Clock
 from flowyard_engine.instance import Entry, Instance
-from flowyard_engine.instance_cache import Roster
+from flowyard_engine.instance_cache import InstanceCache
 from flowyard_engine.store import LeaseLost, Store
-from flowyard_engine.timers import Alarms
+from flowyard_engine.timers import Timers
 
 # After a write that failed, the instance is read again; the disk may need a moment.
 _RELOAD_SECONDS = 1.0
@@ -23,16 +23,16 @@ class Recovery:
         self,
         store: Store,
         clock: Clock,
-        alarms: Alarms,
-        roster: Roster,
+        timers: Timers,
+        cache: InstanceCache,
         logger: logging.Logger,
         take_up: Callable[..., Awaitable[None]],
         resume: Callable[[Instance], None],
     ) -> None:
         self._store = store
         self._clock = clock
-        self._alarms = alarms
-        self._roster = roster
+        self._timers = timers
+        self._cache = cache
         self._logger = logger
         self._take_up = take_up
         self._resume = resume
@@ -49,9 +49,9 @@ class Recovery:
         now = self._clock.now()
         due, next_due = await self._store.due(now)
         if next_due is not None:
-            self._alarms.on_disk(next_due)
+            self._timers.on_disk(next_due)
         for instance_id in due:
-            instance = self._roster.get(instance_id)
+            instance = self._cache.get(instance_id)
             if instance is None:
                 await self.load(instance_id)
             elif instance.later:

@@ -16,7 +16,7 @@ class OnDue(Protocol):
     def __call__(self, now: int, due: set[str], *, on_disk: bool) -> None: ...
 
 
-class Alarms:
+class Timers:
     """One alarm of the clock, for the earliest of all timers."""
 
     def __init__(self, clock: Clock, on_due: OnDue) -> None:

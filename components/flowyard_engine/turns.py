@@ -29,15 +29,15 @@ from flowyard.backend import (
 from flowyard_engine import commits
 from flowyard_engine.activities import Activities
 from flowyard_engine.arrivals import Arrivals
-from flowyard_engine.background_tasks import Errands
+from flowyard_engine.background_tasks import BackgroundTasks
 from flowyard_engine.inbox_writer import InboxWriter
 from flowyard_engine.instance import Batch, Entry, Instance
-from flowyard_engine.instance_cache import Roster
+from flowyard_engine.instance_cache import InstanceCache
 from flowyard_engine.recovery import Recovery
 from flowyard_engine.stalled import Stalled
 from flowyard_engine.state import to_state
 from flowyard_engine.store import Child, Commit, LeaseLost, Message, Outcome, Snapshot, Store
-from flowyard_engine.timers import Alarms
+from flowyard_engine.timers import Timers
 from flowyard_engine.waiters import Waiters
 from flowyard_engine.worker_turns import WorkerTurns
 
@@ -62,23 +62,25 @@ class Turns:
         self._machine = machine
         self._logger = logger
         self._loop = asyncio.get_running_loop()
-        self.errands = Errands(logger)
-        self.activities = Activities(executor, self._activity_ended, self.errands.notice)
-        self.alarms = Alarms(clock, self._fire)
+        self.background = BackgroundTasks(logger)
+        self.activities = Activities(executor, self._activity_ended, self.background.notice)
+        self.timers = Timers(clock, self._fire)
         self.waiters = Waiters()
-        self.roster = Roster(store, clock, executor, self.alarms, self._resume, cached_instances)
+        self.cache = InstanceCache(
+            store, clock, executor, self.timers, self._resume, cached_instances
+        )
         self.inbox_writer = InboxWriter(store, self._saved, self._lose)
         self._worker_turns = WorkerTurns(
             self.inbox_writer, self._conclude, self._abandon, self._begin_again
         )
         self.recovery = Recovery(
-            store, clock, self.alarms, self.roster, logger, self._take_up, self._resume
+            store, clock, self.timers, self.cache, logger, self._take_up, self._resume
         )
         self.stalled = Stalled(
-            store, executor, self.roster, self.recovery, self.errands, self._resume
+            store, executor, self.cache, self.recovery, self.background, self._resume
         )
         self.arrivals = Arrivals(
-            store, clock, self.alarms, self.recovery, self.errands, self._pick_up
+            store, clock, self.timers, self.recovery, self.background, self._pick_up
         )
         self.under_way = 0
         self.is_draining = False
@@ -108,15 +110,15 @@ class Turns:
             pass  # `_saved` goes on with it
         elif instance.is_stalled and not instance.is_terminated:
             if instance.unsaved:
-                self.roster.rouse(instance)
+                self.cache.rouse(instance)
                 self.inbox_writer.save(instance)
             else:
-                self.roster.rest(instance)
+                self.cache.rest(instance)
         elif instance.inbox:
             self._turn(instance)
         elif instance.is_idle:
             if (commit := commits.of_rest(instance)) is None:
-                self.roster.rest(instance)
+                self.cache.rest(instance)
                 return
             instance.busy = True
             self.under_way += 1
@@ -127,7 +129,7 @@ class Turns:
         instance.busy = True
         instance.is_stalled = instance.saves = False
         self.under_way += 1
-        self.roster.rouse(instance)
+        self.cache.rouse(instance)
         batch = instance.take()
         if not batch.admitted:
             self._write(instance, Commit(instance.record, 0, 0, (), consumed=batch.consumed), batch)
@@ -145,9 +147,9 @@ class Turns:
         if isinstance(result, TurnResult):
             self._conclude(instance, turn, result, batch)
         else:
-            # From now on, not only once the errand has begun: what comes does not wait for it.
+            # From now on, not only once its task has begun: what comes does not wait for it.
             instance.waiting = asyncio.ensure_future(result)
-            self.errands.run(self._worker_turns.run(instance, turn, instance.waiting, batch))
+            self.background.run(self._worker_turns.run(instance, turn, instance.waiting, batch))
 
     def _conclude(self, instance: Instance, turn: Turn, result: TurnResult, batch: Batch) -> None:
         if result.stalled is not None:
@@ -160,13 +162,7 @@ class Turns:
         """Keep what has come for the instance until fitting code runs it again."""
         if instance.record.status is not WorkflowStatus.STALLED:
             self._logger.warning("'%s' is STALLED: %s", instance.record.id, failure.message)
-        self._executor.forget(instance.record.id)
-        instance.take_back(batch)
-        instance.save_from_now_on()
-        commit = commits.of_stall(instance, failure)
-        entries, instance.unsaved = instance.unsaved, []
-        # What comes meanwhile is stored afterwards: if this is refused, so is that.
-        instance.saves = False
+        commit, entries = self.stalled.take_back(instance, failure, batch)
 
         def done(outcome: Outcome) -> None:
             if outcome.error is not None or outcome.taken is not None:
@@ -176,14 +172,8 @@ class Turns:
             instance.busy = False
             if commit is not None:
                 commits.note_saved(instance, entries, commit)
-            instance.save_from_now_on()
-            instance.is_stalled = True
-            if instance.changes != self.stalled.changes:
-                # Code that has come meanwhile may fit.
-                self.stalled.retry(instance)
-            else:
-                self._resume(instance)
-            self.errands.notice()
+            self.stalled.rest(instance)
+            self.background.notice()
 
         if commit is None:
             done(Outcome())
@@ -203,15 +193,15 @@ class Turns:
             batch.acknowledge()
             if not self.is_stopped:
                 self._act(instance, commit, outcome)
-            self.errands.notice()
+            self.background.notice()
 
         self._store.submit(commit, done)
 
     def _saved(self, instance: Instance) -> None:
         """All of an inbox is stored that was to be."""
-        if self.roster.get(instance.record.id) is instance:
+        if self.cache.get(instance.record.id) is instance:
             self._resume(instance)
-        self.errands.notice()
+        self.background.notice()
 
     def _lose(self, instance: Instance, outcome: Outcome) -> None:
         """The inbox of an instance could not be stored."""
@@ -229,7 +219,7 @@ class Turns:
             self._give_way(instance, batch, outcome.taken)
         elif outcome.error is not None:
             self._drop(instance, outcome.error, *batch.entries)
-        self.errands.notice()
+        self.background.notice()
 
     def _begin_again(self, instance: Instance, batch: Batch) -> None:
         """Take back a turn that no worker has answered; something has come that needs none."""
@@ -241,7 +231,7 @@ class Turns:
             self._executor.forget(instance.record.id)
             instance.take_back(batch)
             self._resume(instance)
-        self.errands.notice()
+        self.background.notice()
 
     def _act(self, instance: Instance, commit: Commit, outcome: Outcome) -> None:
         """Act on what a turn has decided, now that it is written."""
@@ -251,11 +241,11 @@ class Turns:
             if kind is TaskScheduled:
                 self._dispatch(instance, event)  # type: ignore[arg-type]
             elif kind is TimerCreated:
-                self.alarms.add(event.fire_at, record.id)  # type: ignore[union-attr]
+                self.timers.add(event.fire_at, record.id)  # type: ignore[union-attr]
         for child in commit.children:
             if (taken := outcome.refused.get(child.task_id)) is None:
                 if child.message.due_at:
-                    self.alarms.on_disk(child.message.due_at)
+                    self.timers.on_disk(child.message.due_at)
                 else:
                     self._begin_child(child)
             elif child.record.parent_id is None:
@@ -264,7 +254,7 @@ class Turns:
         for failed in journal.refused.values():
             instance.put(Entry(failed))
         if journal.continuation is not None:
-            self.alarms.forget(record.id)
+            self.timers.forget(record.id)
             self._end_execution(instance)
             # What begins the next execution comes before what has come meanwhile.
             came, instance.inbox = instance.inbox, []
@@ -288,8 +278,8 @@ class Turns:
 
     def _close(self, instance: Instance, now: int) -> None:
         record, journal = instance.record, instance.journal
-        self.roster.remove(instance)
-        self.alarms.forget(record.id)
+        self.cache.remove(instance)
+        self.timers.forget(record.id)
         self._end_execution(instance)
         for entry in instance.inbox:
             entry.acknowledge(False)
@@ -298,7 +288,7 @@ class Turns:
 
     def _drop(self, instance: Instance, error: Exception, *taken: Entry) -> None:
         """Forget an instance whose turn was not written, but not what its activities returned."""
-        self.roster.remove(instance)
+        self.cache.remove(instance)
         entries = (*taken, *instance.inbox)
         has_ended = self.is_stopped or isinstance(error, LeaseLost)
         for entry in entries:
@@ -308,11 +298,11 @@ class Turns:
             instance_id = instance.record.id
             self._logger.error("a turn of instance '%s' was not written: %s", instance_id, error)
             results = [entry for entry in entries if entry.is_result]
-            self.errands.run(self.recovery.reload(instance_id, *results))
+            self.background.run(self.recovery.reload(instance_id, *results))
 
     def _give_way(self, instance: Instance, batch: Batch, taken: WorkflowStatus) -> None:
         """The ID of a start is taken: what has come meanwhile is for the instance that has it."""
-        self.roster.remove(instance)
+        self.cache.remove(instance)
         others: list[Entry] = []
         for entry in (*batch.entries, *instance.inbox):
             if isinstance(entry.event, ExecutionStarted):
@@ -324,7 +314,7 @@ class Turns:
                 entry.refuse(self.end)
         else:
             # Also where nothing has come: somebody may wait for it to close.
-            self.errands.run(self._take_up(instance.record.id, *others))
+            self.background.run(self._take_up(instance.record.id, *others))
 
     def _dispatch(self, instance: Instance, scheduled: TaskScheduled) -> None:
         if self.is_draining or self.is_stopped:
@@ -334,10 +324,10 @@ class Turns:
         self.activities.run(instance.record.id, started.execution_id, scheduled)
 
     def _activity_ended(self, instance_id: str, entry: Entry) -> None:
-        if (instance := self.roster.get(instance_id)) is not None:
+        if (instance := self.cache.get(instance_id)) is not None:
             self.post(instance, entry)
         else:
-            self.errands.run(self._record(instance_id, entry))
+            self.background.run(self._record(instance_id, entry))
 
     async def _record(self, instance_id: str, entry: Entry) -> None:
         """Take up the result of an activity whose instance is not in memory."""
@@ -351,36 +341,36 @@ class Turns:
 
     def _fire(self, now: int, due: set[str], *, on_disk: bool) -> None:
         for instance_id in due:
-            instance = self.roster.get(instance_id)
+            instance = self.cache.get(instance_id)
             if instance is not None:
                 for fired in instance.journal.due_timers(now):
                     instance.put(Entry(fired))
                 self._resume(instance)
         if on_disk:
-            self.errands.run(self.recovery.load_due())
+            self.background.run(self.recovery.load_due())
 
     def _begin_child(self, child: Child) -> None:
         # A closed holder of the ID may still be in memory, and one being read as it was before.
-        live = self.roster.get(child.record.id)
+        live = self.cache.get(child.record.id)
         if live is not None and live.record.birth == child.record.birth:
             self._pick_up(child.message)  # read from the store before the commit's answer came
             return
         if live is not None and live.is_new:  # a start that was not written yet has lost its ID
             self._lose(live, Outcome(taken=child.record.status))
-        if not self.roster.outdate(child.record.id) or live is not None:
-            self.roster.add(Instance(child.record, Journal(child.record.id)))
+        if not self.cache.outdate(child.record.id) or live is not None:
+            self.cache.add(Instance(child.record, Journal(child.record.id)))
         self._pick_up(child.message)
 
     def _pick_up(self, message: Message) -> None:
         """Hand a message to its instance, if it was stored."""
         if not message.id:
             return
-        instance = self.roster.get(message.instance_id)
+        instance = self.cache.get(message.instance_id)
         if instance is None:
             # A read finds it in its place, before what has come directly: one that begins now, or
             # one that is under way and has to be done again.
-            if not self.roster.outdate(message.instance_id):
-                self.errands.run(self.find(message.instance_id))
+            if not self.cache.outdate(message.instance_id):
+                self.background.run(self.find(message.instance_id))
         elif instance.record.birth == message.birth:
             self.post(instance, Entry.of(message))
 
@@ -388,12 +378,12 @@ class Turns:
         """Find an active instance and hand over what arrives; None if it is closed or unknown."""
         if self.is_stopped:
             raise self.end
-        instance = self.roster.get(instance_id)
+        instance = self.cache.get(instance_id)
         if instance is not None:
             for entry in arriving:
                 self.post(instance, entry)
             return instance
-        return await self.roster.read(instance_id, self._dispatch, *arriving)
+        return await self.cache.read(instance_id, self._dispatch, *arriving)
 
     async def _take_up(self, instance_id: str, *entries: Entry) -> None:
         """Go on with an instance, or tell everybody who waits for it that it is not active."""

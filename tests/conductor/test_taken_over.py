@@ -9,13 +9,13 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from flowyard_conductor.hosted.definitions import KEPT_STEPS
-from flowyard_conductor.hosted.inbox import Inbox
 
 from conductor.front import Withheld, fronted
 from flowyard import ActivityContext, App, Runtime, WorkflowContext
 from flowyard.backend.history import EventRaised, TaskCompleted
 from flowyard.config import ComponentSpec
+from flowyard_conductor.hosted.definitions import KEPT_STEPS
+from flowyard_conductor.hosted.inbox import Inbox
 
 PATIENCE = timedelta(seconds=200)
 

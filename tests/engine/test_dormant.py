@@ -12,7 +12,7 @@ from flowyard.backend.journal import Journal
 from flowyard.testing import VirtualClock, WorkflowKit
 from flowyard.workflow.execution import Execution
 from flowyard_engine.instance import Instance
-from flowyard_engine.timers import Alarms
+from flowyard_engine.timers import Timers
 
 if TYPE_CHECKING:
     from engine.conftest import OpenRuntime
@@ -39,8 +39,8 @@ def in_memory() -> int:
 
 
 def timers_in_memory(runtime: Runtime) -> int:
-    alarms: Alarms = runtime.component()._engine._turns.alarms  # type: ignore[attr-defined]
-    return len(alarms) + len(alarms._earliest)
+    timers: Timers = runtime.component()._engine._turns.timers  # type: ignore[attr-defined]
+    return len(timers) + len(timers._earliest)
 
 
 async def start_many(runtime: Runtime, clock: VirtualClock) -> None:

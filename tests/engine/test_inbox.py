@@ -25,11 +25,11 @@ from flowyard.backend.history import (
 from flowyard.backend.journal import Journal
 from flowyard.testing.clock import VirtualClock
 from flowyard_engine.arrivals import Arrivals
-from flowyard_engine.background_tasks import Errands
+from flowyard_engine.background_tasks import BackgroundTasks
 from flowyard_engine.instance import Entry, Instance
 from flowyard_engine.sqlite import SqliteStore
 from flowyard_engine.store import Arrived, Commit, Loaded, Message, Outcome, Record, Store
-from flowyard_engine.timers import Alarms
+from flowyard_engine.timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,13 +85,13 @@ class SlowStore:
 
 async def test_however_often_others_write_there_is_one_look_at_a_time() -> None:
     store, taken = SlowStore(), list[int]()
-    clock, errands = VirtualClock(), Errands(logging.getLogger("test"))
+    clock, background = VirtualClock(), BackgroundTasks(logging.getLogger("test"))
     arrivals = Arrivals(
         cast("Store", store),
         clock,
-        Alarms(clock, lambda now, due, on_disk: None),
+        Timers(clock, lambda now, due, on_disk: None),
         cast("Recovery", None),
-        errands,
+        background,
         lambda message: taken.append(message.id),
     )
     for _ in range(50):
@@ -103,8 +103,8 @@ async def test_however_often_others_write_there_is_one_look_at_a_time() -> None:
     # Taken up and deleted in the meantime by a turn: a look that began before shows it still.
     arrivals.consumed([2])
     store.answers.put_nowait(Arrived([], []))
-    while errands:
-        await errands.progress()
+    while background:
+        await background.progress()
     assert store.looks == [0, 3]
     assert taken == [1, 3]
 

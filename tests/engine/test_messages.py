@@ -445,8 +445,8 @@ async def test_a_child_that_was_read_before_its_commit_was_answered_is_one_objec
         assert isinstance(component, EngineComponent)
         assert component._engine is not None
         turns = component._engine._turns
-        read = turns.roster.get("child")
+        read = turns.cache.get("child")
         assert read is not None
         started = Message("child", EventRaised("any", None), read.record.birth)
         turns._begin_child(Child(copy(read.record), started, 1))
-        assert turns.roster.get("child") is read
+        assert turns.cache.get("child") is read

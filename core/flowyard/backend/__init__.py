@@ -1,5 +1,9 @@
 """All that a component plugin imports."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from flowyard.backend.component import (
     Capability,
     ComponentContext,
@@ -52,7 +56,6 @@ from flowyard.backend.history import (
     to_datetime,
     to_microseconds,
 )
-from flowyard.backend.hookspecs import hookimpl
 from flowyard.backend.host import Host
 from flowyard.backend.host_instance import HostedInstance
 from flowyard.backend.journal import Journal, propagated, result_of
@@ -81,6 +84,9 @@ from flowyard.models import (
     WorkflowState,
     WorkflowStatus,
 )
+
+if TYPE_CHECKING:
+    from flowyard.backend.hookspecs import hookimpl
 
 __all__ = [
     "CHILD_IDS",
@@ -161,3 +167,12 @@ __all__ = [
     "to_microseconds",
     "watch",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Lazy: only plugins need pluggy, and most programs never look for one.
+    if name != "hookimpl":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from flowyard.backend.hookspecs import hookimpl
+
+    return hookimpl

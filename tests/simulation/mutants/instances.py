@@ -8,7 +8,7 @@ from flowyard.backend.journal import Journal
 from flowyard.models import FailureDetails
 from flowyard_engine import commits
 from flowyard_engine.instance import Batch, Entry, Instance
-from flowyard_engine.instance_cache import Roster
+from flowyard_engine.instance_cache import InstanceCache
 from flowyard_engine.store import Child, Outcome
 from flowyard_engine.turns import Turns
 
@@ -22,7 +22,7 @@ def stalled_instances_are_forgotten_at_once(patch: pytest.MonkeyPatch) -> None:
         instance.save_from_now_on()
         commit = commits.of_stall(instance, failure)
         entries, instance.unsaved = instance.unsaved, []
-        turns.roster.remove(instance)
+        turns.cache.remove(instance)
 
         def done(outcome: Outcome) -> None:
             turns.under_way -= 1
@@ -32,8 +32,8 @@ def stalled_instances_are_forgotten_at_once(patch: pytest.MonkeyPatch) -> None:
                 else:
                     entry.refuse(outcome.error)
             if instance.changes != turns.stalled.changes:
-                turns.errands.run(turns.recovery.load(instance.record.id))
-            turns.errands.notice()
+                turns.background.run(turns.recovery.load(instance.record.id))
+            turns.background.notice()
 
         if commit is None:
             done(Outcome())
@@ -66,10 +66,10 @@ def new_instances_are_dropped(patch: pytest.MonkeyPatch) -> None:
         if turns.is_stopped:
             batch.refuse(turns.end)
         else:
-            turns.roster.remove(instance)
+            turns.cache.remove(instance)
             came = (*batch.entries, *instance.inbox)
-            turns.errands.run(turns._take_up(instance.record.id, *came))
-        turns.errands.notice()
+            turns.background.run(turns._take_up(instance.record.id, *came))
+        turns.background.notice()
 
     patch.setattr(Turns, "_begin_again", begin_again)
 
@@ -78,9 +78,9 @@ def children_go_to_who_had_their_id(patch: pytest.MonkeyPatch) -> None:
     """Fault 87: what starts a child goes to the closing instance that had its ID."""
 
     def begin_child(turns: Turns, child: Child) -> None:
-        if not turns.roster.knows(child.record.id):
-            turns.roster.add(Instance(child.record, Journal(child.record.id)))
-        holder = turns.roster.get(child.record.id)
+        if not turns.cache.knows(child.record.id):
+            turns.cache.add(Instance(child.record, Journal(child.record.id)))
+        holder = turns.cache.get(child.record.id)
         if holder is None:
             turns._pick_up(child.message)
         else:
@@ -92,7 +92,7 @@ def children_go_to_who_had_their_id(patch: pytest.MonkeyPatch) -> None:
 def reads_in_flight_are_believed(patch: pytest.MonkeyPatch) -> None:
     """Fault 88: what was read before a child got the ID is believed."""
 
-    def outdate(roster: Roster, instance_id: str) -> bool:
-        return instance_id in roster._reading
+    def outdate(cache: InstanceCache, instance_id: str) -> bool:
+        return instance_id in cache._reading
 
-    patch.setattr(Roster, "outdate", outdate)
+    patch.setattr(InstanceCache, "outdate", outdate)

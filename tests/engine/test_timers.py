@@ -12,7 +12,7 @@ from flowyard.backend.history import NEVER
 from flowyard.testing import VirtualClock
 from flowyard_engine.component import EngineComponent
 from flowyard_engine.recovery import Recovery
-from flowyard_engine.timers import Alarms
+from flowyard_engine.timers import Timers
 from moved_clock import AN_HOUR, MovedClock
 
 if TYPE_CHECKING:
@@ -41,29 +41,29 @@ class Noted:
 
 async def test_each_instance_is_named_once_a_ring_however_many_timers_are_due() -> None:
     clock, noted = VirtualClock(), Noted()
-    alarms = Alarms(clock, noted)
+    timers = Timers(clock, noted)
     now = clock.now()
     for after in (3, 1, 2, 2, 50):
-        alarms.add(now + after, "many")
-    alarms.add(now + 2, "other")
-    alarms.add(NEVER, "never")
+        timers.add(now + after, "many")
+    timers.add(now + 2, "other")
+    timers.add(NEVER, "never")
     clock.advance(timedelta(microseconds=10))
     assert noted.calls == [
         ({"many"}, False),
         ({"many", "other"}, False),
         ({"many"}, False),
     ]
-    assert len(alarms) == 1
+    assert len(timers) == 1
 
 
 async def test_a_time_before_1970_keeps_no_other_from_ringing() -> None:
     clock, noted = VirtualClock(), Noted()
-    alarms = Alarms(clock, noted)
-    alarms.add(-1, "old")
-    alarms.add(-(10**16), "older")
-    alarms.on_disk(-5)
+    timers = Timers(clock, noted)
+    timers.add(-1, "old")
+    timers.add(-(10**16), "older")
+    timers.on_disk(-5)
     clock.advance(timedelta(0))
-    alarms.add(clock.now() + 1, "later")
+    timers.add(clock.now() + 1, "later")
     clock.advance(timedelta(seconds=1))
     assert ({"later"}, False) in noted.calls
     named = {instance_id for due, _ in noted.calls for instance_id in due}
@@ -73,13 +73,13 @@ async def test_a_time_before_1970_keeps_no_other_from_ringing() -> None:
 
 async def test_what_is_forgotten_does_not_ring_and_takes_no_room() -> None:
     clock, noted = VirtualClock(), Noted()
-    alarms = Alarms(clock, noted)
+    timers = Timers(clock, noted)
     for number in range(10_000):
-        alarms.add(clock.now() + AN_HOUR, f"it-{number}")
-        alarms.forget(f"it-{number}")
-    assert len(alarms) == 0
-    assert len(alarms._earliest) < 1_000
-    alarms.add(clock.now() + 2 * AN_HOUR, "it-7")
+        timers.add(clock.now() + AN_HOUR, f"it-{number}")
+        timers.forget(f"it-{number}")
+    assert len(timers) == 0
+    assert len(timers._earliest) < 1_000
+    timers.add(clock.now() + 2 * AN_HOUR, "it-7")
     clock.advance(timedelta(hours=1))
     assert noted.calls == []
     clock.advance(timedelta(hours=1))
@@ -88,18 +88,18 @@ async def test_what_is_forgotten_does_not_ring_and_takes_no_room() -> None:
 
 async def test_nothing_rings_after_the_end() -> None:
     clock, noted = VirtualClock(), Noted()
-    alarms = Alarms(clock, noted)
-    alarms.add(clock.now() + 1, "it")
-    alarms.cancel()
-    alarms.add(-1, "it")
+    timers = Timers(clock, noted)
+    timers.add(clock.now() + 1, "it")
+    timers.cancel()
+    timers.add(-1, "it")
     clock.advance(timedelta(seconds=1))
     assert noted.calls == []
 
 
-def alarms_of(component: object) -> Alarms:
+def alarms_of(component: object) -> Timers:
     assert isinstance(component, EngineComponent)
     assert component._engine is not None
-    return component._engine._turns.alarms
+    return component._engine._turns.timers
 
 
 async def test_timers_of_closed_and_of_renewed_instances_are_forgotten(
@@ -115,16 +115,16 @@ async def test_timers_of_closed_and_of_renewed_instances_are_forgotten(
 
     async with open_runtime(app) as runtime:
         await runtime.start(hasty, 1, instance_id="it")
-        alarms = alarms_of(runtime.component())
+        timers = alarms_of(runtime.component())
         await runtime.raise_event("it", "go", 1)
-        await asyncio.wait_for(_until_two(alarms), 60)
+        await asyncio.wait_for(_until_two(timers), 60)
         await runtime.raise_event("it", "go", 1)
         await runtime.wait("it", timeout=A_MINUTE)
-        assert len(alarms) == 0
+        assert len(timers) == 0
 
 
-async def _until_two(alarms: Alarms) -> None:
-    while len(alarms) != 2:  # noqa: ASYNC110 - the next execution begins by itself
+async def _until_two(timers: Timers) -> None:
+    while len(timers) != 2:  # noqa: ASYNC110 - the next execution begins by itself
         await asyncio.sleep(0.01)
 
 
@@ -201,7 +201,7 @@ async def test_a_timer_fires_although_the_clock_was_set_back_as_it_was_found_due
     open_runtime: OpenRuntime, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, set_back = MovedClock(), asyncio.Event()
-    monkeypatch.setattr(Alarms, "_take_due", set_back_before(Alarms._take_due, clock, set_back))
+    monkeypatch.setattr(Timers, "_take_due", set_back_before(Timers._take_due, clock, set_back))
     async with open_runtime(make_app(database.parent), clock=clock) as runtime:
         await runtime.start("sleeper", 1800, instance_id="it")
         clock.moved_by = AN_HOUR
