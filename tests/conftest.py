@@ -14,7 +14,7 @@ pytest_plugins = (
     "servers.preparation",
     "servers.busy",
     "selection",
-    "support",
+    "support_page",
 )
 
 # A shell's background job ignores SIGINT, and what a test starts would inherit that.

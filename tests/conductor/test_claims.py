@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from conductor.conftest import OpenRuntime
-from conductor.programs.living import spec_of
+from conductor.programs.load import spec_of
 from flowyard import InstanceQuery, Runtime
 from flowyard_conductor.api.names import Names
 from program import StartProgram

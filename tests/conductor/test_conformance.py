@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from elsewhere import with_workers
 from flowyard.backend.component import (
     Capability,
     ComponentContext,
@@ -20,6 +19,7 @@ from flowyard.config import ComponentSpec
 from flowyard.testing.conformance import ComponentConformance
 from flowyard_conductor.plugin import CONDUCTOR
 from flowyard_conductor.settings import ConductorSettings
+from remote_component import with_workers
 
 # What a process that is killed leaves behind need not wait for as long as in earnest.
 QUICK: Mapping[str, object] = {"leaseSeconds": 5}

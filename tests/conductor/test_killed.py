@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from conductor.programs.living import spec_of
+from conductor.programs.load import spec_of
 from engine.programs.shapes import END, instances_of
 from flowyard import BackendUnavailable, Runtime
 from ledger import (
@@ -66,7 +66,7 @@ async def test_workflows_survive_any_number_of_kills_of_their_process_and_of_the
     histories: Histories = {}
     url = f"{server.url}/api"
 
-    program = start_program("living", url, QUEUE, EACH, acknowledged)
+    program = start_program("load", url, QUEUE, EACH, acknowledged)
     async with Runtime.open([spec_of(url, QUEUE)]) as manager:
         for struck in choices.sample(["process", "server", "both", "process"], 4):
             ended = asyncio.Event()
@@ -77,7 +77,7 @@ async def test_workflows_survive_any_number_of_kills_of_their_process_and_of_the
             if struck != "process":
                 await asyncio.to_thread(server.restart)
             if struck != "server":
-                program = start_program("living", url, QUEUE, EACH, acknowledged)
+                program = start_program("load", url, QUEUE, EACH, acknowledged)
             ended.set()
             await raising
             now = await read_histories(manager, INSTANCES)

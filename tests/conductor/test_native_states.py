@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from conductor.conftest import OpenRuntime
-from conductor.programs.living import spec_of
+from conductor.programs.load import spec_of
 from flowyard import App, Runtime, WorkflowContext
 from flowyard.backend.history import EventRaised
 from flowyard.errors import UnsupportedOperation, WorkflowNotRegistered

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from conductor.conftest import OpenRuntime
-from conductor.front import fronted
+from conductor.proxy import proxied
 from flowyard import Runtime
 from flowyard.backend.history import (
     ChildCreated,
@@ -249,7 +249,7 @@ async def test_a_removal_in_which_the_server_fails_is_made_again(
 ) -> None:
     failing: list[str] = []
     async with (
-        fronted(conductor_server, failing=failing) as url,
+        proxied(conductor_server, failing=failing) as url,
         open_native(url=url) as runtime,
     ):
         instance_id = await runtime.start("native-waiter")

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from conductor.front import KEY, SECRET, fronted
+from conductor.proxy import KEY, SECRET, proxied
 from flowyard import Runtime
 from flowyard.config import ComponentSpec
 from flowyard.errors import BackendUnavailable, ConfigurationError, FlowyardError, InstanceNotFound
@@ -81,7 +81,7 @@ async def test_settings_that_make_no_sense(metadata: dict[str, str], message: st
 
 
 async def test_a_key_that_is_let_in_and_one_that_is_not(conductor_server: str) -> None:
-    async with fronted(conductor_server, wants_token=True) as url:
+    async with proxied(conductor_server, wants_token=True) as url:
         assert await can_be_used(url=url, keyId=KEY, keySecret=SECRET)
         error = await refusal(url=url, keyId="stranger", keySecret=SECRET)
         assert isinstance(error, ConfigurationError)
@@ -91,7 +91,7 @@ async def test_a_key_that_is_let_in_and_one_that_is_not(conductor_server: str) -
 
 
 async def test_a_token_that_has_expired_is_renewed(conductor_server: str) -> None:
-    async with fronted(conductor_server, wants_token=True) as url:
+    async with proxied(conductor_server, wants_token=True) as url:
         spec = spec_of(url=url, keyId=KEY, keySecret=SECRET)
         async with (
             Runtime.open([spec]) as runtime,
@@ -106,7 +106,7 @@ async def test_tls(conductor_server: str, tmp_path: Path) -> None:
     authority = make_authority(tmp_path, "authority")
     own = make_certificate(tmp_path, "server", authority, "localhost")
     stranger = make_authority(tmp_path, "stranger")
-    async with fronted(conductor_server, certificate=own) as url:
+    async with proxied(conductor_server, certificate=own) as url:
         assert await can_be_used(url=url, tlsServerCa=str(authority.file))
         assert await can_be_used(url=url, tlsServerCa=authority.file.read_text())
         assert await can_be_used(url=url, tlsVerify="false")

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from conductor.front import Unconfirmed, fronted
+from conductor.proxy import Unconfirmed, proxied
 from flowyard import ActivityContext, App, Runtime, WorkflowContext, WorkflowStatus, when_all
 from flowyard.backend.component import ComponentContext, ComponentType, WorkflowComponent
 from flowyard.backend.executor import ActivityResult, ActivityTask, LocalCode, Turn, TurnResult
@@ -121,7 +121,7 @@ async def test_a_result_is_acknowledged_when_conductor_has_it(
     unconfirmed = Unconfirmed(text[::-1])
     async with (
         asyncio.timeout(PATIENCE.total_seconds()),
-        fronted(server, withheld=unconfirmed) as url,
+        proxied(server, withheld=unconfirmed) as url,
     ):
         given = replace(spec, type=acknowledging.name, metadata={**spec.metadata, "url": url})
         app = make_app(asyncio.Event(), asyncio.Queue())

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from conductor.front import Withheld, fronted
+from conductor.proxy import Withheld, proxied
 from flowyard import ActivityContext, App, Runtime, WorkflowContext
 from flowyard.backend.history import EventRaised, TaskCompleted
 from flowyard.config import ComponentSpec
@@ -182,7 +182,7 @@ async def test_what_a_process_does_that_hears_of_a_task_too_late_is_told_to_nobo
 
     queue, server = spec.metadata["taskQueue"], str(spec.metadata["url"]).removesuffix("/api")
     late = Withheld(f"{queue}.answering")
-    async with asyncio.timeout(PATIENCE.total_seconds()), fronted(server, withheld=late) as url:
+    async with asyncio.timeout(PATIENCE.total_seconds()), proxied(server, withheld=late) as url:
         slow = replace(spec, metadata={**spec.metadata, "url": url})
         async with Runtime.open([slow], answering_with("late")) as runtime:
             instance_id = await runtime.start("asking")

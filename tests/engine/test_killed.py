@@ -54,7 +54,7 @@ async def test_two_hundred_workflows_survive_any_number_of_kills(
     histories: Histories = {}
 
     for life in range(choices.randint(4, 7)):
-        program = start_program("living", database, acknowledged)
+        program = start_program("load", database, acknowledged)
         lines = choices.randint(1, 250)
         if life % 2:
             ended = asyncio.Event()
@@ -73,7 +73,7 @@ async def test_two_hundred_workflows_survive_any_number_of_kills(
         check_that_nothing_changed(histories, now)
         histories = now
 
-    program = start_program("living", database, acknowledged)
+    program = start_program("load", database, acknowledged)
     await program.says("steered")
     async with open_runtime() as manager:
         for instance_id in collectors_of(INSTANCES):

@@ -36,7 +36,7 @@ class ConductorServer(ServerProcess):
         *flags: str,
         database: Path | None = None,
         port: int | None = None,
-        leash: int | None = None,
+        kill_on_exit: int | None = None,
     ) -> None:
         """Start it, with a database of its own unless a file is given."""
         port = port or free_port()
@@ -52,7 +52,7 @@ class ConductorServer(ServerProcess):
             folder / f"conductor-{port}.log",
             ready=lambda _: self._healthy(),
             patience=_PATIENCE,
-            leash=leash,
+            kill_on_exit=kill_on_exit,
         )
 
     def _healthy(self) -> bool:

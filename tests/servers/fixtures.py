@@ -34,7 +34,7 @@ class StartTemporal(Protocol):
         database: Path | None = None,
         dynamic_config: Mapping[str, str] = QUICK,
         port: int | None = None,
-        leash: int | None = None,
+        kill_on_exit: int | None = None,
     ) -> TemporalServer:
         """Start it with these flags of `temporal/main.go`."""
 
@@ -47,7 +47,7 @@ class StartConductor(Protocol):
         *flags: str,
         database: Path | None = None,
         port: int | None = None,
-        leash: int | None = None,
+        kill_on_exit: int | None = None,
     ) -> ConductorServer:
         """Start it with these properties, written `--name=value`."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-_LEASH = Path(__file__).parent / "leash.py"
+_KILL_ON_EXIT = Path(__file__).parent / "kill_on_exit.py"
 _TAIL = 3000
 
 
@@ -25,17 +25,17 @@ class ServerProcess:
         *,
         ready: Callable[[str], bool],
         patience: float,
-        leash: int | None = None,
+        kill_on_exit: int | None = None,
     ) -> None:
         """Start it; `ready` is told what it has written since.
 
-        It dies with this process, or with all who have the writing end of the pipe `leash`.
+        It dies with this process, or with all who have the writing end of the pipe `kill_on_exit`.
         """
         self._command = command
         self._log = log
         self._ready = ready
         self._patience = patience
-        self._leash = subprocess.PIPE if leash is None else leash
+        self._leash = subprocess.PIPE if kill_on_exit is None else kill_on_exit
         self._start()
 
     def __enter__(self) -> Self:
@@ -60,7 +60,7 @@ class ServerProcess:
         with self._log.open("ab") as log:
             written = log.tell()
             self._process = subprocess.Popen(
-                [sys.executable, str(_LEASH), *self._command],
+                [sys.executable, str(_KILL_ON_EXIT), *self._command],
                 stdin=self._leash,
                 stdout=log,
                 stderr=log,

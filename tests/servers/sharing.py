@@ -60,10 +60,10 @@ def lent(
     with (folder / f"{kind}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not told.exists():
-            leash = os.open(folder / _END, os.O_RDONLY)
+            kill_on_exit = os.open(folder / _END, os.O_RDONLY)
             try:
-                _lent.append(server := start(leash=leash))
+                _lent.append(server := start(kill_on_exit=kill_on_exit))
             finally:
-                os.close(leash)
+                os.close(kill_on_exit)
             told.write_text(where(server))
     yield told.read_text()

@@ -27,7 +27,7 @@ class TemporalServer(ServerProcess):
         database: Path | None = None,
         dynamic_config: Mapping[str, str] = QUICK,
         port: int | None = None,
-        leash: int | None = None,
+        kill_on_exit: int | None = None,
     ) -> None:
         """Start it, in memory unless a file is given; `temporal/main.go` has the other flags."""
         port = port or free_port()
@@ -40,5 +40,5 @@ class TemporalServer(ServerProcess):
             folder / f"temporal-{port}.log",
             ready=lambda said: "READY" in said,
             patience=_PATIENCE,
-            leash=leash,
+            kill_on_exit=kill_on_exit,
         )

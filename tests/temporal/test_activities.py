@@ -6,10 +6,10 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from flowyard_temporal.hosting import activities
 
 from flowyard import ActivityContext, App, Runtime, WorkflowContext
 from flowyard.config import ComponentSpec
+from flowyard_temporal.hosted import activities
 from temporal.waiting import until
 
 LONG_ENOUGH = 2.0

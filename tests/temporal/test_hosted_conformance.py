@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 
-from elsewhere import with_workers
 from flowyard.backend.component import ComponentType
 from flowyard.config import ComponentSpec
 from flowyard.config.plugins import component_type
@@ -18,6 +17,7 @@ from flowyard.testing.conformance.recording import Recording
 from flowyard.testing.conformance.refusing import Refusing
 from flowyard.testing.conformance.states import States
 from flowyard.testing.conformance.terminating import Terminating
+from remote_component import with_workers
 
 REMOTE = with_workers(component_type("workflow.temporal"))
 IMPORTABLE = ("temporal.test_hosted_conformance:REMOTE",)

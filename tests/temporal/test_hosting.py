@@ -15,7 +15,6 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from elsewhere import work
 from flowyard import ActivityContext, App, Runtime, WorkflowContext, WorkflowStatus
 from flowyard.backend.history import TimerCreated
 from flowyard.config import ComponentSpec
@@ -23,6 +22,7 @@ from flowyard.errors import InvalidRequest
 from flowyard.executors.local import LocalExecutor
 from flowyard.executors.remote import RemoteExecutors
 from flowyard.models import WorkflowState
+from remote_component import work
 
 PATIENCE = timedelta(seconds=60)
 

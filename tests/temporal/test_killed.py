@@ -64,7 +64,7 @@ async def test_workflows_survive_any_number_of_kills_of_their_process_and_of_the
     raiser = Raiser(choices, INSTANCES, BackendUnavailable)
     histories: Histories = {}
 
-    program = start_program("living", server.address, QUEUE, EACH, acknowledged)
+    program = start_program("load", server.address, QUEUE, EACH, acknowledged)
     async with Runtime.open([spec_of(server.address, QUEUE)]) as manager:
         for struck in choices.sample(["process", "server", "both", "process"], 4):
             ended = asyncio.Event()
@@ -75,7 +75,7 @@ async def test_workflows_survive_any_number_of_kills_of_their_process_and_of_the
             if struck != "process":
                 await asyncio.to_thread(server.restart)
             if struck != "server":
-                program = start_program("living", server.address, QUEUE, EACH, acknowledged)
+                program = start_program("load", server.address, QUEUE, EACH, acknowledged)
             ended.set()
             await raising
             now = await read_histories(manager, INSTANCES)

@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 
-from elsewhere import work
 from flowyard import (
     ActivityContext,
     App,
@@ -24,6 +23,7 @@ from flowyard.config import ComponentSpec
 from flowyard.executors.local import LocalExecutor
 from flowyard.executors.remote import RemoteExecutors
 from flowyard.models import WorkflowState
+from remote_component import work
 
 PATIENCE = timedelta(seconds=60)
 

@@ -10,7 +10,7 @@ import asyncio
 import sys
 from contextlib import suppress
 
-from conductor.programs.living import spec_of
+from conductor.programs.load import spec_of
 from flowyard import App, InstanceAlreadyExists, Runtime, WorkflowContext
 
 app = App()

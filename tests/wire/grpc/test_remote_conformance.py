@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from elsewhere import with_workers
 from flowyard.backend.component import ComponentType
 from flowyard.config import ComponentSpec
 from flowyard.config.plugins import component_type
 from flowyard.testing.conformance import ComponentConformance
+from remote_component import with_workers
 
 REMOTE = with_workers(component_type("workflow.engine"))
 

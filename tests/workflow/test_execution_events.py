@@ -19,7 +19,7 @@ from flowyard.backend.history import (
 )
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearse
+    from workflow.conftest import Rehearse
 
 NOON = datetime(2030, 6, 1, 12)
 

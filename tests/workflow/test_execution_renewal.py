@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.conftest import Rehearsal
 from flowyard import (
     App,
     FailureDetails,
@@ -28,9 +27,10 @@ from flowyard.backend.history import (
     TaskFailed,
     TurnStarted,
 )
+from workflow.conftest import Rehearsal
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearse
+    from workflow.conftest import Rehearse
 
 
 def renewing(*, save_events: bool) -> App:

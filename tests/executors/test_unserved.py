@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.test_work_queue import activity_of, settle, turn_of
+from executors.test_work_queue import activity_of, settle, turn_of
 from flowyard.executors.work_queue import WorkQueue
 from flowyard.testing.clock import VirtualClock
 

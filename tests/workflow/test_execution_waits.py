@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flowyard import App, WorkflowContext, when_all, when_any
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearse
+    from workflow.conftest import Rehearse
 
 
 def abandoning() -> App:

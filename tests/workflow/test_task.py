@@ -19,7 +19,7 @@ from flowyard import (
 )
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearse
+    from workflow.conftest import Rehearse
 
 
 def test_when_all_gives_the_results_in_the_order_asked_for(rehearse: Rehearse) -> None:

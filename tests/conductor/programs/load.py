@@ -16,7 +16,7 @@ from pathlib import Path
 from engine.programs.shapes import app, instances_of
 from flowyard import Runtime, WorkflowState
 from flowyard.config import ComponentSpec
-from temporal.programs.living import insist, pause_and_resume, raise_item, start
+from temporal.programs.load import insist, pause_and_resume, raise_item, start
 
 LEASE_SECONDS = 4
 

@@ -26,7 +26,7 @@ from flowyard.backend.history import ExecutionStarted
 from flowyard.executors.local import LocalExecutor
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearse
+    from workflow.conftest import Rehearse
 
 
 class Order(BaseModel):

@@ -23,7 +23,7 @@ from flowyard import (
 from flowyard.backend.history import ContinuedAsNew
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearsal, Rehearse
+    from workflow.conftest import Rehearsal, Rehearse
 
 Code = Callable[[WorkflowContext], Awaitable[object]]
 

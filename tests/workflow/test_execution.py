@@ -14,7 +14,7 @@ from flowyard import App, Task, TaskFailedError, WorkflowContext, WorkflowStatus
 from flowyard.backend.history import ExecutionCompleted, TaskScheduled
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearse
+    from workflow.conftest import Rehearse
 
 
 class Order(BaseModel):

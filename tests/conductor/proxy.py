@@ -81,7 +81,7 @@ class Withheld:
 
 
 @asynccontextmanager
-async def fronted(
+async def proxied(
     server: str,
     *,
     certificate: Certificate | None = None,

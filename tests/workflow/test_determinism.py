@@ -14,7 +14,7 @@ from flowyard.backend.history import ChildCompleted
 from flowyard.testing import open_kit
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearsal, Rehearse
+    from workflow.conftest import Rehearsal, Rehearse
 
 Code = Callable[[WorkflowContext], Awaitable[object]]
 

@@ -22,9 +22,9 @@ from flowyard import (
 )
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearse
     from flowyard.errors import OnlyForTypeCheckers  # type: ignore[attr-defined]
     from flowyard.testing import OpenWorkflowKit
+    from workflow.conftest import Rehearse
 
 
 class Order(BaseModel):

@@ -21,7 +21,7 @@ from flowyard.backend.history import ChildCreated, ChildFailed, TaskScheduled, T
 from flowyard.identifier import child_instance_id
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearsal, Rehearse
+    from workflow.conftest import Rehearsal, Rehearse
 
 SECOND = timedelta(seconds=1)
 

@@ -25,8 +25,8 @@ from flowyard.models import check_instance_id
 from flowyard.workflow.execution import Execution
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearse
     from flowyard.testing import OpenWorkflowKit
+    from workflow.conftest import Rehearse
 
 
 class Box(BaseModel):

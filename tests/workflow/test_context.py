@@ -15,7 +15,7 @@ from flowyard import App, InvalidRequest, PayloadError, WorkflowContext
 from flowyard.backend.history import NEVER, TaskScheduled, TimerCreated, to_microseconds
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearse
+    from workflow.conftest import Rehearse
 
 NOON = datetime(2030, 6, 1, 12)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support import HOSTING, NATIVE, Matrix, Outcome
+from support_page import HOSTING, NATIVE, Matrix, Outcome
 
 TEST = "test_the_sentinel_for_never"
 OTHER = "test_a_timer_fires"

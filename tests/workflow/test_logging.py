@@ -21,8 +21,8 @@ from flowyard.backend.executor import ActivityResult, ActivityTask, perform
 from flowyard.executors.remote import RemoteExecutor
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearse
     from flowyard.testing import OpenWorkflowKit
+    from workflow.conftest import Rehearse
 
 
 def talking() -> App:

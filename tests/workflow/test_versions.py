@@ -22,7 +22,7 @@ from flowyard.executors.remote import RemoteExecutor
 from flowyard.workflow.execution import Execution
 
 if TYPE_CHECKING:
-    from core.conftest import Rehearse
+    from workflow.conftest import Rehearse
 
 
 def versions(*names: str, latest: str) -> App:
