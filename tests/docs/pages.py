@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +54,7 @@ def programs(page: Path) -> list[Program]:
     """Return the programs of a page."""
     return [
         Program(page.stem, block.file_name, printed.text)
-        for block, printed in pairwise(blocks(page))
+        for block, printed in itertools.pairwise(blocks(page))
         if block.language == "python" and block.file_name and printed.language == "text"
     ]
 
@@ -76,8 +76,8 @@ def headings(page: Path) -> set[str]:
     found: set[str] = set()
     for heading in _HEADING.findall(_prose(page)):
         anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-        repeated = (f"{anchor}-{number}" for number in range(1, len(found) + 1))
-        found.add(anchor if anchor not in found else next(one for one in repeated if one not in found))
+        names = itertools.chain([anchor], (f"{anchor}-{number}" for number in itertools.count(1)))
+        found.add(next(name for name in names if name not in found))
     return found
 
 

@@ -12,8 +12,15 @@ import pytest
 from docs.pages import DOCS, ROOT, Program, blocks, programs, write_files
 
 PROGRAMS = [program for page in sorted(DOCS.glob("*.md")) for program in programs(page)]
-# What is written with the SDK of another engine: `test_before.py` runs it.
-FOREIGN = {"orders_dapr.py", "orders_temporal.py", "orders_conductor.py", "orders_dbos.py"}
+# What is written with the SDK of another engine, or for a server: `test_before.py` runs it.
+FOREIGN = {
+    "manage_conductor.py",
+    "manage_temporal.py",
+    "orders_conductor.py",
+    "orders_dapr.py",
+    "orders_dbos.py",
+    "orders_temporal.py",
+}
 OWN = [program for program in PROGRAMS if program.name not in FOREIGN]
 PAGES = sorted({program.page for program in OWN})
 TESTED = [
