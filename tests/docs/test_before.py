@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -54,8 +55,10 @@ def test_the_program_for_conductor_runs_is_managed_and_moves(
 
 def _all_print_what_the_page_says(engine: str, folder: Path) -> None:
     """Run the programs of a page in their order, the last one on the same server as the first."""
-    (folder / f"{engine}.yaml").replace(folder / "components.yaml")
-    (folder / f"{engine}.yaml").write_text((folder / "components.yaml").read_text())
+    # The server is shared, and so is the default queue of its component type.
+    queue = f"  - name: taskQueue\n    value: {uuid4().hex}\n"
+    server = (folder / f"{engine}.yaml").read_text()
+    (folder / "components.yaml").write_text(f"{server}{queue}")
     for program in programs(_page(engine)):
         assert _run(sys.executable, program.name, folder) == program.output
 
