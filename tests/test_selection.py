@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     """A folder with tests, and the options and hooks of ours."""
     (tmp_path / "test_it.py").write_text(TESTS)
     (tmp_path / "conftest.py").write_text(
-        "import pytest\npytest_plugins = ('selection', 'support')\n"
+        "import pytest\npytest_plugins = ('selection', 'support_page')\n"
         "@pytest.fixture\ndef temporal_server(): pass\n"
     )
     markers = "markers = long\n  live\n"

@@ -12,7 +12,7 @@ import pytest
 from conformance.filed import FOLDER
 from conformance.mutants import ends, events, hosts, lists, starts, stores, tellings
 from conformance.mutants.mutant import ENGINE, Mutant
-from flowyard.backend.component import ComponentType
+from flowyard.backend import ComponentType
 from flowyard.config import ComponentSpec
 from flowyard.testing.conformance import ComponentConformance
 from flowyard.testing.delegate import DelegatingComponent, in_front_of

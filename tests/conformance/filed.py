@@ -16,30 +16,28 @@ import msgspec
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from flowyard.backend.backlog import BacklogEvent
-from flowyard.backend.component import (
+from flowyard.backend import (
+    BacklogEvent,
     Capability,
     ComponentContext,
     ComponentType,
-    WorkflowComponent,
-)
-from flowyard.backend.history import (
+    ConfigurationError,
     EventRaised,
     ExecutionResumed,
     ExecutionStarted,
     ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
-)
-from flowyard.backend.host import Host
-from flowyard.backend.host_instance import HostedInstance
-from flowyard.errors import (
-    ConfigurationError,
+    Host,
+    HostedInstance,
     InstanceAlreadyExists,
     InstanceNotClosed,
     InstanceNotFound,
+    ReusePolicy,
+    StartRequest,
+    WorkflowComponent,
+    WorkflowState,
 )
-from flowyard.models import ReusePolicy, StartRequest, WorkflowState
 
 
 class FolderSettings(BaseModel):

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from flowyard.backend.component import ComponentType, WorkflowComponent
+from flowyard.backend import ComponentType, StartRequest, WorkflowComponent, WorkflowState
 from flowyard.config import ComponentSpec
 from flowyard.config.plugins import component_type
-from flowyard.models import StartRequest, WorkflowState
 from flowyard.testing.conformance import ComponentConformance
 from flowyard.testing.delegate import in_front_of
 

@@ -23,7 +23,7 @@ def test_a_page_names_every_deviation_of_its_engine(engine: str) -> None:
 
 def test_a_class_that_the_architecture_names_exists() -> None:
     page = (DOCS / "architecture.md").read_text()
-    named = set(re.findall(r"`(?:flowyard\.hosting\.)?([A-Z][a-z]+(?:[A-Z][a-z]+)*)`", page))
+    named = set(re.findall(r"`(?:flowyard\.backend\.)?([A-Z][a-z]+(?:[A-Z][a-z]+)*)`", page))
     source = "\n".join(
         file.read_text() for part in ("core", "components") for file in (ROOT / part).rglob("*.py")
     )

@@ -1,6 +1,7 @@
 """Runs a program and kills it when its own input ends or it is told to end.
 
-It is called as `kill_on_exit.py COMMAND…`. The input ends with the process that holds the other end, however that came to its end.
+It is called as `kill_on_exit.py COMMAND…`. The input ends with the process that holds the other
+end, however that came to its end.
 """
 
 from __future__ import annotations

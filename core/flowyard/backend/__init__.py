@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flowyard.backend.backlog import BacklogEvent, Received, Unsent, decode_backlog, encode_backlog
 from flowyard.backend.component import (
     Capability,
     ComponentContext,
@@ -98,6 +99,7 @@ __all__ = [
     "ActivityTask",
     "Alarm",
     "BackendUnavailable",
+    "BacklogEvent",
     "Capability",
     "ChangingExecutor",
     "ChildCompleted",
@@ -133,6 +135,7 @@ __all__ = [
     "Machine",
     "Parent",
     "QueuedTurn",
+    "Received",
     "RegisteredExecutor",
     "RerunRequest",
     "ReusePolicy",
@@ -145,6 +148,7 @@ __all__ = [
     "Turn",
     "TurnResult",
     "TurnStarted",
+    "Unsent",
     "UnsupportedOperation",
     "WorkflowComponent",
     "WorkflowNotRegistered",
@@ -153,7 +157,9 @@ __all__ = [
     "awaited",
     "child_instance_id",
     "closed",
+    "decode_backlog",
     "decode_events",
+    "encode_backlog",
     "encode_events",
     "hookimpl",
     "new_uuid",
@@ -168,11 +174,12 @@ __all__ = [
     "watch",
 ]
 
+if not TYPE_CHECKING:  # a type checker would believe in any name
 
-def __getattr__(name: str) -> object:
-    # Lazy: only plugins need pluggy, and most programs never look for one.
-    if name != "hookimpl":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from flowyard.backend.hookspecs import hookimpl
+    def __getattr__(name: str) -> object:
+        # Lazy: only plugins need pluggy, and most programs never look for one.
+        if name != "hookimpl":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from flowyard.backend.hookspecs import hookimpl
 
-    return hookimpl
+        return hookimpl

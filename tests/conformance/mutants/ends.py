@@ -7,10 +7,14 @@ from contextlib import suppress
 from dataclasses import replace
 
 from conformance.mutants.mutant import Mutant, in_front
-from flowyard.backend.component import WorkflowComponent
-from flowyard.backend.history import ChildCreated
-from flowyard.errors import InstanceNotClosed, InstanceNotFound
-from flowyard.models import WorkflowState, WorkflowStatus
+from flowyard.backend import (
+    ChildCreated,
+    InstanceNotClosed,
+    InstanceNotFound,
+    WorkflowComponent,
+    WorkflowState,
+    WorkflowStatus,
+)
 from flowyard.testing.delegate import DelegatingComponent
 
 _REFUSAL = "test_an_operation_is_refused_by_name_exactly_where_it_is_not_declared"

@@ -9,12 +9,15 @@ from collections.abc import Mapping
 import msgspec
 
 from conformance.mutants.mutant import ChangesActions, Mutant, in_front, run_by
-from flowyard.backend.component import WorkflowComponent
-from flowyard.backend.executor import Turn
-from flowyard.backend.history import Action, ContinuedAsNew
-from flowyard.backend.journal import Journal
-from flowyard.errors import InstanceNotFound
-from flowyard.models import WorkflowStatus
+from flowyard.backend import (
+    Action,
+    ContinuedAsNew,
+    InstanceNotFound,
+    Journal,
+    Turn,
+    WorkflowComponent,
+    WorkflowStatus,
+)
 from flowyard.testing.delegate import DelegatingComponent
 
 

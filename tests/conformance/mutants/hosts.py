@@ -8,22 +8,23 @@ from typing import Any
 import msgspec
 
 from conformance.mutants.mutant import ChangesActions, Mutant, hosted_by, run_by
-from flowyard.backend.backlog import Unsent
-from flowyard.backend.executor import Turn
-from flowyard.backend.history import (
+from flowyard.backend import (
     Action,
     ChildCreated,
     ChildFailed,
     EventSent,
     ExecutionCompleted,
+    FailureDetails,
     HistoryEvent,
+    Host,
+    HostedInstance,
+    InstanceAlreadyExists,
     TaskScheduled,
     TimerFired,
+    Turn,
+    Unsent,
+    WorkflowStatus,
 )
-from flowyard.backend.host import Host
-from flowyard.backend.host_instance import HostedInstance
-from flowyard.errors import InstanceAlreadyExists
-from flowyard.models import FailureDetails, WorkflowStatus
 
 _DAY = 24 * 60 * 60 * 1_000_000
 

@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from conformance.mutants.mutant import Mutant, in_front
-from flowyard.backend.component import WorkflowComponent
-from flowyard.errors import InstanceNotFound, InvalidRequest
-from flowyard.models import InstancePage, InstanceQuery, WorkflowState
+from flowyard.backend import (
+    InstanceNotFound,
+    InstancePage,
+    InstanceQuery,
+    InvalidRequest,
+    WorkflowComponent,
+    WorkflowState,
+)
 from flowyard.testing.delegate import DelegatingComponent
 
 

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from conformance.filed import Folder, folder_type
-from flowyard.backend.component import ComponentType, WorkflowComponent
-from flowyard.backend.executor import (
+from flowyard.backend import (
+    Action,
     ActivityResult,
     ActivityTask,
+    ComponentType,
     Executor,
+    Host,
     LocalCode,
     Turn,
     TurnResult,
+    WorkflowComponent,
 )
-from flowyard.backend.history import Action
-from flowyard.backend.host import Host
 from flowyard.config.plugins import component_type
 from flowyard.testing.delegate import DelegatingComponent, in_front_of
 

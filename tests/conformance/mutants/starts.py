@@ -10,9 +10,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from conformance.mutants.mutant import Mutant, in_front
-from flowyard.backend.component import WorkflowComponent
-from flowyard.errors import FlowyardError, InstanceAlreadyExists
-from flowyard.models import ReusePolicy, StartRequest
+from flowyard.backend import (
+    FlowyardError,
+    InstanceAlreadyExists,
+    ReusePolicy,
+    StartRequest,
+    WorkflowComponent,
+)
 from flowyard.testing.delegate import DelegatingComponent
 
 

@@ -13,22 +13,20 @@ import msgspec
 
 from conformance.filed import Folder, Stored, folder_type
 from conformance.mutants.mutant import ENGINE, Mutant, stored_in
-from flowyard.backend.component import (
+from flowyard.backend import (
     Capability,
     ComponentContext,
     ComponentType,
-    WorkflowComponent,
-)
-from flowyard.backend.history import (
     EventRaised,
     ExecutionResumed,
     ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
+    HostedInstance,
+    ReusePolicy,
     TurnStarted,
+    WorkflowComponent,
 )
-from flowyard.backend.host_instance import HostedInstance
-from flowyard.models import ReusePolicy
 from flowyard.testing.delegate import DelegatingComponent, in_front_of
 
 

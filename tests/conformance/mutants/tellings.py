@@ -9,10 +9,17 @@ from dataclasses import replace
 import msgspec
 
 from conformance.mutants.mutant import ENGINE, DelegatingExecutor, Mutant, in_front, run_by
-from flowyard.backend.component import Capability
-from flowyard.backend.executor import ActivityResult, ActivityTask
-from flowyard.backend.history import HistoryEvent, TaskCompleted, TurnStarted
-from flowyard.models import InstanceQuery, WorkflowState, WorkflowStatus
+from flowyard.backend import (
+    ActivityResult,
+    ActivityTask,
+    Capability,
+    HistoryEvent,
+    InstanceQuery,
+    TaskCompleted,
+    TurnStarted,
+    WorkflowState,
+    WorkflowStatus,
+)
 from flowyard.testing.delegate import DelegatingComponent, in_front_of
 
 
