@@ -17,4 +17,4 @@ def test_an_unfinished_adapter_registers_no_component_type(engine: str) -> None:
     offered = project.get("entry-points", {}).get("flowyard", {})
     assert list(offered) == ([] if is_unfinished else [f"workflow.{engine}"])
     assert project["name"] == f"flowyard-{engine}"
-    assert "flowyard" in project["dependencies"]
+    assert "flowyard>=0.1,<0.2" in project["dependencies"]

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import venv
 from pathlib import Path
 
 import pytest
 
-HOUSE = Path(__file__).parents[2]
+from distributions import CHECKOUT, run
+
 PLUGIN = Path(__file__).parent / "flowyard-memory"
 
 # The first test also makes the environment, which takes as long as the index does.
 pytestmark = pytest.mark.timeout(900)
-
-
-def run(*command: str | Path, cwd: Path) -> str:
-    """Run a command that knows nothing of this checkout, and return its output."""
-    environment = {key: one for key, one in os.environ.items() if not key.startswith("PYTHON")}
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +23,12 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("elsewhere")
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
     build = ("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder)
-    run(*pip, *build, HOUSE, PLUGIN, cwd=folder)
+    run(*pip, *build, CHECKOUT, PLUGIN, cwd=folder)
     venv.create(folder / "env")
     (flowyard,) = folder.glob("flowyard-*.whl")
     (memory,) = folder.glob("flowyard_memory-*.whl")
     into = ("--python", folder / "env/bin/python")
-    constraints = ("-c", HOUSE / "constraints.txt")
+    constraints = ("-c", CHECKOUT / "constraints.txt")
     run(*pip, *into, "install", *constraints, f"{flowyard}[testing]", memory, cwd=folder)
     return folder
 
