@@ -190,9 +190,13 @@ class EngineComponent(WorkflowComponent):
             except LeaseLost:
                 self._context.logger.info("'%s' is now run by another process", instance_id)
             else:
-                if admitted is None:
-                    await self.get(instance_id, payloads=False)
-                return bool(admitted)
+                if admitted is not None:
+                    return admitted
+                state = await self.get(instance_id, payloads=False)
+                if state.status.is_closed:
+                    return False
+                # It was started between the two looks.
+                return await self._deliver(instance_id, event, settles=settles)
         message = Message(instance_id, event)
         status = await self._store.send(message)
         # This process may have become the owner meanwhile; of its own writes nobody tells it.
