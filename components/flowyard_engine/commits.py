@@ -26,7 +26,7 @@ from flowyard.backend import (
     TurnResult,
     TurnStarted,
     WorkflowStatus,
-    result_of,
+    result_for_parent,
     to_microseconds,
 )
 from flowyard_engine.instance import Batch, Entry, Instance
@@ -193,8 +193,7 @@ def _end_for_parent(instance: Instance) -> Message | None:
     link = journal.started.parent if journal.started is not None else None
     if link is None or journal.completion is None:
         return None
-    child = ChildCreated(link.task_id, record.workflow, record.id, None)
-    return _to_parent(record, link, result_of(child, journal.completion))
+    return _to_parent(record, link, result_for_parent(link, record.id, journal.completion))
 
 
 def _to_parent(child: Record, link: Parent, event: ChildCompleted | ChildFailed) -> Message:

@@ -17,9 +17,10 @@ from flowyard.backend.history import (
     ExecutionCompleted,
     ExecutionStarted,
     HistoryEvent,
+    Parent,
     TurnStarted,
 )
-from flowyard.backend.journal import result_of
+from flowyard.backend.journal import result_for_parent
 from flowyard.identifier import child_instance_id
 from flowyard.models import check_instance_id
 from flowyard.workflow.execution import Execution
@@ -115,7 +116,7 @@ def test_a_history_from_before_the_execution_was_in_the_id_goes_on(rehearse: Reh
     assert restarted.output == '"Box of 4"'
 
 
-def test_the_result_of_a_child_has_the_type_that_it_returns(rehearse: Rehearse) -> None:
+def test_the_result_for_parent_a_child_has_the_type_that_it_returns(rehearse: Rehearse) -> None:
     rehearsal = rehearse(packing())
     rehearsal.start("order", 3)
     rehearsal.turn(ChildCompleted(1, '{"size":4}'))
@@ -132,14 +133,14 @@ def test_the_failure_of_a_child_can_be_caught_with_its_reason(rehearse: Rehearse
 
 
 def test_a_parent_learns_how_its_child_has_ended() -> None:
-    child = ChildCreated(1, "pack", "box-1", None)
+    link = Parent("order-1", "e", "order", 1)
     failure = FailureDetails("ValueError", "no such box")
     done = ExecutionCompleted(WorkflowStatus.COMPLETED, "1")
     failed = ExecutionCompleted(WorkflowStatus.FAILED, failure=failure)
     terminated = ExecutionCompleted(WorkflowStatus.TERMINATED, '"stop"')
-    assert result_of(child, done) == ChildCompleted(1, "1")
-    assert result_of(child, failed) == ChildFailed(1, failure)
-    answer = result_of(child, terminated)
+    assert result_for_parent(link, "box-1", done) == ChildCompleted(1, "1")
+    assert result_for_parent(link, "box-1", failed) == ChildFailed(1, failure)
+    answer = result_for_parent(link, "box-1", terminated)
     assert isinstance(answer, ChildFailed)
     assert answer.failure.error_type == "WorkflowTerminated"
     assert "'box-1' was terminated" in answer.failure.message

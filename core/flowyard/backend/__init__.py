@@ -59,7 +59,7 @@ from flowyard.backend.history import (
 )
 from flowyard.backend.host import Host
 from flowyard.backend.host_instance import HostedInstance
-from flowyard.backend.journal import Journal, propagated, result_of
+from flowyard.backend.journal import Journal, child_started, propagated, result_for_parent
 from flowyard.clock import Alarm, Clock
 from flowyard.errors import (
     BackendUnavailable,
@@ -156,6 +156,7 @@ __all__ = [
     "WorkflowStatus",
     "awaited",
     "child_instance_id",
+    "child_started",
     "closed",
     "decode_backlog",
     "decode_events",
@@ -167,7 +168,7 @@ __all__ = [
     "perform",
     "propagated",
     "recorded",
-    "result_of",
+    "result_for_parent",
     "run_scheduled",
     "to_datetime",
     "to_microseconds",

@@ -242,14 +242,7 @@ class Journal:
         told = None
         if child.propagation:
             told = propagated(self.instance_id, self.history, child.propagation, child)
-        return ExecutionStarted(
-            child.name,
-            child.input,
-            execution_id,
-            None if child.detached else link,
-            child.start_at,
-            propagated=told,
-        )
+        return child_started(link, child, execution_id, told)
 
     def _check(self, result: TurnResult) -> None:
         """Leave out ends after the first, and refuse a child with the ID of its parent."""
@@ -315,11 +308,27 @@ def propagated(
     return Propagated(scope, (*chunks, own))
 
 
-def result_of(child: ChildCreated, completion: ExecutionCompleted) -> ChildCompleted | ChildFailed:
-    """Return the event that tells a parent how its child ended."""
-    if completion.status is WorkflowStatus.COMPLETED:
-        return ChildCompleted(child.id, completion.output)
-    failure = completion.failure or FailureDetails(
-        "WorkflowTerminated", f"child workflow '{child.instance_id}' was terminated"
+def child_started(
+    link: Parent, child: ChildCreated, execution_id: str, told: Propagated | None
+) -> ExecutionStarted:
+    """Return what begins a child, or a detached instance, with the history that it is told."""
+    return ExecutionStarted(
+        child.name,
+        child.input,
+        execution_id,
+        None if child.detached else link,
+        child.start_at,
+        propagated=told,
     )
-    return ChildFailed(child.id, failure)
+
+
+def result_for_parent(
+    link: Parent, instance_id: str, completion: ExecutionCompleted
+) -> ChildCompleted | ChildFailed:
+    """Return the event that tells a parent how its child, the instance, has ended."""
+    if completion.status is WorkflowStatus.COMPLETED:
+        return ChildCompleted(link.task_id, completion.output)
+    failure = completion.failure or FailureDetails(
+        "WorkflowTerminated", f"child workflow '{instance_id}' was terminated"
+    )
+    return ChildFailed(link.task_id, failure)

@@ -24,7 +24,7 @@ from flowyard.backend.history import (
     HistoryEvent,
 )
 from flowyard.backend.host_instance import HostedInstance
-from flowyard.backend.journal import result_of
+from flowyard.backend.journal import result_for_parent
 from flowyard.clock import Clock
 from flowyard.errors import (
     BackendUnavailable,
@@ -239,8 +239,7 @@ class Following(ABC):
                     await self._post(child, ended)
         link = instance.parent
         if link is not None and (parent := await self._find(link.instance_id)) is not None:
-            created = ChildCreated(link.task_id, "", instance.id, None)
-            result = result_of(created, completion)
+            result = result_for_parent(link, instance.id, completion)
             await self._post(parent, result, execution_id=link.execution_id)
 
     async def _post(

@@ -29,6 +29,7 @@ from flowyard.backend import (
     encode_events,
     new_uuid,
     obstacle,
+    result_for_parent,
     to_microseconds,
 )
 from flowyard_conductor.api.errors import Rejected
@@ -39,7 +40,6 @@ from flowyard_conductor.hosted.children import children_of, is_begun
 from flowyard_conductor.hosted.definitions import FIRST, Definitions
 from flowyard_conductor.hosted.inbox import Inbox, is_suspended_by, is_terminated_by
 from flowyard_conductor.hosted.instance import HostedInstance, outcome_of, parent_of, state_of
-from flowyard_conductor.hosted.outbox import result_for_parent
 from flowyard_conductor.hosted.records import LARGEST_INPUT, Record, packed, too_large
 from flowyard_conductor.hosted.registrations import Registrations, has_code
 from flowyard_conductor.hosted.side_workflows import SideWorkflows
@@ -232,7 +232,7 @@ class Hosted:
                 return
             raise
         if parent["status"] in ACTIVE:
-            result = result_for_parent(link, found.instance_id, outcome_of(workflow))
+            result = result_for_parent(link, found.instance_id, outcome_of(workflow).completion)
             await self._tell(parent_id, result, found.workflow_id, link.execution_id)
 
     async def belongings(self, found: Found) -> list[Found]:

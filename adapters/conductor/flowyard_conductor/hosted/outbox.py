@@ -13,13 +13,11 @@ from typing import TypeAlias
 
 from flowyard.backend import (
     NEVER,
-    ChildCompleted,
     ChildCreated,
     ChildFailed,
     Clock,
     EventRaised,
     EventSent,
-    ExecutionCompleted,
     ExecutionStarted,
     Executor,
     FailureDetails,
@@ -30,8 +28,9 @@ from flowyard.backend import (
     TaskScheduled,
     TimerCreated,
     awaited,
+    child_started,
     propagated,
-    result_of,
+    result_for_parent,
 )
 from flowyard_conductor.hosted.instance import HostedInstance
 from flowyard_conductor.hosted.records import LARGEST_INPUT, Outcome
@@ -194,18 +193,10 @@ class Outbox:
         link = instance.started.parent
         if link is None or instance.parent_workflow_id is None:
             return
-        result = result_for_parent(link, instance.instance_id, outcome)
+        result = result_for_parent(link, instance.instance_id, outcome.completion)
         await self._tell(
             instance.parent_workflow_id, result, instance.workflow_id, link.execution_id
         )
-
-
-def result_for_parent(
-    link: Parent, instance_id: str, outcome: Outcome
-) -> ChildCompleted | ChildFailed:
-    """Return the event by which a parent learns how its child has ended."""
-    completion = ExecutionCompleted(outcome.status, outcome.result, outcome.failure)
-    return result_of(ChildCreated(link.task_id, "", instance_id, None), completion)
 
 
 def _begun(instance: HostedInstance, execution_id: str, child: ChildCreated) -> ExecutionStarted:
@@ -216,14 +207,7 @@ def _begun(instance: HostedInstance, execution_id: str, child: ChildCreated) -> 
         told = propagated(instance.instance_id, instance.journal.history, child.propagation, child)
     name = f"{instance.workflow_id}:{execution_id}:{child.id}"
     begins = blake2s(name.encode(), digest_size=16).hexdigest()
-    return ExecutionStarted(
-        child.name,
-        child.input,
-        begins,
-        None if child.detached else link,
-        child.start_at,
-        propagated=told,
-    )
+    return child_started(link, child, begins, told)
 
 
 # How long a watch sleeps at most, and how long at first where activities may end, in seconds.

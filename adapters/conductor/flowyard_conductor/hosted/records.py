@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from flowyard.backend import (
+    ExecutionCompleted,
     FailureDetails,
     HistoryEvent,
     WorkflowStatus,
@@ -40,6 +41,11 @@ class Outcome:
     renewed_input: str | None = None
     is_renewed: bool = False
     """Whether the last execution has another input than the first."""
+
+    @property
+    def completion(self) -> ExecutionCompleted:
+        """The event that has ended it."""
+        return ExecutionCompleted(self.status, self.result, self.failure)
 
     def to_json(self) -> Json:
         """Return what the server keeps."""

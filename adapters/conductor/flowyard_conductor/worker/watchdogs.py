@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from flowyard.backend import ChildCreated, ChildFailed, Clock, FailureDetails
+from flowyard.backend import ChildCreated, ChildFailed, Clock, FailureDetails, result_for_parent
 from flowyard_conductor.api.names import Names
 from flowyard_conductor.api.tasks import Tasks
 from flowyard_conductor.hosted.cache import InstanceCache
 from flowyard_conductor.hosted.inbox import Inbox
 from flowyard_conductor.hosted.instance import HostedInstance, outcome_of, parent_of
-from flowyard_conductor.hosted.outbox import result_for_parent
 from flowyard_conductor.hosted.side_workflows import STALL, SideWorkflows
 from flowyard_conductor.hosted.stalled import Stalled
 from flowyard_conductor.hosted.turns import Turns
@@ -152,7 +151,9 @@ class Watchdogs:
                     and link is not None
                     and link.task_id == child.id
                 ):
-                    result = result_for_parent(link, run.instance_id, outcome_of(workflow))
+                    result = result_for_parent(
+                        link, run.instance_id, outcome_of(workflow).completion
+                    )
                     await self._inbox.post(
                         instance.workflow_id,
                         result,
