@@ -26,7 +26,7 @@ from flowyard.config import ComponentSpec
 from flowyard.executors.remote import RemoteExecutors
 from flowyard.executors.work_queue import WorkQueue
 from flowyard.executors.worker_streams import Delivery
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 
 _REFUSED = FailureDetails("AppNotServed", "another app", non_retryable=True)
 _ANSWERS = (ChildCompleted, ChildFailed, TaskCompleted, TaskFailed)

@@ -35,9 +35,9 @@ from flowyard_engine.store import LeaseLost, Message, Store
 from flowyard_engine.stores import open_store
 
 # How often a process that does not own the file looks at it, in seconds.
-_LOOK_INTERVAL = 0.05
+_LOOK_SECONDS = 0.05
 # How long the owner may take to act on a message of another process, in seconds.
-_OWNER_PATIENCE = 30.0
+_OWNER_PATIENCE_SECONDS = 30.0
 _WAITS = "a worker is to run the next turn, and none has answered yet"
 
 
@@ -239,9 +239,9 @@ class EngineComponent(WorkflowComponent):
     async def _taken_up(self, message: Message) -> None:
         """Wait until the owner has acted on a message."""
         try:
-            async with asyncio.timeout(_OWNER_PATIENCE):
+            async with asyncio.timeout(_OWNER_PATIENCE_SECONDS):
                 while await self._store.is_waiting(message.id):  # noqa: ASYNC110 - another process
-                    await asyncio.sleep(_LOOK_INTERVAL)
+                    await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError as error:
             raise BackendUnavailable(
                 f"no process runs the workflows of {self._settings.path}: the request for instance "

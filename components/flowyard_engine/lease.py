@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flowyard.backend import BackendUnavailable, Machine
 from flowyard_engine.queries import QUERIES as Q
-from flowyard_engine.settings import LONGEST_LEASE
+from flowyard_engine.settings import LONGEST_LEASE_SECONDS
 
 
 class Lease:
@@ -80,7 +80,7 @@ class Lease:
             if row.seconds is not None:
                 self._believed = min(left, row.seconds)
             else:
-                self._believed = left if left <= LONGEST_LEASE else self._seconds
+                self._believed = left if left <= LONGEST_LEASE_SECONDS else self._seconds
         return now < self._seen_at + self._believed
 
     def _expiry(self) -> int:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
-LONGEST_LEASE = 60.0
+LONGEST_LEASE_SECONDS = 60.0
 """In seconds."""
 
 
@@ -23,7 +23,7 @@ class EngineSettings(BaseModel):
     """SQLite's setting. Anything but `full` may lose the last moments when the power goes."""
     cached_instances: int = Field(default=1000, ge=0)
     """How many idle instances stay in memory; others are read again when something happens."""
-    lease_seconds: float = Field(default=5.0, ge=0.2, le=LONGEST_LEASE)
+    lease_seconds: float = Field(default=5.0, ge=0.2, le=LONGEST_LEASE_SECONDS)
     """How long after the death of its owner another process takes the file over."""
 
     journal_size_limit: int = Field(default=16 * 1024 * 1024, ge=0)

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 _MOST_ITEMS = 100
 # How often an idle owner looks whether another process has written, in seconds.
-_LOOK_INTERVAL = 0.1
+_LOOK_SECONDS = 0.1
 
 
 class _Turn(NamedTuple):
@@ -141,7 +141,7 @@ class Writer:
         """Return all that is queued, nothing if nothing comes for a while."""
         items: list[_Item] = []
         with suppress(queue.Empty):
-            items.append(self._queue.get(timeout=_LOOK_INTERVAL))
+            items.append(self._queue.get(timeout=_LOOK_SECONDS))
             while len(items) < _MOST_ITEMS:
                 items.append(self._queue.get_nowait())
         return items
@@ -160,7 +160,7 @@ class Writer:
                 self._loop.call_soon_threadsafe(_answer, item.future, error)
 
     def _look(self) -> None:
-        self._look_at = self._machine.monotonic() + _LOOK_INTERVAL
+        self._look_at = self._machine.monotonic() + _LOOK_SECONDS
         if self._transactions.look():
             self._loop.call_soon_threadsafe(self._woken)
 

@@ -21,16 +21,16 @@ from flowyard.errors import (
     TaskFailedError,
     UnsupportedOperation,
     WorkflowCodeError,
-    WorkflowFailed,
     WorkflowNotRegistered,
 )
+from flowyard.failure import FailureDetails
 from flowyard.models import (
-    FailureDetails,
     InstancePage,
     InstanceQuery,
     RerunRequest,
     ReusePolicy,
     StartRequest,
+    WorkflowFailed,
     WorkflowState,
     WorkflowStatus,
 )

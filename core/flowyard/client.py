@@ -32,10 +32,10 @@ DEFAULT_URL = "http://127.0.0.1:3500"
 KEEP_ALIVE_SECONDS = 30.0
 """How long an idle connection is kept: less than servers do, so that none is closed in use."""
 
-_TIMEOUT = 30.0
+_TIMEOUT_SECONDS = 30.0
 _LONG_POLL = 30.0
 # How long removing may take is the component's to say (Temporal's `purgeTimeout`).
-_PURGE_TIMEOUT = 3600.0
+_PURGE_TIMEOUT_SECONDS = 3600.0
 
 
 class Client:
@@ -55,7 +55,7 @@ class Client:
             self._http = httpx.AsyncClient(
                 base_url=f"{self.url}/flowyard/v1/",
                 headers=[(b"dapr-api-token", _header(token))] if token else None,
-                timeout=_TIMEOUT,
+                timeout=_TIMEOUT_SECONDS,
                 # Each wait keeps one: a bound would make other calls stand in line.
                 limits=httpx.Limits(
                     max_connections=None,
@@ -130,7 +130,7 @@ class Client:
             poll = max(0.0, min(end - time.monotonic(), _LONG_POLL))
             query = {"timeout": f"{poll:f}"}
             state = state_of(
-                await self._call("GET", path, component, query, timeout=poll + _TIMEOUT)
+                await self._call("GET", path, component, query, timeout=poll + _TIMEOUT_SECONDS)
             )
             if state.status.is_closed:
                 return state
@@ -178,7 +178,9 @@ class Client:
         """Remove a closed instance and its children; return how many were removed."""
         body = {"recursive": recursive}
         path = _path(instance_id, "purge")
-        document = await self._call("POST", path, component, json=body, timeout=_PURGE_TIMEOUT)
+        document = await self._call(
+            "POST", path, component, json=body, timeout=_PURGE_TIMEOUT_SECONDS
+        )
         return int(document["purged"])
 
     async def list(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from flowyard.models import FailureDetails, WorkflowState
+from flowyard.failure import FailureDetails
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -21,6 +19,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 class FlowyardError(Exception):
     """The root of every error that Flowyard raises."""
+
+    rules_out_retries: bool = False
+    """Whether a task that raises it is not to be tried again."""
 
 
 class InvalidRequest(FlowyardError):
@@ -94,18 +95,6 @@ class EventNotFound(FlowyardError):
         self.instance_id = instance_id
 
 
-class WorkflowFailed(FlowyardError):
-    """The result of an instance was asked for, but it did not complete."""
-
-    def __init__(self, state: WorkflowState) -> None:
-        reason = f": {state.failure.error_type}: {state.failure.message}" if state.failure else ""
-        super().__init__(
-            f"instance '{state.instance_id}' of workflow '{state.workflow}' has no result: "
-            f"it is {state.status}{reason}"
-        )
-        self.state = state
-
-
 class UnsupportedOperation(FlowyardError):
     """The component's backend cannot do this; the message says why."""
 
@@ -174,6 +163,8 @@ class NonDeterminismError(WorkflowCodeError):
 class NonRetryableError(FlowyardError):
     """Raise it (or a subclass) in an activity or a child workflow to rule out further attempts."""
 
+    rules_out_retries = True
+
 
 class TaskFailedError(FlowyardError):
     """An activity or a child workflow failed for good; `details` says how."""
@@ -181,3 +172,4 @@ class TaskFailedError(FlowyardError):
     def __init__(self, message: str, details: FailureDetails) -> None:
         super().__init__(message)
         self.details = details
+        self.rules_out_retries = details.non_retryable

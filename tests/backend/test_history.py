@@ -32,7 +32,8 @@ from flowyard.backend.history import (
     to_datetime,
     to_microseconds,
 )
-from flowyard.models import FailureDetails, WorkflowStatus
+from flowyard.failure import FailureDetails
+from flowyard.models import WorkflowStatus
 
 ROOT = FailureDetails("B", "b", non_retryable=True)
 FAILURE = FailureDetails("A", "a", "stack", ROOT, base_types=("C",))

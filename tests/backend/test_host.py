@@ -28,7 +28,8 @@ from flowyard.clock import SystemClock
 from flowyard.errors import InstanceAlreadyExists, InstanceNotFound
 from flowyard.executors.local import LocalExecutor
 from flowyard.executors.remote import RemoteExecutor
-from flowyard.models import FailureDetails, ReusePolicy, StartRequest, WorkflowStatus
+from flowyard.failure import FailureDetails
+from flowyard.models import ReusePolicy, StartRequest, WorkflowStatus
 
 DISK_FULL = OSError("the disk is full")
 

@@ -32,7 +32,7 @@ from flowyard.backend.history import (
     decode_events,
 )
 from flowyard.backend.journal import Journal
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 
 STARTED = ExecutionStarted("order", None, "execution-1")
 FAILURE = FailureDetails("ValueError", "no stock")

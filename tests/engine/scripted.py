@@ -19,7 +19,7 @@ from flowyard.backend.history import (
     TaskScheduled,
 )
 from flowyard.config import ComponentSpec
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 
 PATIENCE_SECONDS = 30
 

@@ -13,7 +13,7 @@ from flowyard.backend.history import ExecutionCompleted, ExecutionStarted, Histo
 from flowyard.executors.work import Answer
 from flowyard.executors.work_queue import WorkQueue
 from flowyard.executors.worker_streams import Delivery, WorkerStream
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 from flowyard.testing.clock import VirtualClock
 
 DONE = TurnResult([ExecutionCompleted(WorkflowStatus.COMPLETED, "1")])

@@ -13,7 +13,7 @@ from flowyard.backend.executor import (
     Turn,
     TurnResult,
 )
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 from simulation.loop import SimulatedLoop
 from simulation.world import World
 

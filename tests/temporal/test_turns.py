@@ -23,7 +23,7 @@ from flowyard.backend.history import (
 )
 from flowyard.config import ComponentSpec
 from flowyard.executors.remote import RemoteExecutors
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 from temporal.waiting import until
 
 # Temporal's SDK lets go of code that takes longer than two seconds.

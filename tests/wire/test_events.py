@@ -18,7 +18,7 @@ from flowyard.backend.history import (
     TurnStarted,
     encode_events,
 )
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 from flowyard.wire.json.events import event_json, event_of
 
 REFUSED = FailureDetails("AppNotServed", "another app", non_retryable=True)

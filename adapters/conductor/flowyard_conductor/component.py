@@ -29,8 +29,8 @@ from flowyard_conductor.purging import Purging
 from flowyard_conductor.settings import ConductorSettings
 from flowyard_conductor.starting import Starts
 
-_SHORTEST_WAIT = 0.02
-_LONGEST_WAIT = 1.0
+_SHORTEST_WAIT_SECONDS = 0.02
+_LONGEST_WAIT_SECONDS = 1.0
 
 
 class ConductorComponent(WorkflowComponent):
@@ -70,13 +70,13 @@ class ConductorComponent(WorkflowComponent):
         return await self._state(await self._instances.find(instance_id), payloads=payloads)
 
     async def wait(self, instance_id: str) -> WorkflowState:
-        delay = _SHORTEST_WAIT
+        delay = _SHORTEST_WAIT_SECONDS
         while (state := await self._hosted.wait(instance_id)) is None:
             found = await self._instances.find(instance_id)
             if not found.is_active:
                 return await self._state(found, payloads=True)
             await asyncio.sleep(delay)
-            delay = min(delay * 1.5, _LONGEST_WAIT)
+            delay = min(delay * 1.5, _LONGEST_WAIT_SECONDS)
         return state
 
     async def raise_event(self, instance_id: str, name: str, data: str | None = None) -> bool:

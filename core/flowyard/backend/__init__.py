@@ -73,10 +73,10 @@ from flowyard.errors import (
     UnsupportedOperation,
     WorkflowNotRegistered,
 )
+from flowyard.failure import FailureDetails
 from flowyard.identifier import CHILD_IDS, child_instance_id, new_uuid
 from flowyard.machine import SYSTEM, Machine
 from flowyard.models import (
-    FailureDetails,
     InstancePage,
     InstanceQuery,
     RerunRequest,

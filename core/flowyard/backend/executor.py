@@ -17,7 +17,7 @@ from flowyard.backend.history import (
     TaskFailed,
     TaskScheduled,
 )
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 
 logger = logging.getLogger(__name__)
 

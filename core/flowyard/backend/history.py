@@ -15,7 +15,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from flowyard.models import FailureDetails, WorkflowStatus
+from flowyard.failure import FailureDetails
+from flowyard.models import WorkflowStatus
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -28,8 +28,9 @@ from flowyard.backend.host_instance import HostedInstance
 from flowyard.backend.outbox import Following, InstanceStore
 from flowyard.clock import Alarm, Clock
 from flowyard.errors import InstanceAlreadyExists
+from flowyard.failure import FailureDetails
 from flowyard.machine import SYSTEM, Machine
-from flowyard.models import FailureDetails, ReusePolicy, StartRequest, WorkflowStatus
+from flowyard.models import ReusePolicy, StartRequest, WorkflowStatus
 
 __all__ = ["Host", "InstanceStore"]
 logger = logging.getLogger(__name__)

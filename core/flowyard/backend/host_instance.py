@@ -17,7 +17,8 @@ from flowyard.backend.history import (
 )
 from flowyard.backend.journal import RESULTS, Journal
 from flowyard.clock import Alarm
-from flowyard.models import FailureDetails, WorkflowState, WorkflowStatus
+from flowyard.failure import FailureDetails
+from flowyard.models import WorkflowState, WorkflowStatus
 
 
 class _Saved(NamedTuple):

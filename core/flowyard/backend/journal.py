@@ -47,7 +47,8 @@ from flowyard.backend.history import (
     encode_events,
 )
 from flowyard.errors import InstanceAlreadyExists
-from flowyard.models import FailureDetails, WorkflowStatus
+from flowyard.failure import FailureDetails
+from flowyard.models import WorkflowStatus
 
 logger = logging.getLogger(__name__)
 

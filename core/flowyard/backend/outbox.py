@@ -32,14 +32,15 @@ from flowyard.errors import (
     InstanceAlreadyExists,
     InstanceNotFound,
 )
-from flowyard.models import FailureDetails, ReusePolicy
+from flowyard.failure import FailureDetails
+from flowyard.models import ReusePolicy
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # How long to wait before what could not be stored is tried again, in seconds.
-_FIRST_PAUSE = 0.02
-_LONGEST_PAUSE = 5.0
+_FIRST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 5.0
 
 
 class InstanceStore(Protocol):
@@ -292,14 +293,14 @@ class Following(ABC):
 
     async def _surely(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it again and again until it does not fail."""
-        pause = _FIRST_PAUSE
+        pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 return await work()
             except Exception:
                 logger.exception("something was not saved; it is tried again in %g s", pause)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     def _spawn(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)

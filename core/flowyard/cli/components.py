@@ -17,7 +17,7 @@ from flowyard.config.plugins import InstalledType, installed_types
 from flowyard.errors import FlowyardError
 
 # How long a backend may take to answer before it counts as unreachable, in seconds.
-_PATIENCE = 10.0
+_PATIENCE_SECONDS = 10.0
 
 
 def components(
@@ -69,12 +69,12 @@ async def _reach(spec: ComponentSpec) -> str | None:
         kind, settings = resolve(spec)
         logger = logging.getLogger(f"flowyard.component.{spec.name}")
         context = ComponentContext(spec.name, None, SystemClock(), logger)
-        async with asyncio.timeout(_PATIENCE), kind.open(settings, context):
+        async with asyncio.timeout(_PATIENCE_SECONDS), kind.open(settings, context):
             return None
     except FlowyardError as error:
         return str(error)
     except TimeoutError:
-        return f"no answer within {_PATIENCE:g} s"
+        return f"no answer within {_PATIENCE_SECONDS:g} s"
 
 
 def _can(installed: InstalledType) -> str:

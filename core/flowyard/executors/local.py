@@ -15,7 +15,7 @@ from typing import Any
 
 from flowyard.backend.executor import ActivityResult, ActivityTask, LocalCode, Turn, TurnResult
 from flowyard.errors import ActivityNotRegistered, WorkflowNotRegistered
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 from flowyard.workflow.app import App
 from flowyard.workflow.context import ActivityContext
 from flowyard.workflow.definition import Definition, Function

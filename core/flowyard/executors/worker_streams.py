@@ -10,7 +10,8 @@ from flowyard.backend.executor import ActivityResult, TurnResult
 from flowyard.backend.history import ExecutionCompleted
 from flowyard.executors.connections import Connection
 from flowyard.executors.work import ACTIVITY, Work, is_stall
-from flowyard.models import FailureDetails, WorkflowStatus
+from flowyard.failure import FailureDetails
+from flowyard.models import WorkflowStatus
 
 if TYPE_CHECKING:
     from flowyard.executors.work_queue import WorkQueue

@@ -12,7 +12,7 @@ from flowyard.errors import ConfigurationError
 logger = logging.getLogger(__name__)
 
 _TRIES = 25
-_PAUSE = 0.2
+_PAUSE_SECONDS = 0.2
 _ANSWER_SECONDS = 1.0
 # The kernel's own bound (net.core.somaxconn) is mostly the same.
 _BACKLOG = 4096
@@ -41,7 +41,7 @@ async def listen(host: str, port: int) -> socket.socket:
                     "has it: try again, choose another port, or reserve this one "
                     "(net.ipv4.ip_local_reserved_ports)."
                 ) from error
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(_PAUSE_SECONDS)
     raise AssertionError("the last attempt returns or raises")
 
 

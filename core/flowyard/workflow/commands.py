@@ -22,8 +22,8 @@ from flowyard.backend.history import (
     TimerCreated,
 )
 from flowyard.errors import TaskFailedError, WorkflowCodeError
+from flowyard.failure import FailureDetails
 from flowyard.identifier import CHILD_IDS, child_instance_id
-from flowyard.models import FailureDetails
 from flowyard.payload import PayloadType, ResultType
 from flowyard.workflow.retry import RetryPolicy
 from flowyard.workflow.task import Task, check_interrupt

@@ -31,7 +31,8 @@ from flowyard.backend.history import (
     TurnStarted,
 )
 from flowyard.errors import NonDeterminismError, WorkflowCodeError, nearest
-from flowyard.models import FailureDetails, WorkflowStatus
+from flowyard.failure import FailureDetails
+from flowyard.models import WorkflowStatus
 from flowyard.payload import UNTYPED
 from flowyard.workflow.commands import Schedule
 from flowyard.workflow.context import WorkflowContext

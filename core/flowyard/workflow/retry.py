@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flowyard.errors import InvalidRequest
-from flowyard.models import FailureDetails, check_duration
+from flowyard.failure import FailureDetails
+from flowyard.models import check_duration
 
 # Backoff grows without bound; a timer beyond the calendar's end does not exist.
 _LONGEST_INTERVAL = timedelta(days=3650).total_seconds()

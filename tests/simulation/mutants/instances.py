@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowyard.backend.journal import Journal
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 from flowyard_engine import commits
 from flowyard_engine.instance import Batch, Entry, Instance
 from flowyard_engine.instance_cache import InstanceCache

@@ -17,7 +17,7 @@ from flowyard.backend.history import (
     decode_events,
 )
 from flowyard.backend.journal import Journal
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 from flowyard_engine import commits, sqlite, writes
 from flowyard_engine.instance import Batch, Entry, Instance
 from flowyard_engine.queries import QUERIES

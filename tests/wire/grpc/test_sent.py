@@ -13,7 +13,7 @@ from flowyard.backend.history import (
     TimerFired,
     TurnStarted,
 )
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 from flowyard.server.grpc.history import Rendering
 from flowyard.server.grpc.worker import Sent
 

@@ -16,7 +16,7 @@ from flowyard.backend.history import ExecutionCompleted
 from flowyard.config import ComponentSpec
 from flowyard.executors.remote import RemoteExecutors
 from flowyard.executors.work_queue import WorkQueue
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
 from wire.grpc.peer import PATIENCE, OpenServer, Peer, Worker, complete, kinds, schedule
 

@@ -26,7 +26,7 @@ from flowyard_conductor.hosted.records import LARGEST_INPUT, packed, too_large, 
 from flowyard_conductor.instances import Json
 
 # When its watch looks after a piece of mail for the first time, in seconds.
-_WATCH_DELAY = 2
+_WATCH_DELAY_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Inbox:
     def __init__(self, connection: Connection, names: Names, definitions: Definitions) -> None:
         self._connection = connection
         self._names = names
-        self._definition = definitions.messages(_WATCH_DELAY)
+        self._definition = definitions.messages(_WATCH_DELAY_SECONDS)
 
     async def post(
         self,

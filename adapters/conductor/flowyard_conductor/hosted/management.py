@@ -51,9 +51,9 @@ from flowyard_conductor.starting import Starts
 from flowyard_conductor.worker.worker import Worker
 
 # How long an instance of this process is trusted to be here, in seconds.
-_LONGEST_WAIT = 5.0
+_LONGEST_WAIT_SECONDS = 5.0
 # How long a termination may take while its caller waits, in seconds.
-_LONGEST_END = 2.0
+_LONGEST_END_SECONDS = 2.0
 
 
 class Hosted:
@@ -150,7 +150,7 @@ class Hosted:
         if instance is None:
             return None
         try:
-            async with asyncio.timeout(_LONGEST_WAIT):
+            async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
                 await instance.closed.wait()
         except TimeoutError:
             return None
@@ -179,7 +179,7 @@ class Hosted:
         await self._wake(found, ends=True)
         # It is durable; without a process that runs the instance, it takes effect later.
         with suppress(TimeoutError, BackendUnavailable, InstanceNotFound):
-            async with asyncio.timeout(_LONGEST_END):
+            async with asyncio.timeout(_LONGEST_END_SECONDS):
                 return await self._ends_terminated(found)
         return True
 

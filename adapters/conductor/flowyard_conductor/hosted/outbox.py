@@ -150,13 +150,13 @@ class Outbox:
         if not activities and not others:
             return
         due = instance.journal.next_timer()
-        delay = _LONGEST_DELAY if due is None else max((due - now) // 1_000_000, 1)
+        delay = _LONGEST_DELAY_SECONDS if due is None else max((due - now) // 1_000_000, 1)
         if activities or children:
-            delay = min(delay, _FIRST_LOOK)
+            delay = min(delay, _FIRST_LOOK_SECONDS)
         needed = [] if instance.pending_execution else awaited(self._executor, instance.instance_id)
         for few in _in_portions(activities) or [[]]:
             side = await self._side_workflows.start(
-                instance, execution_id, few, others, min(delay, _LONGEST_DELAY), needed
+                instance, execution_id, few, others, min(delay, _LONGEST_DELAY_SECONDS), needed
             )
             if not instance.pending_execution:
                 instance.side_workflows[side] = [*(one.id for one in few), *others]
@@ -174,7 +174,7 @@ class Outbox:
         ):
             return
         if start_at - now > HOLD_MICROSECONDS:
-            delay = min((start_at - now) // 1_000_000, _LONGEST_DELAY)
+            delay = min((start_at - now) // 1_000_000, _LONGEST_DELAY_SECONDS)
             side = await self._side_workflows.start(
                 instance, instance.started.execution_id, [], [START], delay, []
             )
@@ -211,8 +211,8 @@ def _begun(instance: HostedInstance, execution_id: str, child: ChildCreated) -> 
 
 
 # How long a watch sleeps at most, and how long at first where activities may end, in seconds.
-_LONGEST_DELAY = 3600
-_FIRST_LOOK = 5
+_LONGEST_DELAY_SECONDS = 3600
+_FIRST_LOOK_SECONDS = 5
 _LARGEST_PORTION = LARGEST_INPUT // 2
 
 

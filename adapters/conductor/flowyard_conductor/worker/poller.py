@@ -13,7 +13,7 @@ from flowyard_conductor.api.tasks import Tasks
 from flowyard_conductor.instances import Json
 
 _BATCH = 20
-_SHORTEST_WAIT = 0.02
+_SHORTEST_WAIT_SECONDS = 0.02
 _GATHERING = 0.005
 
 Do: TypeAlias = Callable[[Json], Awaitable[Json | None]]
@@ -67,7 +67,7 @@ class Poller:
 
     async def run(self) -> None:
         """Poll until closed. A poll is never cut off: what it brings would be lost for a while."""
-        wait = _SHORTEST_WAIT
+        wait = _SHORTEST_WAIT_SECONDS
         while not self._is_closing:
             self._nudge.clear()
             count = min(self.free, _BATCH)
@@ -88,13 +88,13 @@ class Poller:
                 self._start(task)
             if polled and len(polled) == count:
                 continue
-            wait = _SHORTEST_WAIT if polled else min(wait * 1.5, self._longest_wait)
+            wait = _SHORTEST_WAIT_SECONDS if polled else min(wait * 1.5, self._longest_wait)
             try:
                 async with asyncio.timeout(wait):
                     await self._nudge.wait()
             except TimeoutError:
                 continue
-            wait = _SHORTEST_WAIT
+            wait = _SHORTEST_WAIT_SECONDS
             # One poll is for all that comes at about the same time.
             await asyncio.sleep(_GATHERING)
 

@@ -40,7 +40,7 @@ _MOST_WITHOUT_BASE = 2 * KEPT_STEPS // 3
 
 # How long the result of an activity is not on the server because a worker has the turn that takes
 # it, or none has come for it, in seconds.
-_LONGEST_UNRECORDED = 1.0
+_LONGEST_UNRECORDED_SECONDS = 1.0
 
 Spawn: TypeAlias = Callable[[Coroutine[object, object, object]], None]
 
@@ -170,7 +170,9 @@ class Steps:
             news = await self._turns.gather(instance, [event])
         else:
             news = News([event])
-        record = await self._turns.take(instance, news, iteration, patience=_LONGEST_UNRECORDED)
+        record = await self._turns.take(
+            instance, news, iteration, patience=_LONGEST_UNRECORDED_SECONDS
+        )
         if record is None:
             # The result is committed by itself: the turn that takes it has yet to be taken, and
             # who takes it reads the instance again.

@@ -19,9 +19,9 @@ from flowyard_conductor.hosted.turns import Turns
 from flowyard_conductor.hosted.wakeups import Wakeups
 from flowyard_conductor.instances import Instances, Json
 
-_MAIL_INTERVAL = 2.0
-_LONGEST_INTERVAL = 60.0
-_LONGEST_SLEEP = 3600.0
+_MESSAGE_INTERVAL_SECONDS = 2.0
+_LONGEST_INTERVAL_SECONDS = 60.0
+_LONGEST_SLEEP_SECONDS = 3600.0
 
 
 class Watchdogs:
@@ -72,7 +72,7 @@ class Watchdogs:
             return None
         if self._may_go_on(instance) or await self._turns.is_ended(instance):
             await self._wake(instance)
-        return _MAIL_INTERVAL
+        return _MESSAGE_INTERVAL_SECONDS
 
     def _may_go_on(self, instance: HostedInstance) -> bool:
         """Whether a turn can be of use, as far as this process knows."""
@@ -90,7 +90,7 @@ class Watchdogs:
                 return None
             if self._may_go_on(instance):
                 await self._wake(instance)
-            return _MAIL_INTERVAL
+            return _MESSAGE_INTERVAL_SECONDS
         started = instance.journal.started
         if started is None or started.execution_id != given["execution"]:
             waits = started is None and instance.started.start_at is not None
@@ -106,25 +106,25 @@ class Watchdogs:
         if not open_ids:
             return None
         if not self._may_go_on(instance):
-            return _MAIL_INTERVAL
+            return _MESSAGE_INTERVAL_SECONDS
         await self._post_lost_children(instance, open_ids)
         now = self._clock.now()
         if journal.due_timers(now) or await self._turns.has_results(instance):
             await self._wake(instance)
-            return _MAIL_INTERVAL
+            return _MESSAGE_INTERVAL_SECONDS
         due = journal.next_timer()
-        sleep = _LONGEST_SLEEP if due is None else max((due - now) / 1e6, 0.5)
+        sleep = _LONGEST_SLEEP_SECONDS if due is None else max((due - now) / 1e6, 0.5)
         if any(one not in journal.timers for one in open_ids):
             polled = float(task.get("pollCount") or 1)
-            sleep = min(sleep, _LONGEST_INTERVAL, 2.0 * polled)
-        return min(sleep, _LONGEST_SLEEP)
+            sleep = min(sleep, _LONGEST_INTERVAL_SECONDS, 2.0 * polled)
+        return min(sleep, _LONGEST_SLEEP_SECONDS)
 
     async def _of_start(self, instance: HostedInstance) -> float:
         left = ((instance.started.start_at or 0) - self._clock.now()) / 1e6
         if left <= 0:
             await self._wake(instance)
-            return _MAIL_INTERVAL
-        return min(max(left, 0.5), _LONGEST_SLEEP)
+            return _MESSAGE_INTERVAL_SECONDS
+        return min(max(left, 0.5), _LONGEST_SLEEP_SECONDS)
 
     async def _wake(self, instance: HostedInstance) -> None:
         for step in await self._tasks.open(instance.workflow_id):

@@ -33,12 +33,12 @@ from flowyard_temporal.hosted.limits import Limits
 from flowyard_temporal.hosted.raw import raw
 
 # In seconds: how long the delivery of a result waits before it is tried again.
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 10.0
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 10.0
 # In seconds: how long this process keeps an activity that it lacks, at the first attempt and at
 # most. Then Temporal offers it to all processes again.
 _FIRST_KEPT = 10.0
-_LONGEST_KEPT = 300.0
+_LONGEST_KEPT_SECONDS = 300.0
 
 
 class InterruptedActivity(ApplicationError):
@@ -87,7 +87,7 @@ class Activities:
             info.activity_type,
         )
         with self._counted(task), _beating(info.heartbeat_timeout):
-            kept = min(_FIRST_KEPT * 2.0 ** min(info.attempt - 1, 10), _LONGEST_KEPT)
+            kept = min(_FIRST_KEPT * 2.0 ** min(info.attempt - 1, 10), _LONGEST_KEPT_SECONDS)
             result = self._limits.activity_result(task.name, await self._result_of(task, kept))
             if info.workflow_id and self._acknowledges:
                 await self._deliver(info, result)
@@ -149,14 +149,14 @@ class Activities:
             run_id=info.workflow_run_id,
             activity_id=info.activity_id,
         )
-        pause = _FIRST_PAUSE
+        pause = _FIRST_PAUSE_SECONDS
         while not self._ending.is_set():
             # Temporal tells by a cancellation that the workflow has ended: ask for its answer.
             with suppress(asyncio.CancelledError):
                 if await self._has_answered(handle, info, result):
                     return
                 await self._sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         raise InterruptedActivity
 
     async def _has_answered(

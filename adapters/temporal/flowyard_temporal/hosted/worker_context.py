@@ -45,7 +45,7 @@ WAKE = "flowyard.wake"
 UNSERVED = "Unserved"
 WAITS = "a turn waits for a worker that serves it"
 
-_PATIENCE = 5.0
+_PATIENCE_SECONDS = 5.0
 """How many seconds a turn waits for a worker to take it before the workflow task is let go."""
 
 
@@ -199,6 +199,8 @@ class Environment:
         changed = asyncio.ensure_future(changes.wait())
         either: set[asyncio.Future[Any]] = {answer, changed}
         try:
-            await asyncio.wait(either, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                either, timeout=_PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             changed.cancel()

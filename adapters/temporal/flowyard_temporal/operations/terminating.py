@@ -23,8 +23,8 @@ from flowyard_temporal.visibility.search import Visibility, is_quotable, one_of,
 
 _ABANDON = ParentClosePolicy.PARENT_CLOSE_POLICY_ABANDON
 # A child that its parent has asked for a moment ago may not be there yet.
-_PATIENCE = 20
-_PAUSE = 0.05
+_MOST_TRIES = 20
+_PAUSE_SECONDS = 0.05
 _OPEN = one_of(["Running", "Paused"])
 
 Children: TypeAlias = dict[str, tuple[PendingChildExecutionInfo, WorkflowExecution]]
@@ -108,7 +108,7 @@ class Terminating:
         self, child: PendingChildExecutionInfo, parent: WorkflowExecution
     ) -> None:
         is_others = False
-        for _ in range(_PATIENCE):
+        for _ in range(_MOST_TRIES):
             try:
                 info = (await self._instances.describe(child.workflow_id)).workflow_execution_info
                 is_others = not _is_begun_as(info, child, parent)
@@ -121,7 +121,7 @@ class Terminating:
             if child.run_id:
                 # It has begun, and is over: the ID was purged, or used again.
                 return
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_PAUSE_SECONDS)
         if not is_others:
             raise BackendUnavailable(
                 f"instance '{parent.workflow_id}' was terminated, but its child "

@@ -14,7 +14,7 @@ from flowyard_temporal.visibility.search import Visibility, is_quotable, one_of
 
 # How long visibility may lag behind, and how long a listing waits for it, in seconds.
 _LAG = 5.0
-_PATIENCE = 2.0
+_PATIENCE_SECONDS = 2.0
 # How many instances are remembered: as many as a single query may name.
 _MOST = 200
 
@@ -49,7 +49,7 @@ class RecentChanges:
         while self._changed:
             for instance_id in await self._shown(list(self._changed)):
                 self._changed.pop(instance_id, None)
-            if not self._changed or time.monotonic() - now > _PATIENCE:
+            if not self._changed or time.monotonic() - now > _PATIENCE_SECONDS:
                 return
             await asyncio.sleep(delay)
             delay *= 1.5

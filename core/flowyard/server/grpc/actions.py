@@ -21,8 +21,9 @@ from flowyard.backend.history import (
     TimerCreated,
 )
 from flowyard.errors import InvalidRequest, NonDeterminismError
+from flowyard.failure import FailureDetails
 from flowyard.identifier import child_instance_id
-from flowyard.models import FailureDetails, WorkflowStatus, check_any_id
+from flowyard.models import WorkflowStatus, check_any_id
 from flowyard.server.grpc.known import Known, is_optional
 from flowyard.server.grpc.values import STATUSES, failure_of, microseconds
 from flowyard.wire.v1 import taskhub_pb2 as wire

@@ -14,7 +14,7 @@ from flowyard.errors import BackendUnavailable, InvalidRequest
 from flowyard.executors.remote import started_of
 from flowyard.executors.work_queue import WorkQueue
 from flowyard.executors.worker_streams import Delivery
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 from flowyard.server.grpc.actions import is_repeated, turn_result
 from flowyard.server.grpc.starts import Starts
 from flowyard.server.grpc.values import failure_of

@@ -10,7 +10,7 @@ from flowyard.runtime import Runtime
 
 # Looks go through what all calls go through: many who wait must not keep others waiting.
 _LOOKS_AT_ONCE = 4
-_FIRST_DELAY, _LONGEST_DELAY = 0.02, 10.0
+_FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 0.02, 10.0
 
 
 class Starts:
@@ -27,17 +27,17 @@ class Starts:
         woken = asyncio.Event()
         waiting = self._waiting.setdefault(instance_id, [])
         waiting.append(woken)
-        delay = _FIRST_DELAY
+        delay = _FIRST_DELAY_SECONDS
         try:
             while not await self._has_started(instance_id):
                 try:
                     await asyncio.wait_for(woken.wait(), delay)
                 except TimeoutError:
-                    delay = min(delay * 1.5, _LONGEST_DELAY)
+                    delay = min(delay * 1.5, _LONGEST_DELAY_SECONDS)
                 else:
                     woken.clear()
                     # What was heard of may be written only in a moment.
-                    delay = _FIRST_DELAY
+                    delay = _FIRST_DELAY_SECONDS
         finally:
             waiting.remove(woken)
             if not waiting:

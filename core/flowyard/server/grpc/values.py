@@ -9,7 +9,8 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from flowyard.backend.history import NEVER
 from flowyard.errors import InvalidRequest
-from flowyard.models import FailureDetails, WorkflowStatus
+from flowyard.failure import FailureDetails
+from flowyard.models import WorkflowStatus
 from flowyard.wire.v1 import taskhub_pb2 as wire
 
 # PROTOCOL §14: the statuses by number.

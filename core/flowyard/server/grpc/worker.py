@@ -11,7 +11,7 @@ from flowyard.backend.executor import ActivityTask, Turn
 from flowyard.executors.assignments import QueueClosed
 from flowyard.executors.work_queue import WorkQueue
 from flowyard.executors.worker_streams import CREDIT, Delivery
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 from flowyard.server.grpc.history import Rendering
 from flowyard.server.grpc.propagation import Propagation
 from flowyard.wire.v1 import taskhub_pb2 as wire

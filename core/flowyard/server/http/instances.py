@@ -31,7 +31,7 @@ from flowyard.wire.json.events import event_json
 from flowyard.wire.json.states import page_json, state_json
 
 BASE = "/flowyard/v1"
-LONGEST_WAIT = 60.0
+LONGEST_WAIT_SECONDS = 60.0
 """How many seconds a long poll takes at most."""
 _RETRY_AFTER = "1"
 
@@ -149,7 +149,7 @@ class Instances:
                 {200: "State", 202: "State"},
                 timeout=Parameter(
                     {"type": "number", "minimum": 0, "default": 30},
-                    f"seconds, at most {LONGEST_WAIT:g}",
+                    f"seconds, at most {LONGEST_WAIT_SECONDS:g}",
                 ),
             ),
         ]
@@ -278,7 +278,7 @@ class Instances:
             self._runtime.wait(instance_id, component=component),
             self._stopping.wait(),
             hung_up(request),
-            timeout=min(seconds, LONGEST_WAIT),
+            timeout=min(seconds, LONGEST_WAIT_SECONDS),
         )
         state = await self._runtime.get(instance_id, component=component)
         if state.status.is_closed:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flowyard.backend.component import Capability
-from flowyard.errors import InstanceNotFound, WorkflowFailed
-from flowyard.models import WorkflowStatus
+from flowyard.errors import InstanceNotFound
+from flowyard.models import WorkflowFailed, WorkflowStatus
 from flowyard.testing.conformance.subject import ACTIVE, Subject, requires
 
 # Clocks of a backend elsewhere may differ from ours.

@@ -19,7 +19,7 @@ from flowyard.backend.history import (
     to_datetime,
     to_microseconds,
 )
-from flowyard.models import FailureDetails
+from flowyard.failure import FailureDetails
 from flowyard.wire.json.states import failure_json, failure_of, field_key, time_text
 
 _KINDS: Mapping[str, type[msgspec.Struct]] = {one.__name__: one for one in get_args(HistoryEvent)}

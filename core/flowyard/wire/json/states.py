@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from flowyard.models import FailureDetails, InstancePage, WorkflowState, WorkflowStatus
+from flowyard.failure import FailureDetails
+from flowyard.models import InstancePage, WorkflowState, WorkflowStatus
 
 
 def time_text(time: datetime) -> str:

@@ -1,0 +1,63 @@
+"""Why a task or an instance failed, as a value that can be stored and passed on."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FailureDetails:
+    """Why a task or an instance failed: the error's class name, message, stack and cause.
+
+    `base_types` are the names of the classes that the error's class derives from.
+    """
+
+    error_type: str
+    message: str
+    stack_trace: str | None = None
+    cause: FailureDetails | None = None
+    non_retryable: bool = False
+    base_types: tuple[str, ...] = ()
+
+    @property
+    def trace(self) -> str:
+        """The stacks of the error and its causes, the root first, as Python shows them."""
+        own = (self.stack_trace or f"{self.error_type}: {self.message}").rstrip("\n")
+        if self.cause is None:
+            return own
+        return f"{self.cause.trace}\n\nwhich caused:\n\n{own}"
+
+    @staticmethod
+    def of(error: BaseException, *, causes: int = 10) -> FailureDetails:
+        """Describe an exception with its stack and its chain of causes, up to so many."""
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        # A TaskFailedError carries what failed elsewhere; that is the more telling cause.
+        inner = getattr(error, "details", None)
+        if not isinstance(inner, FailureDetails):
+            inner = None
+            if cause is not None and causes > 0:
+                inner = FailureDetails.of(cause, causes=causes - 1)
+        return FailureDetails(
+            error_type=type(error).__name__,
+            message=_text_of(error),
+            stack_trace=_storable("".join(traceback.format_exception(error, chain=False))),
+            cause=inner,
+            non_retryable=getattr(error, "rules_out_retries", False) is True,
+            base_types=tuple(one.__name__ for one in type(error).__mro__[1:] if one not in _ROOTS),
+        )
+
+
+_ROOTS = frozenset({Exception, BaseException, object})
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return _storable(str(error))
+    except Exception as fault:  # noqa: BLE001 - an error that cannot be told is still an error
+        return f"(its message cannot be shown: {type(fault).__name__})"
+
+
+def _storable(text: str) -> str:
+    # File names that are not UTF-8 reach messages as lone surrogates, which JSON cannot hold.
+    return text.encode("utf-8", "backslashreplace").decode()
