@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from flowyard.backend import Clock
-from flowyard_engine.background_tasks import BackgroundTasks
+from flowyard_engine.background_tasks import EngineTasks
 from flowyard_engine.recovery import Recovery
 from flowyard_engine.store import Message, Store
 from flowyard_engine.timers import Timers
@@ -25,7 +25,7 @@ class Arrivals:
         clock: Clock,
         timers: Timers,
         recovery: Recovery,
-        background: BackgroundTasks,
+        background: EngineTasks,
         hand_over: Callable[[Message], None],
     ) -> None:
         self._store = store

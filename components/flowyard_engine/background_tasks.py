@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from typing import Any
 
+from flowyard.backend import BackgroundTasks
 from flowyard_engine.store import LeaseLost
 
 
-class BackgroundTasks:
-    """Tasks that nobody awaits; a failure is logged."""
+class EngineTasks(BackgroundTasks):
+    """Logs what fails, and tells when anything has ended."""
 
     def __init__(self, logger: logging.Logger) -> None:
+        super().__init__(self._look_at)
         self._logger = logger
         self._loop = asyncio.get_running_loop()
-        # In their order, which that of a set is not: a simulation must repeat it.
-        self._tasks: dict[asyncio.Task[object], None] = {}
         self._listeners: list[asyncio.Future[None]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._tasks)
-
-    def run(self, work: Coroutine[object, object, object]) -> None:
-        """Run it in the background."""
-        task = self._loop.create_task(work)
-        self._tasks[task] = None
-        task.add_done_callback(self._ended)
-
-    def cancel(self) -> list[asyncio.Task[object]]:
-        """Cancel all."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        return tasks
 
     async def progress(self) -> None:
         """Return when something has ended that might have been the last to end."""
@@ -49,8 +33,7 @@ class BackgroundTasks:
                 if not listener.done():
                     listener.set_result(None)
 
-    def _ended(self, task: asyncio.Task[object]) -> None:
-        del self._tasks[task]
+    def _look_at(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled():
             error = task.exception()
             if error is not None and not isinstance(error, LeaseLost):

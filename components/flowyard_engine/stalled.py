@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from flowyard.backend import Executor, FailureDetails, watch
 from flowyard_engine import commits
-from flowyard_engine.background_tasks import BackgroundTasks
+from flowyard_engine.background_tasks import EngineTasks
 from flowyard_engine.instance import Batch, Entry, Instance
 from flowyard_engine.instance_cache import InstanceCache
 from flowyard_engine.recovery import Recovery
@@ -28,7 +28,7 @@ class Stalled:
         executor: Executor,
         cache: InstanceCache,
         recovery: Recovery,
-        background: BackgroundTasks,
+        background: EngineTasks,
         resume: Callable[[Instance], None],
     ) -> None:
         self._store = store

@@ -29,7 +29,7 @@ from flowyard.backend import (
 from flowyard_engine import commits
 from flowyard_engine.activities import Activities
 from flowyard_engine.arrivals import Arrivals
-from flowyard_engine.background_tasks import BackgroundTasks
+from flowyard_engine.background_tasks import EngineTasks
 from flowyard_engine.inbox_writer import InboxWriter
 from flowyard_engine.instance import Batch, Entry, Instance
 from flowyard_engine.instance_cache import InstanceCache
@@ -62,7 +62,7 @@ class Turns:
         self._machine = machine
         self._logger = logger
         self._loop = asyncio.get_running_loop()
-        self.background = BackgroundTasks(logger)
+        self.background = EngineTasks(logger)
         self.activities = Activities(executor, self._activity_ended, self.background.notice)
         self.timers = Timers(clock, self._fire)
         self.waiters = Waiters()

@@ -25,7 +25,7 @@ from flowyard.backend.history import (
 from flowyard.backend.journal import Journal
 from flowyard.testing.clock import VirtualClock
 from flowyard_engine.arrivals import Arrivals
-from flowyard_engine.background_tasks import BackgroundTasks
+from flowyard_engine.background_tasks import EngineTasks
 from flowyard_engine.instance import Entry, Instance
 from flowyard_engine.sqlite import SqliteStore
 from flowyard_engine.store import Arrived, Commit, Loaded, Message, Outcome, Record, Store
@@ -85,7 +85,7 @@ class SlowStore:
 
 async def test_however_often_others_write_there_is_one_look_at_a_time() -> None:
     store, taken = SlowStore(), list[int]()
-    clock, background = VirtualClock(), BackgroundTasks(logging.getLogger("test"))
+    clock, background = VirtualClock(), EngineTasks(logging.getLogger("test"))
     arrivals = Arrivals(
         cast("Store", store),
         clock,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from flowyard.backend import (
+    Backoff,
     ChangingExecutor,
     ComponentContext,
     HistoryEvent,
@@ -70,13 +70,12 @@ class ConductorComponent(WorkflowComponent):
         return await self._state(await self._instances.find(instance_id), payloads=payloads)
 
     async def wait(self, instance_id: str) -> WorkflowState:
-        delay = _SHORTEST_WAIT_SECONDS
+        backoff = Backoff(_SHORTEST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
         while (state := await self._hosted.wait(instance_id)) is None:
             found = await self._instances.find(instance_id)
             if not found.is_active:
                 return await self._state(found, payloads=True)
-            await asyncio.sleep(delay)
-            delay = min(delay * 1.5, _LONGEST_WAIT_SECONDS)
+            await backoff.sleep()
         return state
 
     async def raise_event(self, instance_id: str, name: str, data: str | None = None) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flowyard.backend.background_tasks import BackgroundTasks
 from flowyard.backend.backlog import BacklogEvent, Received, Unsent, decode_backlog, encode_backlog
+from flowyard.backend.backoff import Backoff
 from flowyard.backend.component import (
     Capability,
     ComponentContext,
@@ -99,7 +101,9 @@ __all__ = [
     "ActivityTask",
     "Alarm",
     "BackendUnavailable",
+    "BackgroundTasks",
     "BacklogEvent",
+    "Backoff",
     "Capability",
     "ChangingExecutor",
     "ChildCompleted",

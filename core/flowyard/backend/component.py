@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
+from flowyard.backend.backoff import Backoff
 from flowyard.backend.executor import Executor
 from flowyard.backend.history import HistoryEvent
 from flowyard.clock import Clock
@@ -107,10 +107,9 @@ class WorkflowComponent(ABC):
 
     async def wait(self, instance_id: str) -> WorkflowState:
         """Return the state once the instance is closed. The default asks again and again."""
-        delay = 0.02
+        backoff = Backoff(0.02, 1.0)
         while not (state := await self.get(instance_id)).status.is_closed:
-            await asyncio.sleep(delay)
-            delay = min(delay * 1.5, 1.0)
+            await backoff.sleep()
         return state
 
     async def drain(self) -> None:

@@ -63,11 +63,8 @@ class Host(Following):
         for alarm in self._alarms:
             alarm.cancel()
         # Work that ends may leave some behind, such as the result of an activity.
-        while self._tasks:
-            tasks, self._tasks = self._tasks, {}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        while self._background:
+            await asyncio.gather(*self._background.cancel(), return_exceptions=True)
 
     async def start(self, request: StartRequest) -> None:
         """Start an instance as the request says; it has no start time."""
@@ -143,7 +140,7 @@ class Host(Following):
             instance.continue_as_new(self._machine.new_uuid().hex)
         else:
             for scheduled in journal.tasks.values():
-                self._spawn(self._run_activity(instance, execution_id, scheduled))
+                self._background.run(self._run_activity(instance, execution_id, scheduled))
             self._answer_refused(instance)
             self._set_alarm(instance)
 
@@ -274,7 +271,7 @@ class Host(Following):
     def _act(self, instance: HostedInstance, action: Action) -> None:
         if isinstance(action, TaskScheduled):
             execution_id = instance.started.execution_id
-            self._spawn(self._run_activity(instance, execution_id, action))
+            self._background.run(self._run_activity(instance, execution_id, action))
         elif isinstance(action, ChildCreated) and action.refused is not None:
             self._answer_refused(instance)
 

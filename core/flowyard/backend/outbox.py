@@ -11,9 +11,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
+from flowyard.backend.background_tasks import BackgroundTasks
 from flowyard.backend.backlog import Received, Unsent
+from flowyard.backend.backoff import Backoff
 from flowyard.backend.history import (
     ChildCompleted,
     ChildCreated,
@@ -88,8 +90,7 @@ class Following(ABC):
     def __init__(self, store: InstanceStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        # In their order, which that of a set is not: a simulation must repeat it.
-        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._background = BackgroundTasks()
 
     @abstractmethod
     async def _deliver(
@@ -121,7 +122,7 @@ class Following(ABC):
         What was cut off could still be under way when the store is called again. It is cancelled
         with the host.
         """
-        task = self._spawn(work)
+        task = self._background.run(work)
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -140,7 +141,7 @@ class Following(ABC):
         """Do what follows from a turn once what follows from those before is done."""
         if sent or completion is not None:
             work = self._send_all(instance, instance.following, list(sent), completion)
-            instance.following = self._spawn(work)
+            instance.following = self._background.run(work)
 
     async def _send_all(
         self,
@@ -289,30 +290,18 @@ class Following(ABC):
     ) -> None:
         """Deliver events, or what waits, for nobody who could be told that it failed."""
         turn = partial(self._deliver, instance, *events, execution_id=execution_id)
-        self._spawn(self._surely(turn))
+        self._background.run(self._surely(turn))
 
     async def _surely(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it again and again until it does not fail."""
-        pause = _FIRST_PAUSE_SECONDS
+        backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, 2.0)
         while True:
             try:
                 return await work()
             except Exception:
-                logger.exception("something was not saved; it is tried again in %g s", pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-
-    def _spawn(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(work)
-        self._tasks[task] = None
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.pop(task, None)
-        if not task.cancelled():
-            # Who has asked for it may have gone.
-            task.exception()
+                text = "something was not saved; it is tried again in %g s"
+                logger.exception(text, backoff.seconds)
+            await backoff.sleep()
 
 
 def _is_child(child: HostedInstance, parent: HostedInstance, created: ChildCreated) -> bool:

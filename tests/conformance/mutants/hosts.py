@@ -46,7 +46,9 @@ class RunsEverythingAgain(Host):
         await super().recover(instance)
         for event in instance.journal.history:
             if isinstance(event, TaskScheduled):
-                self._spawn(self._run_activity(instance, instance.started.execution_id, event))
+                self._background.run(
+                    self._run_activity(instance, instance.started.execution_id, event)
+                )
 
 
 class ForgetsTimers(Host):

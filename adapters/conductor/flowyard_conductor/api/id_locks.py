@@ -65,7 +65,7 @@ class IdLocks:
 
     async def _acquire(self, name: str, instance_id: str) -> int:
         holder, since, delay = "", 0.0, 0.01
-        version = 1
+        holder, since, backoff = "", 0.0, Backoff(0.01, 0.2)
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline:
             if await self._create(name, version, instance_id):
@@ -82,8 +82,7 @@ class IdLocks:
                 # The next version can be created only once, so only one caller takes it over.
                 version, holder = found[0] + 1, ""
                 continue
-            await asyncio.sleep(delay)
-            delay = min(delay * 1.5, 0.2)
+            await backoff.sleep()
         raise BackendUnavailable(
             f"{self._connection.where}: instance '{instance_id}' is being changed by others all "
             "the time. Try again."

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from flowyard.backend import BackendUnavailable
+from flowyard.backend import BackendUnavailable, Backoff
 from flowyard_conductor.api.connection import Connection
 from flowyard_conductor.api.errors import Rejected
 from flowyard_conductor.hosted.loop_condition import rounds_of
@@ -192,7 +192,7 @@ class Tasks:
         return update
 
     async def _insistently(self, path: str, body: Json) -> object:
-        delay, deadline = 0.1, time.monotonic() + _PATIENCE_SECONDS
+        backoff, deadline = Backoff(0.1, 1.0), time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
                 return await self._connection.post(path, body)
@@ -205,8 +205,7 @@ class Tasks:
             except BackendUnavailable:
                 if time.monotonic() > deadline:
                     raise
-            await asyncio.sleep(delay)
-            delay = min(delay * 1.7, 1.0)
+            await backoff.sleep()
 
     async def _extend(
         self, hold: Hold, ended: asyncio.Event, on_canceled: Callable[[], None] | None

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
 from flowyard.backend import (
+    BackgroundTasks,
     Clock,
     Executor,
     FlowyardError,
@@ -62,7 +63,7 @@ class Worker:
         self._tasks = tasks
         self._executor = executor
         self._logger = logger
-        self._errands: set[asyncio.Task[object]] = set()
+        self._background = BackgroundTasks()
         self.cache = InstanceCache(connection, executor)
         self.wakeups = Wakeups(tasks, names, self.cache.read, self._nudge)
         outbox = Outbox(side_workflows, executor, clock, begin_child, send, tell, end_children)
@@ -131,8 +132,7 @@ class Worker:
             for poller in self._pollers.values():
                 await poller.close()
             await self._tasks.give_back([*held, *await self._tasks.answered()])
-            while self._errands:
-                await asyncio.gather(*self._errands, return_exceptions=True)
+            await self._background.wait()
 
     async def drain(self) -> None:
         """Begin no more activities, and return once those that run are recorded."""
@@ -207,9 +207,7 @@ class Worker:
         self._pollers[kind].nudge()
 
     def _spawn(self, work: Coroutine[object, object, object]) -> None:
-        errand = asyncio.create_task(self._logged(work))
-        self._errands.add(errand)
-        errand.add_done_callback(self._errands.discard)
+        self._background.run(self._logged(work))
 
     async def _logged(self, work: Coroutine[object, object, object]) -> None:
         try:

@@ -17,6 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from flowyard.backend import (
     Action,
+    BackgroundTasks,
     ExecutionCompleted,
     ExecutionStarted,
     Executor,
@@ -70,7 +71,7 @@ class Environment:
         self._draining = asyncio.Event()
         self._ending = asyncio.Event()
         self._waiting: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = BackgroundTasks()
 
     def beginning(self, request: StartRequest) -> Beginning:
         """Return how a hosted instance begins; raises `WorkflowNotRegistered`."""
@@ -133,9 +134,7 @@ class Environment:
     def wake(self) -> None:
         """Have the turns run again that no worker's code has fitted or taken."""
         for instance_id in self._waiting:
-            task = asyncio.ensure_future(self._wake(instance_id))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._background.run(self._wake(instance_id))
 
     async def _wake(self, instance_id: str) -> None:
         try:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.service import RPCStatusCode
 
-from flowyard.backend import BackendUnavailable, InstanceNotClosed, InstanceNotFound
+from flowyard.backend import BackendUnavailable, Backoff, InstanceNotClosed, InstanceNotFound
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.errors import Rejected
 from flowyard_temporal.operations.instances import Instances
@@ -57,12 +57,11 @@ class Purging:
     async def _all_gone(self, runs: Sequence[Run]) -> None:
         patience = self._connection.settings.purge_timeout
         pending = list(runs)
-        delay = 0.02
+        backoff = Backoff(0.02, 1.0)
         try:
             async with asyncio.timeout(patience):
                 while pending := [run for run in pending if await self._is_there(run)]:
-                    await asyncio.sleep(delay)
-                    delay = min(delay * 1.5, 1.0)
+                    await backoff.sleep()
         except TimeoutError as error:
             shown = ", ".join(f"'{run.instance_id}' (run {run.run_id})" for run in pending[:_SHOWN])
             more = f" and {len(pending) - _SHOWN} more" if len(pending) > _SHOWN else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from flowyard.backend.backoff import Backoff
 from flowyard.errors import InstanceNotFound
 from flowyard.models import WorkflowStatus
 from flowyard.runtime import Runtime
@@ -27,17 +28,17 @@ class Starts:
         woken = asyncio.Event()
         waiting = self._waiting.setdefault(instance_id, [])
         waiting.append(woken)
-        delay = _FIRST_DELAY_SECONDS
+        backoff = Backoff(_FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS)
         try:
             while not await self._has_started(instance_id):
                 try:
-                    await asyncio.wait_for(woken.wait(), delay)
+                    await asyncio.wait_for(woken.wait(), backoff.seconds)
                 except TimeoutError:
-                    delay = min(delay * 1.5, _LONGEST_DELAY_SECONDS)
+                    backoff.grow()
                 else:
                     woken.clear()
                     # What was heard of may be written only in a moment.
-                    delay = _FIRST_DELAY_SECONDS
+                    backoff.reset()
         finally:
             waiting.remove(woken)
             if not waiting:
