@@ -64,9 +64,8 @@ class IdLocks:
                 self._locks[instance_id] = lock, users - 1
 
     async def _acquire(self, name: str, instance_id: str) -> int:
-        holder, since, delay = "", 0.0, 0.01
-        holder, since, backoff = "", 0.0, Backoff(0.01, 0.2)
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        holder, since, version = "", 0.0, 1
+        backoff, deadline = Backoff(0.01, 0.2), time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline:
             if await self._create(name, version, instance_id):
                 return version
