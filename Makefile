@@ -47,7 +47,7 @@ fix: $(VENV)/.development ## Format, and mend what lint can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(VENV)/.development $(VENV)/dbos/.made ## Measure the README's figures; ARGS='chain' or 'temporal'
+bench: $(VENV)/.development $(VENV)/dbos/.made ## Measure the figures of docs/benchmarks.md; ARGS='chain' or 'temporal'
 	$(BIN)/python -m bench --dbos $(VENV)/dbos/bin/python $(ARGS)
 
 servers: $(VENV)/.made ## Build the servers of the live tests, once, and say where they are
