@@ -21,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 NEVER = 253_402_300_799_999_999
-"""Dapr's sentinel 9999-12-31T23:59:59.999999999Z: recorded, never fires (PROTOCOL §9)."""
+"""Dapr's sentinel 9999-12-31T23:59:59.999999999Z: recorded, never fires (docs/protocol.md §9)."""
 
 
 def to_datetime(microseconds: int) -> datetime:

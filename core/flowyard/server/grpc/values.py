@@ -12,7 +12,7 @@ from flowyard.errors import InvalidRequest
 from flowyard.models import FailureDetails, WorkflowStatus
 from flowyard.wire.v1 import taskhub_pb2 as wire
 
-# PROTOCOL §14: the statuses by number.
+# docs/protocol.md §14: the statuses by number.
 STATUSES = (
     WorkflowStatus.RUNNING,
     WorkflowStatus.COMPLETED,
