@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 	$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \
 	>/dev/null 2>&1 && echo $$python && break; done)
 
-.PHONY: help install demo test test-long simulate chaos check fix bench servers proto support lock
+.PHONY: help install demo test test-long simulate chaos check fix bench servers proto support docs lock
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -47,7 +47,7 @@ fix: $(VENV)/.development ## Format, and mend what lint can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(VENV)/.development $(VENV)/dbos/.made ## Measure the README's figures; ARGS='chain' or 'temporal'
+bench: $(VENV)/.development $(VENV)/dbos/.made ## Measure the figures of docs/benchmarks.md; ARGS='chain' or 'temporal'
 	$(BIN)/python -m bench --dbos $(VENV)/dbos/bin/python $(ARGS)
 
 servers: $(VENV)/.made ## Build the servers of the live tests, once, and say where they are
@@ -60,6 +60,9 @@ proto: $(VENV)/proto/.made ## Generate the code of core/flowyard/wire from its .
 support: $(VENV)/.development ## Write docs/support.md from runs of the conformance suite
 	$(BIN)/python -m pytest $(TESTING) --long --write-support $(ARGS) tests/wire/grpc/test_remote_conformance.py \
 		$(wildcard tests/*/test*conformance.py tests/conformance/test_engine.py)
+
+docs: $(VENV)/docs/.made ## Build the documentation's site in build/docs; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/python -m mkdocs build --strict $(ARGS)
 
 lock: ## Pin in constraints.txt what a clean installation gets now
 	rm -rf build/lock
@@ -88,6 +91,12 @@ $(VENV)/.development: $(VENV)/.made $(wildcard adapters/*/pyproject.toml) \
 $(VENV)/dbos/.made: $(VENV)/.made bench/requirements.txt
 	$(BIN)/python -m venv $(VENV)/dbos
 	$(VENV)/dbos/bin/python -m pip install --quiet -r bench/requirements.txt
+	@touch $@
+
+# Apart from the rest, too: it serves no test.
+$(VENV)/docs/.made: $(VENV)/.made docs/requirements.txt
+	$(BIN)/python -m venv $(VENV)/docs
+	$(VENV)/docs/bin/python -m pip install --quiet -r docs/requirements.txt
 	@touch $@
 
 # An old generator on purpose: code that it makes runs with every protobuf that we allow.

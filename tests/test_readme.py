@@ -182,6 +182,17 @@ def test_every_link_of_the_readme_leads_somewhere() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+def test_every_figure_of_the_readme_is_on_the_page_of_benchmarks() -> None:
+    figures = _figures(ROOT / "README.md")
+    assert len(figures) == 6
+    assert set(figures) <= set(_figures(ROOT / "docs" / "benchmarks.md"))
+
+
+def _figures(page: Path) -> list[str]:
+    """Return the rows of the tables of figures: what was measured has its range in brackets."""
+    return re.findall(r"^\| .*? \| [\d.,]+ \(.*$", page.read_text(), re.MULTILINE)
+
+
 def _run_changed(engine: str, folder: Path) -> str:
     """Do what the README says to run the demo on an engine; return the ID of its order."""
     checkout = _copy_to(folder)

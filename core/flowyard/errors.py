@@ -52,7 +52,7 @@ class InstanceNotFound(FlowyardError):
     """The component knows no instance of that ID."""
 
     def __init__(self, instance_id: str) -> None:
-        # SDKs match on "no such instance exists" (PROTOCOL §6).
+        # SDKs match on "no such instance exists" (docs/protocol.md §6).
         super().__init__(
             f"no such instance exists: '{instance_id}'. It was never started here, or was purged."
         )
@@ -87,7 +87,7 @@ class EventNotFound(FlowyardError):
     """An instance was to be rerun from an event that it never had, or not in its last execution."""
 
     def __init__(self, instance_id: str, event_id: int) -> None:
-        # The words that daprd has for it (PROTOCOL §6).
+        # The words that daprd has for it (docs/protocol.md §6).
         super().__init__(
             f"instance '{instance_id}' does not have history event with ID '{event_id}': "
             "only the call of an activity or of a child workflow, or a timer, has such an ID"

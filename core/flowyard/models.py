@@ -79,7 +79,7 @@ def check_duration(duration: timedelta | None, what: str) -> None:
 
 
 class WorkflowStatus(StrEnum):
-    """Dapr's statuses (PROTOCOL §14)."""
+    """Dapr's statuses (docs/protocol.md §14)."""
 
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"

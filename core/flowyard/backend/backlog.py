@@ -36,6 +36,8 @@ class Received(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False)
 
 
 BacklogEvent: TypeAlias = HistoryEvent | Unsent | Received
+"""What a backlog consists of."""
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[list[BacklogEvent]] = msgspec.json.Decoder(list[BacklogEvent])
 

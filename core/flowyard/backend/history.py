@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 NEVER = 253_402_300_799_999_999
-"""Dapr's sentinel 9999-12-31T23:59:59.999999999Z: recorded, never fires (PROTOCOL §9)."""
+"""Dapr's sentinel 9999-12-31T23:59:59.999999999Z: recorded, never fires (docs/protocol.md §9)."""
 
 
 def to_datetime(microseconds: int) -> datetime:
@@ -111,11 +111,15 @@ class TaskScheduled(_Event, frozen=True):
 
 
 class TaskCompleted(_Event, frozen=True):
+    """The activity that action `task_id` called has returned `output`."""
+
     task_id: int
     output: str | None
 
 
 class TaskFailed(_Event, frozen=True):
+    """The activity that action `task_id` called has raised `failure`."""
+
     task_id: int
     failure: FailureDetails
 
@@ -131,6 +135,8 @@ class TimerCreated(_Event, frozen=True):
 
 
 class TimerFired(_Event, frozen=True):
+    """The timer of action `timer_id`, which was set for `fire_at`, has fired."""
+
     timer_id: int
     fire_at: int
 
@@ -154,21 +160,29 @@ class ChildCreated(_Event, frozen=True):
 
 
 class ChildCompleted(_Event, frozen=True):
+    """The child workflow of action `task_id` has returned `output`."""
+
     task_id: int
     output: str | None
 
 
 class ChildFailed(_Event, frozen=True):
+    """The child workflow of action `task_id` has failed or was terminated."""
+
     task_id: int
     failure: FailureDetails
 
 
 class EventRaised(_Event, frozen=True):
+    """An event has come from outside, or from another instance."""
+
     name: str
     input: str | None
 
 
 class EventSent(_Event, frozen=True):
+    """An event for another instance, which action `id` sent."""
+
     id: int
     instance_id: str
     name: str
@@ -176,14 +190,20 @@ class EventSent(_Event, frozen=True):
 
 
 class ExecutionSuspended(_Event, frozen=True):
+    """The instance was paused, for `reason` if one was given."""
+
     reason: str | None = None
 
 
 class ExecutionResumed(_Event, frozen=True):
+    """The instance was resumed, for `reason` if one was given."""
+
     reason: str | None = None
 
 
 class ExecutionTerminated(_Event, frozen=True):
+    """The instance was terminated; a `recursive` termination ends its children too."""
+
     output: str | None = None
     recursive: bool = True
 
@@ -206,6 +226,8 @@ class ContinuedAsNew(_Event, frozen=True):
 Action: TypeAlias = (
     TaskScheduled | TimerCreated | ChildCreated | EventSent | ExecutionCompleted | ContinuedAsNew
 )
+"""What a turn may decide; each action is recorded in history as it is."""
+
 HistoryEvent: TypeAlias = (
     TurnStarted
     | ExecutionStarted
@@ -225,6 +247,7 @@ HistoryEvent: TypeAlias = (
     | ExecutionCompleted
     | ContinuedAsNew
 )
+"""What a history consists of."""
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[list[HistoryEvent]] = msgspec.json.Decoder(list[HistoryEvent])

@@ -10,6 +10,7 @@ from flowyard.backend.component import ComponentType
 
 hookspec = pluggy.HookspecMarker("flowyard")
 hookimpl = pluggy.HookimplMarker("flowyard")
+"""Marks the function by which a plugin offers its component type."""
 
 
 @hookspec

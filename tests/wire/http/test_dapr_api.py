@@ -1,4 +1,4 @@
-"""Dapr's management API over HTTP: what PROTOCOL §4 lists, and our numbered deviations."""
+"""Dapr's management API over HTTP: what docs/protocol.md §4 lists, and our numbered deviations."""
 
 from __future__ import annotations
 

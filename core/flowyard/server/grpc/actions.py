@@ -1,4 +1,4 @@
-"""What a worker has decided in a turn, as our actions (PROTOCOL §9)."""
+"""What a worker has decided in a turn, as our actions (docs/protocol.md §9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What workers answer: whose it is, and what becomes of it (PROTOCOL §7)."""
+"""What workers answer: whose it is, and what becomes of it (docs/protocol.md §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not served here, said in the words of Dapr's sidecar (BLOCKS §5 and §12)."""
+"""What is not served here, said in the words of Dapr's sidecar (docs/protocol.md §12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""History as workers of Dapr's SDKs see it (PROTOCOL §8)."""
+"""History as workers of Dapr's SDKs see it (docs/protocol.md §8)."""
 
 from __future__ import annotations
 

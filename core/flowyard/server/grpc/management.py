@@ -1,4 +1,4 @@
-"""The workflow methods and the metadata of `dapr.proto.runtime.v1.Dapr` (PROTOCOL §5)."""
+"""The workflow methods and the metadata of `dapr.proto.runtime.v1.Dapr` (docs/protocol.md §5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What callers have had happen, as their children and activities are told of it (MULTIAPP §6)."""
+"""What has happened in a caller, as its children and activities are told (docs/protocol.md §13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients of Dapr's workflow SDKs call on TaskHubSidecarService (PROTOCOL §6)."""
+"""What clients of Dapr's workflow SDKs call on TaskHubSidecarService (docs/protocol.md §6)."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from flowyard.failure import FailureDetails
 from flowyard.models import WorkflowStatus
 from flowyard.wire.v1 import taskhub_pb2 as wire
 
-# PROTOCOL §14: the statuses by number.
+# docs/protocol.md §14: the statuses by number.
 STATUSES = (
     WorkflowStatus.RUNNING,
     WorkflowStatus.COMPLETED,

@@ -1,4 +1,4 @@
-"""The worker stream: hands work to connected SDK workers (PROTOCOL §7)."""
+"""The worker stream: hands work to connected SDK workers (docs/protocol.md §7)."""
 
 from __future__ import annotations
 

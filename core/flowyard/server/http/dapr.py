@@ -1,4 +1,4 @@
-"""Dapr's management API over HTTP (PROTOCOL §4)."""
+"""Dapr's management API over HTTP (docs/protocol.md §4)."""
 
 from __future__ import annotations
 

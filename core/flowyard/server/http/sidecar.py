@@ -1,4 +1,4 @@
-"""What every sidecar answers: health, metadata, shutdown (PROTOCOL §3)."""
+"""What every sidecar answers: health, metadata, shutdown (docs/protocol.md §3)."""
 
 from __future__ import annotations
 
