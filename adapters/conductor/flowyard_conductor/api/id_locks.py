@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from flowyard.backend import BackendUnavailable, new_uuid
+from flowyard.backend import BackendUnavailable, Backoff, new_uuid
 from flowyard_conductor.api.connection import Connection
 from flowyard_conductor.api.errors import Rejected
 from flowyard_conductor.api.names import Names
