@@ -1,10 +1,12 @@
-"""What a new process costs: the import, and the time until the demo runs its first activity."""
+"""What a new process costs: the import, the command, and the demo until its first activity."""
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from shutil import copy
@@ -14,6 +16,7 @@ from bench.sample import Row, interleave
 
 _ROOT = Path(__file__).parent.parent
 _IMPORT = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+_COMMAND = "from flowyard.cli.main import main; main()"
 
 
 def import_time(module: str) -> dict[str, float]:
@@ -21,6 +24,15 @@ def import_time(module: str) -> dict[str, float]:
     command = [sys.executable, "-c", _IMPORT.format(module)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return {"milliseconds": float(done.stdout) * 1000}
+
+
+def processor_time(*arguments: str) -> dict[str, float]:
+    """Run Python with these arguments in a new process until it ends."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"milliseconds": seconds * 1000}
 
 
 def first_activity() -> dict[str, float]:
@@ -41,11 +53,16 @@ def first_activity() -> dict[str, float]:
 
 
 def rows(rounds: int, _: str | None) -> list[Row]:
-    """Compare the import with that of pydantic, and the demo with an empty Python program."""
-    modules = {name: partial(import_time, name) for name in ("flowyard", "pydantic")}
+    """Compare the import with that of pydantic, and the command with the import."""
+    measured: dict[str, Callable[[], dict[str, float]]] = {
+        "flowyard": partial(import_time, "flowyard"),
+        "pydantic": partial(import_time, "pydantic"),
+        "version": partial(processor_time, "-c", _COMMAND, "version"),
+        "library": partial(processor_time, "-c", "import flowyard"),
+        "demo": first_activity,
+    }
     samples = {
-        name: numbers["milliseconds"]
-        for name, numbers in interleave(rounds, {**modules, "demo": first_activity}).items()
+        name: numbers["milliseconds"] for name, numbers in interleave(rounds, measured).items()
     }
     return [
         Row(
@@ -53,6 +70,12 @@ def rows(rounds: int, _: str | None) -> list[Row]:
             f"{samples['flowyard']} ms",
             f"`import pydantic`: {samples['pydantic']} ms",
             samples["flowyard"].over(samples["pydantic"]),
+        ),
+        Row(
+            "`flowyard version`, processor time",
+            f"{samples['version']} ms",
+            f"`import flowyard`: {samples['library']} ms",
+            samples["version"].over(samples["library"]),
         ),
         Row("demo, cold start to first activity", f"{samples['demo']} ms", "", ""),
     ]

@@ -62,7 +62,7 @@ class Client:
                     max_keepalive_connections=20,
                     keepalive_expiry=KEEP_ALIVE_SECONDS,
                 ),
-                verify=_trusting(verify),
+                verify=_trusting(self.url, verify),
             )
             _check_port(self._http.base_url.port)
         except (httpx.InvalidURL, ValueError) as error:
@@ -303,11 +303,14 @@ def _header(token: str) -> bytes:
     return token.encode()
 
 
-def _trusting(authorities: str | None) -> Any:
-    if authorities is None:
-        return True
+def _trusting(url: str, authorities: str | None) -> Any:
     import ssl
 
+    if authorities is None and url.lower().startswith("http://"):
+        # Nothing is encrypted, and loading the usual authorities takes long: this trusts nobody.
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if authorities is None:
+        return True
     try:
         return ssl.create_default_context(cafile=authorities)
     except OSError as error:

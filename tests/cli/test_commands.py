@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from cli.conftest import FOLDER, Command
+from cli.conftest import FOLDER, Command, Server
 from flowyard import Runtime, WorkflowStatus
 from flowyard.cli import codes
 from flowyard.cli.main import build
@@ -124,10 +125,38 @@ def test_every_exit_code_is_documented() -> None:
     assert documented == {0, *(one for one in vars(codes).values() if isinstance(one, int))}
 
 
-def test_the_library_is_imported_without_the_command_and_its_servers() -> None:
-    heavy = ["httpx", "starlette", "uvicorn", "typer", "rich", "grpc", "google.protobuf"]
-    program = f"import sys, flowyard; print([name for name in {heavy} if name in sys.modules])"
+def _imported_by(program: str, *libraries: str) -> list[str]:
+    """Return which of the libraries a new process has imported at its end."""
+    told = f"print([one for one in {libraries} if one in sys.modules], file=sys.stderr)"
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"import atexit, sys; atexit.register(lambda: {told}); {program}"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert done.stdout.strip() == "[]"
+    return [str(one) for one in ast.literal_eval(done.stderr)]
+
+
+def _command(*arguments: str) -> str:
+    return f"from flowyard.cli.main import main; main({arguments})"
+
+
+_SERVERS = ("starlette", "uvicorn", "grpc", "google.protobuf", "pytest")
+# What httpx would take along, because it is installed in this environment.
+_NEEDLESS = ("rich", "pygments", "click", "h2")
+
+
+def test_the_library_is_imported_without_the_command_and_its_servers() -> None:
+    assert _imported_by("import flowyard", *_SERVERS, *_NEEDLESS, "httpx", "typer") == []
+
+
+def test_the_version_is_told_without_the_libraries_of_servers_and_clients() -> None:
+    assert _imported_by(_command("version"), *_SERVERS, *_NEEDLESS, "httpx") == []
+
+
+def test_a_state_is_printed_without_the_libraries_of_servers_and_tables(
+    flowyard: Command, server: Server
+) -> None:
+    flowyard("start", "echo", "--id", "light", "--wait")
+    for arguments in (("get", "light"), ("get", "light", "--json")):
+        assert _imported_by(_command(*arguments), *_SERVERS, *_NEEDLESS) == []

@@ -193,3 +193,15 @@ def test_a_port_that_cannot_be_is_told_on_one_line(flowyard: Command, port: str)
     assert ended.code == 3
     assert "is not a URL" in ended.err
     assert ended.err.count("\n") == 1
+
+
+def test_a_state_is_printed_without_a_terminal_as_rich_prints_it(
+    flowyard: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flowyard("start", "gate", "--id", "plain")
+    flowyard("start", "echo", "--id", "empty", "--input", '""', "--wait")
+    flowyard("start", "echo", "--id", "wide", "--input", json.dumps("x" * 300), "--wait")
+    plain = [flowyard("get", one).out for one in ("plain", "empty", "wide")]
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    assert plain == [flowyard("get", one).out for one in ("plain", "empty", "wide")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version as version_of
 from typing import Any, NoReturn
 
 import typer
@@ -16,6 +15,9 @@ from flowyard.cli.options import AsJson
 
 def version(as_json: AsJson = False) -> None:
     """Print the version."""
+    # Lazy: no other command needs it.
+    from importlib.metadata import version as version_of
+
     number = version_of("flowyard")
     if as_json:
         output.print_json({"flowyard": number, "python": sys.version.split()[0]})
@@ -46,8 +48,9 @@ _PANELS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
 }
 
 
-def build() -> typer.Typer:
-    """Return the command line."""
+def build(only: str | None = None) -> typer.Typer:
+    """Return the command line, with that command alone if there is one of the name."""
+    known = {name for commands in _PANELS.values() for name in commands}
     app = typer.Typer(
         name="flowyard",
         help="One workflow API over any workflow engine.",
@@ -57,7 +60,11 @@ def build() -> typer.Typer:
     )
     for panel, commands in _PANELS.items():
         for name, command in commands.items():
-            app.command(name, cls=Command, rich_help_panel=panel)(command)
+            # To set up a command takes longer than to run some of them.
+            if only not in known or name == only:
+                app.command(name, cls=Command, rich_help_panel=panel)(command)
+    # Without a callback, typer would take a single command for the whole command line.
+    app.callback()(lambda: None)
     return app
 
 
@@ -70,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             output.complain(f"argument {number} is not UTF-8 text")
             sys.exit(codes.USAGE)
     try:
-        build()(args=given, prog_name="flowyard")
+        build(given[0] if given else None)(args=given, prog_name="flowyard")
     except KeyboardInterrupt:
         sys.exit(codes.INTERRUPTED)
     sys.exit(0)

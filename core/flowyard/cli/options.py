@@ -15,7 +15,7 @@ import typer
 from flowyard.client import DEFAULT_URL, Client
 from flowyard.errors import ConfigurationError, InvalidRequest
 from flowyard.payload import JsonText
-from flowyard.server.auth import TOKEN_VARIABLE
+from flowyard.server.defaults import TOKEN_VARIABLE
 from flowyard.workflow.app import App
 
 Url = Annotated[
@@ -54,7 +54,21 @@ __all__ = ["DEFAULT_URL"]
 
 def connect(url: str, authorities: str | None) -> Client:
     """Return a client; its token comes from the environment, where `ps` does not show it."""
+    _load_http()
     return Client(url, token=os.environ.get(TOKEN_VARIABLE) or None, verify=authorities)
+
+
+def _load_http() -> None:
+    """Load httpx without what it takes along if it is installed: its own command, and HTTP/2."""
+    hidden = [name for name in ("httpx._main", "h2") if name not in sys.modules]
+    # None stands for a module that cannot be imported. httpx and httpcore do without these.
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        importlib.import_module("httpcore")
+        importlib.import_module("httpx")
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def read_json(text: str | None, option: str) -> JsonText | None:

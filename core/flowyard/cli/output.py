@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterable
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from flowyard.backend.history import HistoryEvent
 from flowyard.models import InstancePage, WorkflowState, WorkflowStatus
 from flowyard.printable import printable
 from flowyard.wire.json.events import event_json
 from flowyard.wire.json.states import time_text
+
+# Lazy where it is used: what prints no table shall not wait for it.
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _COLORS = {
     WorkflowStatus.COMPLETED: "green",
@@ -25,6 +27,7 @@ _COLORS = {
     WorkflowStatus.SUSPENDED: "yellow",
 }
 _WIDE = 200
+_GAP = "  "
 
 
 def print_json(value: object) -> None:
@@ -72,11 +75,17 @@ def print_state(state: WorkflowState) -> None:
         "failure": f"{failure.error_type}: {failure.message}" if failure is not None else None,
         "detail": state.detail,
     }
+    shown = {name: _shown(str(value)) for name, value in rows.items() if value is not None}
+    if failure is None and _is_plain(shown):
+        _print_plain(shown)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table.grid(padding=(0, 2))
-    for name, value in rows.items():
-        if value is not None:
-            style = _COLORS.get(state.status, "") if name == "status" else ""
-            grid.add_row(Text(name, "bold"), Text(_shown(str(value)), style, overflow="fold"))
+    for name, value in shown.items():
+        style = _COLORS.get(state.status, "") if name == "status" else ""
+        grid.add_row(Text(name, "bold"), Text(value, style, overflow="fold"))
     console = _console()
     console.print(grid)
     if failure is not None and state.status is WorkflowStatus.FAILED:
@@ -84,8 +93,33 @@ def print_state(state: WorkflowState) -> None:
         console.print(Text(f"\n{trace}"), soft_wrap=True)
 
 
+def _is_plain(rows: Mapping[str, str]) -> bool:
+    """Whether rich would change nothing about the rows: no colors, and no line that is folded."""
+    # As rich does it.
+    colored = os.environ.get("FORCE_COLOR") or os.environ.get("TTY_COMPATIBLE") == "1"
+    if sys.stdout.isatty() or colored:
+        return False
+    is_simple = all(value.isascii() and value.isprintable() for value in rows.values())
+    return is_simple and sum(_widths(rows)) + len(_GAP) <= _WIDE
+
+
+def _print_plain(rows: Mapping[str, str]) -> None:
+    # Loading rich takes longer than the rest of `flowyard get`.
+    names, values = _widths(rows)
+    for name, value in rows.items():
+        sys.stdout.write(f"{name:<{names}}{_GAP}{value:<{values}}\n")
+    sys.stdout.flush()
+
+
+def _widths(rows: Mapping[str, str]) -> tuple[int, int]:
+    return max(map(len, rows)), max(map(len, rows.values()))
+
+
 def print_page(page: InstancePage) -> None:
     """Print a listing."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("INSTANCE", "WORKFLOW", "STATUS", "CREATED", "UPDATED", "CUSTOM STATUS"):
         table.add_column(title, no_wrap=title != "CUSTOM STATUS", overflow="fold")
@@ -105,6 +139,8 @@ def print_page(page: InstancePage) -> None:
 
 def print_history(events: Iterable[HistoryEvent]) -> None:
     """Print one line per event."""
+    from rich.text import Text
+
     console = _console()
     for number, event in enumerate(events):
         document = event_json(event)
@@ -118,6 +154,9 @@ def print_history(events: Iterable[HistoryEvent]) -> None:
 
 def print_table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """Print rows under titles."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in titles:
         table.add_column(title, overflow="fold")
@@ -154,5 +193,7 @@ def _short(value: object) -> str:
 
 
 def _console() -> Console:
+    from rich.console import Console
+
     # A pipe has no width; nothing shall be folded there.
     return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)

@@ -6,12 +6,9 @@ import asyncio
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.status import Status
-from rich.text import Text
 
 from flowyard.cli import codes, output
 from flowyard.cli.options import (
@@ -30,6 +27,10 @@ from flowyard.payload import ABSENT, JsonText
 from flowyard.runtime import Runtime
 from flowyard.wire.json.states import state_json
 from flowyard.workflow.app import App
+
+# Lazy where it is used: other commands shall not wait for it.
+if TYPE_CHECKING:
+    from rich.status import Status
 
 # How long a look at the instance may be old while its progress is shown.
 _GLANCE = timedelta(seconds=0.2)
@@ -72,6 +73,9 @@ async def _run(
     component: str | None,
     as_json: bool,
 ) -> WorkflowState:
+    from rich.console import Console
+    from rich.text import Text
+
     async with Runtime.open(components, app) as runtime:
         started = await _start_or_resume(runtime, workflow, given, instance_id, component)
         console = Console(stderr=True, highlight=False)

@@ -14,17 +14,18 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flowyard.cli import codes, output
 from flowyard.cli.options import COMPONENTS, AsJson, ComponentsFile, load_app
-from flowyard.server.auth import TOKEN_VARIABLE
-from flowyard.server.grpc.worker import OLD_WORKERS_LIMIT
-from flowyard.server.http.server import Address
-from flowyard.server.server import ServerOptions, open_server
+from flowyard.server.defaults import OLD_WORKERS_LIMIT, TOKEN_VARIABLE
 from flowyard.workflow.app import App
+
+# Lazy where they are used: other commands shall not wait for the server's libraries.
+if TYPE_CHECKING:
+    from flowyard.server.server import ServerOptions
 
 # How much longer than its limit a stop may take before it is given up.
 _GRACE = 5.0
@@ -112,6 +113,9 @@ def serve(
     The first signal lets what is under way finish, the second one stops at once. With
     DAPR_API_TOKEN set, callers have to send that token.
     """
+    from flowyard.server.http.server import Address
+    from flowyard.server.server import ServerOptions
+
     logging.basicConfig(
         level=log_level.value, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -137,6 +141,8 @@ def serve(
 
 
 async def _serve(options: ServerOptions, app: App | None, *, as_json: bool) -> None:
+    from flowyard.server.server import open_server
+
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     drain = options.http.drain_seconds

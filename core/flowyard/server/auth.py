@@ -12,12 +12,12 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flowyard.errors import ConfigurationError
+from flowyard.server.defaults import TOKEN_VARIABLE
 from flowyard.server.http.endpoints import fault_response, refuse
 from flowyard.server.refusals import Refusals
 from flowyard.wire.json.errors import Fault
 
 TOKEN_HEADER = "dapr-api-token"  # noqa: S105 - the name of the header
-TOKEN_VARIABLE = "DAPR_API_TOKEN"  # noqa: S105 - the name of the variable
 
 
 def is_same_token(given: bytes, token: str) -> bool:

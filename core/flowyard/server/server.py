@@ -17,8 +17,8 @@ from flowyard.executors.remote import RemoteExecutors
 from flowyard.runtime import Runtime
 from flowyard.server.address import location
 from flowyard.server.auth import check_exposure
+from flowyard.server.defaults import OLD_WORKERS_LIMIT
 from flowyard.server.grpc.server import serve_grpc
-from flowyard.server.grpc.worker import OLD_WORKERS_LIMIT
 from flowyard.server.http.application import HttpOptions
 from flowyard.server.http.server import Address, check_certificate, serve_http
 from flowyard.server.metadata import Extras

@@ -15,6 +15,7 @@ from flowyard.executors.remote import RemoteExecutors
 from flowyard.executors.work_queue import WorkQueue
 from flowyard.runtime import Runtime
 from flowyard.server.address import location
+from flowyard.server.defaults import OLD_WORKERS_LIMIT
 from flowyard.server.grpc.answers import AnswerService
 from flowyard.server.grpc.blocks import UnservedMethods
 from flowyard.server.grpc.gate import Gate
@@ -23,7 +24,7 @@ from flowyard.server.grpc.methods import Methods, Router
 from flowyard.server.grpc.propagation import Propagation
 from flowyard.server.grpc.starts import Starts
 from flowyard.server.grpc.taskhub import TaskHubClientService
-from flowyard.server.grpc.worker import OLD_WORKERS_LIMIT, WorkerService
+from flowyard.server.grpc.worker import WorkerService
 from flowyard.server.metadata import Extras
 from flowyard.server.ports import await_port
 from flowyard.server.refusals import Refusals

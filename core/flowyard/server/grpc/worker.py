@@ -20,9 +20,6 @@ logger = logging.getLogger(__name__)
 
 _STATEFUL_HISTORY = 2
 _HEALTH_PING = 3
-# Workers before 1.19 take what gRPC takes by default, and hang up on more; later ones announce
-# what they are capable of, and take anything.
-OLD_WORKERS_LIMIT = 4 * 1024 * 1024
 _UNLIMITED_SDKS = ("dapr-sdk-dotnet",)
 # Of what workers remember: so many instances, and events of all of them together.
 _MOST_REMEMBERED = 10_000
