@@ -33,6 +33,7 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "purge": ("json-old",),
     "components": ("--components", "{components}"),
     "conformance": ("--components", "{components}", "-k", "test_a_purged_instance_is_gone"),
+    "schema": (),
     "version": (),
 }
 _KEYS = {
@@ -47,8 +48,10 @@ _KEYS = {
     "purge": {"purged"},
     "components": {"types", "components"},
     "conformance": {"passed", "failed", "error", "skipped", "tests"},
+    "schema": {"$schema", "properties"},
     "version": {"flowyard", "python"},
 }
+# Nothing can be wrong with `schema` and `version`.
 _MISTAKES: dict[str, tuple[tuple[str, ...], str, int]] = {
     "serve": (("--components", "nowhere.yaml"), "ConfigurationError", 3),
     "run": (("errands:nothing", "echo"), "ConfigurationError", 3),
@@ -101,7 +104,7 @@ def test_every_command_prints_json_and_nothing_else(
     assert _KEYS[command] <= ended.json.keys()
 
 
-@pytest.mark.parametrize("command", [one for one in _COMMANDS if one != "version"])
+@pytest.mark.parametrize("command", [one for one in _COMMANDS if one not in {"schema", "version"}])
 def test_every_command_tells_an_error_as_json(flowyard: Command, command: str) -> None:
     arguments, error, code = _MISTAKES[command]
     ended = _run(flowyard, command, arguments)

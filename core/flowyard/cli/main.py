@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from flowyard.cli import codes, components, conformance, instances, output, runs, serving
+from flowyard.cli import codes, components, conformance, instances, output, runs, schema, serving
 from flowyard.cli.command import Command
 from flowyard.cli.options import AsJson
 
@@ -42,6 +42,7 @@ _PANELS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     },
     "Set-up": {
         "components": components.components,
+        "schema": schema.schema,
         "conformance": conformance.conformance,
         "version": version,
     },

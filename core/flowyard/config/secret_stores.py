@@ -27,6 +27,13 @@ class _FileSettings(_Settings):
     multi_valued: bool = False
 
 
+SETTINGS: Mapping[str, type[BaseModel]] = {
+    "secretstores.local.env": _EnvironmentSettings,
+    "secretstores.local.file": _FileSettings,
+}
+"""The settings of each type."""
+
+
 def secret_store(label: str, type_name: str, metadata: Mapping[str, object]) -> SecretStore:
     """Return the store of a component that another one names in `auth.secretStore`."""
     if type_name == "secretstores.local.env":

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TypeVar, get_args
 
 from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
@@ -42,7 +43,8 @@ def _match_keys(
     label: str, metadata: Mapping[str, object], model: type[BaseModel]
 ) -> dict[str, object]:
     """Return the values under the model's own keys; Dapr compares keys without case."""
-    known = {key.lower(): key for key in _keys(model)}
+    fields = model.model_fields.items()
+    known = {key.lower(): key for name, field in fields for key in keys_of(name, field)}
     matched: dict[str, object] = {}
     for name, value in metadata.items():
         key = known.get(name.lower())
@@ -61,13 +63,11 @@ def _match_keys(
     return matched
 
 
-def _keys(model: type[BaseModel]) -> list[str]:
-    keys: list[str] = []
-    for name, field in model.model_fields.items():
-        alias = field.validation_alias or field.alias or name
-        choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
-        keys.extend(one for one in choices if isinstance(one, str))
-    return keys
+def keys_of(name: str, field: FieldInfo) -> list[str]:
+    """Return the keys by which a field is set."""
+    alias = field.validation_alias or field.alias or name
+    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return [one for one in choices if isinstance(one, str)]
 
 
 def _read(label: str, key: str, value: object) -> object:

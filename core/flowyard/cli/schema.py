@@ -1,0 +1,25 @@
+"""`flowyard schema`: what an editor needs to check components.yaml."""
+
+from __future__ import annotations
+
+import json
+
+from flowyard.cli import output
+from flowyard.cli.options import AsJson
+from flowyard.config.plugins import installed_types
+
+
+def schema(as_json: AsJson = False) -> None:
+    """Print the JSON Schema of components.yaml, with the settings of the installed types."""
+    # Lazy: no other command needs it.
+    from flowyard.config.schema import components_schema
+
+    installed = installed_types()
+    for one in installed:
+        if one.error is not None:
+            output.complain(str(one.error))
+    document = components_schema(one.type for one in installed if one.type is not None)
+    if as_json:
+        output.print_json(document)
+    else:
+        output.say_payload(json.dumps(document, indent=2, ensure_ascii=False))

@@ -1,0 +1,238 @@
+"""The JSON Schema of components.yaml, for editors: what is read, and the installed types' settings.
+
+It is made for YAML as editors see it, with numbers and truths, where reading sees text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.errors import PydanticInvalidForJsonSchema
+
+from flowyard.backend.component import ComponentType
+from flowyard.config.manifest import API_VERSION
+from flowyard.config.plugins import canonical
+from flowyard.config.secret_stores import SETTINGS
+from flowyard.config.settings import keys_of
+
+Schema = dict[str, Any]
+
+# A value is read as it is written, so that a number is text too.
+_TEXT: Schema = {"type": ["string", "number", "boolean"]}
+_NOT_NULL: Schema = {"not": {"type": "null"}}
+_SOURCES = ("value", "secretKeyRef", "envRef")
+_OURS = r"^([wW][oO][rR][kK][fF][lL][oO][wW][sS]?|[sS][eE][cC][rR][eE][tT][sS][tT][oO][rR][eE][sS])"
+_TRUTHS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0")
+_INTEGER = r"^\s*[+-]?\d+(_\d+)*(\.0*)?\s*$"
+_NUMBER = r"^\s*[+-]?((\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?|[iI][nN][fF]\w*|[nN][aA][nN])\s*$"
+
+
+def components_schema(types: Iterable[ComponentType[Any]]) -> Schema:
+    """Return the schema of one document; it knows the workflow components of these types."""
+    models = {canonical(one.name): (one.settings, one.version) for one in types}
+    names = [_type_pattern(name) for name in models]
+    known: list[Schema] = [
+        {"enum": [*models, *SETTINGS]},
+        *({"type": "string", "pattern": pattern} for pattern in names),
+        # Secret stores that no component reads, and what is Dapr's alone.
+        {"type": "string", "pattern": f"{_any_case('^secretstores')}(\\.|$)"},
+        {"type": "string", "not": {"pattern": rf"{_OURS}(\.|$)"}},
+    ]
+    settings = [
+        _if_type(_type_pattern(name), _spec(model, version))
+        for name, (model, version) in models.items()
+    ]
+    stores = [_if_type(_type_pattern(name), _spec(model, None)) for name, model in SETTINGS.items()]
+    name: Schema = {"properties": {"name": {"pattern": r"^[A-Za-z0-9_.\-]{1,253}$"}}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A component of Flowyard",
+        # A document may be empty.
+        "type": ["object", "null"],
+        "required": ["apiVersion", "kind", "spec"],
+        "properties": {
+            "apiVersion": {"const": API_VERSION},
+            "kind": {"const": "Component"},
+            "spec": {
+                "type": "object",
+                "required": ["type"],
+                "properties": {"type": {"anyOf": known}},
+            },
+        },
+        "allOf": [
+            _if_type(rf"{_OURS}(\.|$)", {"$ref": "#/$defs/component"}),
+            _if_type(_any_case("^workflow") + r"[sS]?(\.|$)", {"properties": {"metadata": name}}),
+            *settings,
+            *stores,
+        ],
+        "$defs": {"component": _component(), "item": _item()},
+    }
+
+
+def _component() -> Schema:
+    spec = {
+        "type": True,
+        "version": _or_null(_TEXT),
+        "metadata": _or_null({"type": "array", "items": {"$ref": "#/$defs/item"}}),
+        "ignoreErrors": _or_null(_TEXT),
+        "initTimeout": _or_null(_TEXT),
+    }
+    return {
+        "required": ["metadata"],
+        "properties": {
+            "apiVersion": True,
+            "kind": True,
+            "metadata": {"type": "object", "required": ["name"], "properties": {"name": _TEXT}},
+            "spec": {"properties": spec, "additionalProperties": False},
+            "auth": _or_null(_mapping({"secretStore": _or_null(_TEXT)})),
+            "scopes": _or_null({"type": "array", "items": _TEXT}),
+        },
+        "additionalProperties": False,
+    }
+
+
+def _item() -> Schema:
+    reference = _mapping({"name": _TEXT, "key": _or_null(_TEXT)}, "name")
+    properties = {
+        "name": _TEXT,
+        "value": True,
+        "secretKeyRef": _or_null(reference),
+        "envRef": _or_null(_TEXT),
+    }
+    one_of = [{"required": [one], "properties": {one: _NOT_NULL}} for one in _SOURCES]
+    return {**_mapping(properties, "name"), "oneOf": one_of}
+
+
+def _spec(model: type[BaseModel], version: str | None) -> Schema:
+    """Return what `spec` may say of a component with these settings."""
+    keys = {key: name for name, one in model.model_fields.items() for key in keys_of(name, one)}
+    values = _values(model)
+    entry: Schema = {"allOf": [_if_named(key, values.get(name, {})) for key, name in keys.items()]}
+    if model.model_config.get("extra") != "allow":
+        spellings = [{"pattern": _whole(key)} for key in keys]
+        entry["properties"] = {"name": {"anyOf": [{"enum": list(keys)}, *spellings]}}
+    metadata: Schema = {"items": entry}
+    needed = {name for name, one in model.model_fields.items() if one.is_required()}
+    metadata["allOf"] = [
+        {
+            "contains": {"properties": {"name": {"pattern": _whole(key)}}, "required": ["name"]},
+            # A key may stand once; one with several names is not asked for here.
+            "minContains": int(name in needed and [*keys.values()].count(name) == 1),
+            "maxContains": 1,
+        }
+        for key, name in keys.items()
+    ]
+    spec: Schema = {"properties": {"metadata": metadata}}
+    if needed:
+        spec["required"] = ["metadata"]
+        metadata["type"] = "array"
+    if version is not None:
+        spec["properties"]["version"] = {"enum": [version, None, *([""] * (version == "v1"))]}
+    return {"properties": {"spec": spec}}
+
+
+def _values(model: type[BaseModel]) -> dict[str, Schema]:
+    """Return what the value of each field may be, as far as pydantic can say it."""
+    try:
+        whole = model.model_json_schema(by_alias=False)
+    except PydanticInvalidForJsonSchema:
+        return {}
+    # Validators that come before the type's own check take what they like.
+    free = {
+        name
+        for one in model.__pydantic_decorators__.field_validators.values()
+        if one.info.mode != "after"
+        for name in one.info.fields
+    }
+    return {
+        name: {} if name in free or "*" in free else _described(field, whole.get("$defs", {}))
+        for name, field in whole.get("properties", {}).items()
+    }
+
+
+def _described(field: Schema, definitions: Mapping[str, Schema]) -> Schema:
+    kept = {key: field[key] for key in ("description", "default") if field.get(key) is not None}
+    return {**_written(field, definitions), **kept}
+
+
+def _written(field: Schema, definitions: Mapping[str, Schema]) -> Schema:
+    """Return what may be written in YAML for a value of this schema."""
+    if "$ref" in field:
+        return _written(definitions.get(field["$ref"].rpartition("/")[2], {}), definitions)
+    if "anyOf" in field:
+        given = [one for one in field["anyOf"] if one.get("type") != "null"]
+        return {"anyOf": [_written(one, definitions) for one in given]}
+    words = field.get("enum", [field["const"]] if "const" in field else None)
+    if words is not None:
+        # `off` is a truth in YAML 1.1, and a number may be one of the words.
+        others: list[Schema] = [{"type": "number"}]
+        if {str(one).lower() for one in words} & {*_TRUTHS}:
+            others.append({"type": "boolean"})
+        return {"anyOf": [{"enum": words}, *others]}
+    bounds = {
+        key: one
+        for key, one in field.items()
+        if key in {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+    }
+    match field.get("type"):
+        case "boolean":
+            spelled = "|".join(_any_case(one) for one in _TRUTHS)
+            return {"anyOf": [{"type": "boolean"}, {"enum": [0, 1]}, _like(f"^({spelled})$")]}
+        case "integer":
+            return {"anyOf": [{"type": "integer", **bounds}, _like(_INTEGER)]}
+        case "number":
+            return {"anyOf": [{"type": "number", **bounds}, _like(_NUMBER)]}
+        case "string":
+            limits: Schema = {key: field[key] for key in ("pattern", "minLength") if key in field}
+            return {**_TEXT, **limits}
+        case "array":
+            return {"type": "array"}
+    return {}
+
+
+def _like(pattern: str) -> Schema:
+    return {"type": "string", "pattern": pattern}
+
+
+def _mapping(properties: Mapping[str, Any], *required: str) -> Schema:
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": dict(properties),
+        "additionalProperties": False,
+    }
+
+
+def _or_null(schema: Schema) -> Schema:
+    """Nothing behind a key means that there is none."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _if_type(pattern: str, then: Schema) -> Schema:
+    of_type = {"properties": {"type": {"type": "string", "pattern": pattern}}, "required": ["type"]}
+    return {"if": {"properties": {"spec": of_type}, "required": ["spec"]}, "then": then}
+
+
+def _if_named(key: str, value: Schema) -> Schema:
+    named = {"properties": {"name": {"pattern": _whole(key)}}, "required": ["name"]}
+    return {"if": named, "then": {"properties": {"value": {"anyOf": [value, {"type": "null"}]}}}}
+
+
+def _type_pattern(name: str) -> str:
+    if name.startswith("workflow."):
+        return f"^{_any_case('workflow')}[sS]?{_any_case(name.removeprefix('workflow'))}\\s*$"
+    return f"^{_any_case(name)}\\s*$"
+
+
+def _whole(key: str) -> str:
+    return f"^{_any_case(key)}$"
+
+
+def _any_case(text: str) -> str:
+    """Return a pattern of the text that no dialect of regular expressions reads differently."""
+    return "".join(
+        f"[{one.lower()}{one.upper()}]" if one.isalpha() else one.replace(".", r"\.")
+        for one in text
+    )
