@@ -20,6 +20,7 @@ from flowyard import (
 )
 from flowyard.backend.history import TaskCompleted
 from flowyard.config import ComponentSpec
+from flowyard.executors.remote import RemoteExecutors
 from flowyard_conductor.hosted.definitions import KEPT_STEPS
 
 STEPS = KEPT_STEPS + 15
@@ -140,12 +141,15 @@ async def test_an_instance_is_seen_in_conductor_by_its_id_and_name(
     assert workflow["output"]["outcome"]["result"] == '["x","x"]'
 
 
+@pytest.mark.parametrize("has_workers", [False, True], ids=["in process", "beside workers"])
 async def test_an_instance_can_be_followed_in_conductor(
-    spec: ComponentSpec, conductor_server: str
+    spec: ComponentSpec, conductor_server: str, has_workers: bool
 ) -> None:
+    """Its first turn is committed with its start, so its first task is the activity itself."""
     queue = spec.metadata["taskQueue"]
+    executor = RemoteExecutors().make if has_workers else None
     async with (
-        Runtime.open([spec], make_app(asyncio.Event())) as runtime,
+        Runtime.open([spec], make_app(asyncio.Event()), executor=executor) as runtime,
         httpx.AsyncClient(base_url=f"{conductor_server}/api") as client,
     ):
         instance_id = await runtime.start("quoting", input="x")

@@ -17,10 +17,17 @@ from flowyard import (
     TaskFailedError,
     WorkflowContext,
 )
-from flowyard.backend.history import ChildCompleted, ChildCreated, ChildFailed, HistoryEvent
+from flowyard.backend.history import (
+    ChildCompleted,
+    ChildCreated,
+    ChildFailed,
+    ExecutionCompleted,
+    HistoryEvent,
+)
 from flowyard.config import ComponentSpec
 from temporal.waiting import until
 
+ENDINGS = 10
 PAIRS = 20
 app = App()
 refused: dict[str, Future[None]] = {}
@@ -70,6 +77,17 @@ async def twins(ctx: WorkflowContext) -> str:
 
 
 @app.workflow
+async def ending(ctx: WorkflowContext) -> str:
+    """End as soon as the second of two children with one ID was refused."""
+    name = f"{ctx.instance_id}.child"
+    _, second = [ctx.call_child_workflow(echo, input=1, instance_id=name) for _ in range(2)]
+    try:
+        return str(await second)
+    except TaskFailedError as error:
+        return error.details.message
+
+
+@app.workflow
 async def guardian(ctx: WorkflowContext, child: str) -> str:
     """Return why a child has failed."""
     try:
@@ -100,6 +118,14 @@ async def test_of_two_children_with_one_id_the_first_one_runs(runtime: Runtime) 
         assert [one.id for one in history if isinstance(one, ChildCreated)] == [1, 2]
         assert [one.task_id for one in history if isinstance(one, ChildCompleted)] == [1]
         assert failures_in(history) == {2: refusal}
+
+
+async def test_what_a_parent_was_told_as_it_ended_stands_before_its_end(runtime: Runtime) -> None:
+    for instance_id in [await runtime.start(ending) for _ in range(ENDINGS)]:
+        told = (await runtime.wait(instance_id)).result()
+        history = await runtime.history(instance_id)
+        assert isinstance(history[-1], ExecutionCompleted)
+        assert failures_in(history) == {2: told}
 
 
 async def test_a_child_is_refused_for_one_that_is_there(runtime: Runtime) -> None:

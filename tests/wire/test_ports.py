@@ -48,7 +48,7 @@ async def test_a_port_where_nobody_listens_is_tried_again() -> None:
 async def test_a_port_that_stays_taken_is_told_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ports, "_PAUSE", 0.0)
+    monkeypatch.setattr(ports, "_PAUSE_SECONDS", 0.0)
     with _taken() as holder:
         port = holder.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"port {port}.*ip_local_reserved_ports"):

@@ -226,7 +226,7 @@ class RemovesSlowly(DelegatingComponent):
 async def test_a_purge_may_take_longer_than_other_calls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flowyard.client._TIMEOUT", 0.5)
+    monkeypatch.setattr("flowyard.client._TIMEOUT_SECONDS", 0.5)
     slow = in_front_of(ENGINE, "workflow.slow", RemovesSlowly)
     spec = replace(engine("orders", tmp_path), type=slow.name)
     async with (

@@ -116,6 +116,9 @@ class _HostedTranslation(Translation):
             super().happened(event, outer)
 
     def decided(self, event: Recorded, action: HistoryEvent) -> None:
+        if self._since:
+            # A marker told of it within the workflow task, whose code has seen it since.
+            self._turn(self._since_when)
         known = self._known(event, action)
         if isinstance(known, (TaskScheduled, ChildCreated, TimerCreated)):
             self._ids[event.event_id] = known.id
