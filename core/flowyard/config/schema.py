@@ -1,6 +1,6 @@
 """The JSON Schema of components.yaml, for editors: what is read, and the installed types' settings.
 
-It is made for YAML as editors see it, with numbers and truths, where reading sees text.
+It is made for YAML as editors see it, with numbers and booleans, where reading sees text.
 """
 
 from __future__ import annotations
@@ -23,10 +23,22 @@ Schema = dict[str, Any]
 _TEXT: Schema = {"type": ["string", "number", "boolean"]}
 _NOT_NULL: Schema = {"not": {"type": "null"}}
 _SOURCES = ("value", "secretKeyRef", "envRef")
-_OURS = r"^([wW][oO][rR][kK][fF][lL][oO][wW][sS]?|[sS][eE][cC][rR][eE][tT][sS][tT][oO][rR][eE][sS])"
-_TRUTHS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0")
+_BOOLEANS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0")
 _INTEGER = r"^\s*[+-]?\d+(_\d+)*(\.0*)?\s*$"
 _NUMBER = r"^\s*[+-]?((\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?|[iI][nN][fF]\w*|[nN][aA][nN])\s*$"
+
+
+def _any_case(text: str) -> str:
+    """Return a pattern of the text that no dialect of regular expressions reads differently."""
+    return "".join(
+        f"[{one.lower()}{one.upper()}]" if one.isalpha() else one.replace(".", r"\.")
+        for one in text
+    )
+
+
+_WORKFLOW = rf"{_any_case('workflow')}[sS]?"
+_SECRET_STORE = _any_case("secretstores")
+_OURS = rf"^({_WORKFLOW}|{_SECRET_STORE})(\.|$)"
 
 
 def components_schema(types: Iterable[ComponentType[Any]]) -> Schema:
@@ -37,8 +49,8 @@ def components_schema(types: Iterable[ComponentType[Any]]) -> Schema:
         {"enum": [*models, *SETTINGS]},
         *({"type": "string", "pattern": pattern} for pattern in names),
         # Secret stores that no component reads, and what is Dapr's alone.
-        {"type": "string", "pattern": f"{_any_case('^secretstores')}(\\.|$)"},
-        {"type": "string", "not": {"pattern": rf"{_OURS}(\.|$)"}},
+        {"type": "string", "pattern": rf"^{_SECRET_STORE}(\.|$)"},
+        {"type": "string", "not": {"pattern": _OURS}},
     ]
     settings = [
         _if_type(_type_pattern(name), _spec(model, version))
@@ -62,8 +74,8 @@ def components_schema(types: Iterable[ComponentType[Any]]) -> Schema:
             },
         },
         "allOf": [
-            _if_type(rf"{_OURS}(\.|$)", {"$ref": "#/$defs/component"}),
-            _if_type(_any_case("^workflow") + r"[sS]?(\.|$)", {"properties": {"metadata": name}}),
+            _if_type(_OURS, {"$ref": "#/$defs/component"}),
+            _if_type(rf"^{_WORKFLOW}(\.|$)", {"properties": {"metadata": name}}),
             *settings,
             *stores,
         ],
@@ -166,9 +178,9 @@ def _written(field: Schema, definitions: Mapping[str, Schema]) -> Schema:
         return {"anyOf": [_written(one, definitions) for one in given]}
     words = field.get("enum", [field["const"]] if "const" in field else None)
     if words is not None:
-        # `off` is a truth in YAML 1.1, and a number may be one of the words.
+        # `off` is a boolean in YAML 1.1, and a number may be one of the words.
         others: list[Schema] = [{"type": "number"}]
-        if {str(one).lower() for one in words} & {*_TRUTHS}:
+        if {str(one).lower() for one in words} & {*_BOOLEANS}:
             others.append({"type": "boolean"})
         return {"anyOf": [{"enum": words}, *others]}
     bounds = {
@@ -178,7 +190,7 @@ def _written(field: Schema, definitions: Mapping[str, Schema]) -> Schema:
     }
     match field.get("type"):
         case "boolean":
-            spelled = "|".join(_any_case(one) for one in _TRUTHS)
+            spelled = "|".join(_any_case(one) for one in _BOOLEANS)
             return {"anyOf": [{"type": "boolean"}, {"enum": [0, 1]}, _like(f"^({spelled})$")]}
         case "integer":
             return {"anyOf": [{"type": "integer", **bounds}, _like(_INTEGER)]}
@@ -222,17 +234,9 @@ def _if_named(key: str, value: Schema) -> Schema:
 
 def _type_pattern(name: str) -> str:
     if name.startswith("workflow."):
-        return f"^{_any_case('workflow')}[sS]?{_any_case(name.removeprefix('workflow'))}\\s*$"
+        return rf"^{_WORKFLOW}{_any_case(name.removeprefix('workflow'))}\s*$"
     return f"^{_any_case(name)}\\s*$"
 
 
 def _whole(key: str) -> str:
     return f"^{_any_case(key)}$"
-
-
-def _any_case(text: str) -> str:
-    """Return a pattern of the text that no dialect of regular expressions reads differently."""
-    return "".join(
-        f"[{one.lower()}{one.upper()}]" if one.isalpha() else one.replace(".", r"\.")
-        for one in text
-    )

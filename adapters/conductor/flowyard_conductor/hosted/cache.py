@@ -22,13 +22,13 @@ class InstanceCache:
     def __init__(self, connection: Connection, executor: Executor) -> None:
         self._connection = connection
         self._executor = executor
-        self._lives: OrderedDict[str, HostedInstance] = OrderedDict()
+        self._instances: OrderedDict[str, HostedInstance] = OrderedDict()
         self._starting: dict[str, asyncio.Event] = {}
         self._by_instance: dict[str, HostedInstance] = {}
 
     def find(self, workflow_id: str) -> HostedInstance | None:
         """Return an instance if it is here."""
-        return self._lives.get(workflow_id)
+        return self._instances.get(workflow_id)
 
     def of_instance(self, instance_id: str) -> HostedInstance | None:
         """Return the latest instance of an ID if it is here."""
@@ -36,18 +36,18 @@ class InstanceCache:
 
     def add(self, instance: HostedInstance) -> None:
         """Keep an instance; of those that nothing happens to, the one used least makes room."""
-        self._lives[instance.workflow_id] = instance
-        self._lives.move_to_end(instance.workflow_id)
+        self._instances[instance.workflow_id] = instance
+        self._instances.move_to_end(instance.workflow_id)
         self._by_instance[instance.instance_id] = instance
-        for one in list(self._lives.values()) if len(self._lives) > _MOST else ():
+        for one in list(self._instances.values()) if len(self._instances) > _MOST else ():
             if one is not instance and not one.lock.locked() and one.is_settled.is_set():
                 self.drop(one)
                 return
 
     def drop(self, instance: HostedInstance) -> None:
         """Forget what is known of an instance: it may be wrong, or over."""
-        if self._lives.get(instance.workflow_id) is instance:
-            del self._lives[instance.workflow_id]
+        if self._instances.get(instance.workflow_id) is instance:
+            del self._instances[instance.workflow_id]
         if self._by_instance.get(instance.instance_id) in (None, instance):
             self._executor.forget(instance.instance_id)
         if self._by_instance.get(instance.instance_id) is instance:
@@ -73,7 +73,7 @@ class InstanceCache:
         if (started := self._starting.get(task.get("correlationId", ""))) is not None:
             # It may be of an older instance, which is not known here either then.
             await started.wait()
-        instance = self._lives.get(task["workflowInstanceId"])
+        instance = self._instances.get(task["workflowInstanceId"])
         if instance is not None:
             # The server hands the next step out before it has answered to the one before.
             await instance.is_settled.wait()

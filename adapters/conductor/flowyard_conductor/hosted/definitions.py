@@ -1,4 +1,4 @@
-"""Conductor definitions of a hosted instance, of its side tasks and of its mail.
+"""Conductor definitions of a hosted instance, of its side tasks and of its messages.
 
 They go with each start, so nothing has to be registered and nothing can be out of date.
 """
@@ -17,7 +17,7 @@ KEPT_STEPS = 60
 FIRST = "step1"
 """Where the input of an instance has what the turn that began it has decided for the first step."""
 WATCH = "watch"
-"""What the watch of a side workflow, and of mail, is called there."""
+"""What the watch of a side workflow, and of a message, is called there."""
 # What the first step is (`null` for any other), and then what the step before says of the next.
 _NEXT = "${workflow.input.step${steps.output.iteration}.next}${step.output.next}"
 # The server times a task out and hands it out again as often as that, before the workflow fails.

@@ -1,4 +1,4 @@
-"""Mail: events on their way to a hosted instance.
+"""Messages: events on their way to a hosted instance.
 
 Each is a workflow of its own, which makes it durable, keeps it in order and lets a turn remove it
 once it has taken it. Until then its watch wakes the instance, whoever has died meanwhile.
@@ -25,13 +25,13 @@ from flowyard_conductor.hosted.definitions import Definitions
 from flowyard_conductor.hosted.records import LARGEST_INPUT, packed, too_large, unpacked
 from flowyard_conductor.instances import Json
 
-# When its watch looks after a piece of mail for the first time, in seconds.
+# When its watch looks after a message for the first time, in seconds.
 _WATCH_DELAY_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An event for an instance, or for one execution of it. Mail of one key counts once."""
+    """An event for an instance, or for one execution of it. Messages of one key count once."""
 
     workflow_id: str
     key: str
@@ -42,7 +42,7 @@ class Message:
 
 
 class Inbox:
-    """Posts, lists and removes mail."""
+    """Posts, lists and removes messages."""
 
     def __init__(self, connection: Connection, names: Names, definitions: Definitions) -> None:
         self._connection = connection
@@ -80,10 +80,10 @@ class Inbox:
         """Return what nobody has removed yet, in order."""
         found = await self.workflows(workflow_id)
         found.sort(key=lambda one: (one["createTime"], one["input"]["order"]))
-        return [_mail(one) for one in found]
+        return [_message(one) for one in found]
 
     async def workflows(self, workflow_id: str) -> list[Json]:
-        """Return the workflows that carry mail of an instance."""
+        """Return the workflows that carry messages of an instance."""
         found: list[Json] = await self._connection.get(
             f"/workflow/{self._names.messages}/correlated/{_correlation(workflow_id)}",
             includeClosed=True,
@@ -91,7 +91,7 @@ class Inbox:
         return found
 
     async def remove(self, messages: Iterable[Message]) -> None:
-        """Remove mail that a turn has taken.
+        """Remove messages that a turn has taken.
 
         What ends the instance stays until it has ended: who ends an activity early for it may
         overtake the turn, which the server then drops without saying so.
@@ -101,12 +101,12 @@ class Inbox:
                 await self.discard(one.workflow_id)
 
     async def discard(self, letter_id: str) -> None:
-        """Remove mail that nobody will take."""
+        """Remove messages that nobody will take."""
         await self._connection.remove(letter_id)
 
 
 def is_suspended_by(messages: Iterable[Message], suspended: bool) -> bool:
-    """Return whether an instance is paused once it has taken this mail."""
+    """Return whether an instance is paused once it has taken these messages."""
     for one in messages:
         if isinstance(one.event, (ExecutionSuspended, ExecutionResumed)):
             suspended = isinstance(one.event, ExecutionSuspended)
@@ -114,7 +114,7 @@ def is_suspended_by(messages: Iterable[Message], suspended: bool) -> bool:
 
 
 def is_terminated_by(messages: Iterable[Message]) -> bool:
-    """Return whether this mail ends an instance."""
+    """Return whether these messages end an instance."""
     return any(isinstance(one.event, ExecutionTerminated) for one in messages)
 
 
@@ -122,7 +122,7 @@ def _correlation(workflow_id: str) -> str:
     return f"mail~{workflow_id}"
 
 
-def _mail(workflow: Json) -> Message:
+def _message(workflow: Json) -> Message:
     given = workflow["input"]
     (event,) = decode_events((unpacked(given["event"]) or "").encode())
     key = given.get("key") or workflow["workflowId"]

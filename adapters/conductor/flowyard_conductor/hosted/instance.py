@@ -51,7 +51,7 @@ class HostedInstance:
         self.kept: Sequence[HistoryEvent] = ()
         self.custom_status: str | None = None
         self.messages: list[str] = []
-        """The latest mail that a turn has taken."""
+        """The latest messages that a turn has taken, by key."""
         self.children: list[str] = []
         """The instance IDs of all children, also of earlier executions."""
         self.side_workflows: dict[str, list[int]] = {}
@@ -71,7 +71,7 @@ class HostedInstance:
         self.results: dict[int, tuple[int, HistoryEvent]] = {}
         """Results of activities that have run in this process, with their times."""
         self.seen_messages: Sequence[Message] = ()
-        """The mail that was seen last."""
+        """The messages that were seen last."""
         self.has_messages = False
         self.signal = asyncio.Event()
         """Set when something has come that a turn may have to see."""
@@ -156,7 +156,7 @@ class HostedInstance:
 
     @property
     def status(self) -> WorkflowStatus:
-        """What the records say, without mail that no turn has taken."""
+        """What the records say, without messages that no turn has taken."""
         return WorkflowStatus.STALLED if self.stalled is not None else self.journal.status
 
 

@@ -79,10 +79,10 @@ class Hosted:
         self._side_workflows = SideWorkflows(connection, names, self._definitions)
         tasks = Tasks(connection)
         self._registrations = Registrations(connection, names)
-        self._host: Worker | None = None
+        self._worker: Worker | None = None
         self._wakeups = Wakeups(tasks, names, partial(read_live, connection), lambda _: None)
         if context.executor is not None:
-            self._host = Worker(
+            self._worker = Worker(
                 instances,
                 tasks,
                 self._inbox,
@@ -95,22 +95,22 @@ class Hosted:
                 self._tell,
                 self._end_children,
             )
-            self._wakeups = self._host.wakeups
+            self._wakeups = self._worker.wakeups
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run instances until the block is left, if there is an app."""
-        if self._host is None or self._executor is None:
+        if self._worker is None or self._executor is None:
             yield
             return
         await self._registrations.register(self._executor)
-        async with self._host.running():
+        async with self._worker.running():
             yield
 
     async def drain(self) -> None:
         """Begin no more activities, and wait for those that run."""
-        if self._host is not None:
-            await self._host.drain()
+        if self._worker is not None:
+            await self._worker.drain()
 
     async def is_run_by_others(self, workflow: str) -> bool:
         """Whether there has ever been a process on our task queue that runs this workflow."""
@@ -125,7 +125,7 @@ class Hosted:
         return await self._begin(request.instance_id, started, None)
 
     async def state(self, found: Found, *, payloads: bool) -> WorkflowState:
-        """Return the state as it is now, with mail that no turn has taken."""
+        """Return the state as it is now, with messages that no turn has taken."""
         now = self._clock.now()
         if not found.is_active:
             workflow = await self._instances.read(found, tasks=False)
@@ -146,7 +146,7 @@ class Hosted:
 
     async def wait(self, instance_id: str) -> WorkflowState | None:
         """Return the state of an instance of this process once it has closed; None if unsure."""
-        instance = self._host.find(instance_id) if self._host is not None else None
+        instance = self._worker.find(instance_id) if self._worker is not None else None
         if instance is None:
             return None
         try:
@@ -236,7 +236,7 @@ class Hosted:
             await self._tell(parent_id, result, found.workflow_id, link.execution_id)
 
     async def belongings(self, found: Found) -> list[Found]:
-        """Return the workflows that carry its mail, and that ran beside it."""
+        """Return the workflows that carry its messages, and that ran beside it."""
         messages = await self._inbox.workflows(found.workflow_id)
         side_workflows = await self._side_workflows.workflows(found.workflow_id)
         return [
@@ -280,7 +280,7 @@ class Hosted:
         )
 
     def _find(self, workflow_id: str) -> HostedInstance | None:
-        return self._host.cache.find(workflow_id) if self._host is not None else None
+        return self._worker.cache.find(workflow_id) if self._worker is not None else None
 
     async def _begin(
         self, instance_id: str, started: ExecutionStarted, parent_workflow_id: str | None
@@ -306,30 +306,30 @@ class Hosted:
             "input": given,
         }
         connection = self._instances.connection
-        if first is None or self._host is None:
+        if first is None or self._worker is None:
             workflow_id = str(await connection.post("/workflow", body))
         else:
-            async with self._host.cache.starting(instance):
+            async with self._worker.cache.starting(instance):
                 try:
                     instance.workflow_id = workflow_id = str(
                         await connection.post("/workflow", body)
                     )
                 except BaseException:
-                    self._host.cache.drop(instance)
+                    self._worker.cache.drop(instance)
                     raise
                 instance.note(first, 0)
                 if first.backlog is not None:
                     instance.pending_execution = started.execution_id
                     instance.begin((), first.backlog)
-                self._host.cache.add(instance)
-        if self._host is not None:
-            self._host.nudge(first)
+                self._worker.cache.add(instance)
+        if self._worker is not None:
+            self._worker.nudge(first)
         return workflow_id
 
     def _first(self, instance: HostedInstance, started: ExecutionStarted) -> Record | None:
         """Take the first turn before there is anything: it is committed with the start."""
         if (
-            self._host is None
+            self._worker is None
             or self._executor is None
             or started.start_at is not None
             or not has_code(self._executor, started.workflow)
@@ -341,7 +341,7 @@ class Hosted:
         assert isinstance(result, TurnResult)  # noqa: S101  # the code is local
         if result.stalled is not None:
             return None
-        return self._host.turns.record(instance, turn, result, 0)
+        return self._worker.turns.record(instance, turn, result, 0)
 
     async def _end_children(self, instance: HostedInstance) -> None:
         """End the active children of an instance that is terminated."""

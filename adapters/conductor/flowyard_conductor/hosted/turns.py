@@ -29,7 +29,7 @@ from flowyard_conductor.hosted.outbox import Outbox
 from flowyard_conductor.hosted.records import Outcome, Record, new_cid
 from flowyard_conductor.hosted.side_workflows import SideWorkflows
 
-# How many letters of the past are known.
+# How many messages of the past are known.
 _MOST_GONE = 200
 _LEFT_MILLISECONDS = 5000
 # After so many steps, a record has all that was: the server forgets the oldest.
@@ -40,12 +40,12 @@ _OUTGOING = (TaskScheduled, ChildCreated, EventSent)
 
 @dataclass(slots=True)
 class News:
-    """What has come for an instance, in order, and the mail among it."""
+    """What has come for an instance, in order, and the messages among it."""
 
     events: list[HistoryEvent] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     has_looked: bool = False
-    """Whether the mail was looked through."""
+    """Whether the messages were looked through."""
 
 
 class Turns:
@@ -88,7 +88,7 @@ class Turns:
         return News([event for _, event in timed], list(messages), has_looked=True)
 
     async def unread(self, instance: HostedInstance) -> list[Message]:
-        """Return mail that no turn has taken."""
+        """Return messages that no turn has taken."""
         messages = await self._inbox.messages(instance.workflow_id)
         left = {one.key for one in messages}
         # Of what is gone, only the latest may be posted once more, by a step that is done again.
@@ -109,7 +109,7 @@ class Turns:
         return list(unread.values())
 
     async def is_ended(self, instance: HostedInstance) -> bool:
-        """Whether mail is there that ends the instance."""
+        """Whether a message is there that ends the instance."""
         return is_terminated_by(await self.unread(instance))
 
     async def has_results(self, instance: HostedInstance) -> bool:
@@ -247,9 +247,9 @@ class Turns:
         seen: Set[str],
         patience: float | None,
     ) -> TurnResult | None:
-        """Wait for a worker's answer; None if the turn has to be taken again, with more mail.
+        """Wait for a worker's answer; None to take the turn again with more messages.
 
-        That is so once the instance is terminated, and after any mail as long as no worker has it.
+        That is so once the instance is terminated, and after any message until a worker has it.
         """
         waiting = asyncio.ensure_future(answer)
         heard = False
@@ -325,5 +325,5 @@ def _is_open(journal: Journal, action_id: int) -> bool:
     )
 
 
-# How often the mail is looked at while a worker has a turn, in seconds.
+# How often the messages are looked at while a worker has a turn, in seconds.
 _LOOK_SECONDS = 2.0

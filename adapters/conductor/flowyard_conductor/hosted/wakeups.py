@@ -14,7 +14,7 @@ from flowyard_conductor.instances import Json
 
 # How long a turn of another process is waited for; then the watch of the news does it.
 _PATIENCE_SECONDS = 3.0
-# The turn that follows an activity looks for mail if the activity took longer than that.
+# The turn that follows an activity looks for messages if the activity took longer than that.
 LOOKS_AFTER_SECONDS = 0.25
 
 

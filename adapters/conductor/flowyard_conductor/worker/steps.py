@@ -141,7 +141,7 @@ class Steps:
             and not instance.backlog
             and await self._hold(instance)
         ):
-            # Mail that came meanwhile may pause the instance, or end it.
+            # A message that came meanwhile may pause the instance, or end it.
             news = await self._turns.gather(instance, came)
         record = await self._turns.take(instance, news, iteration)
         if record is not None and record.stalled is not None:

@@ -57,7 +57,7 @@ class Watchdogs:
         async with self._tasks.hold(task):
             instance = await self._cache.read(workflow_id)
             if task["workflowType"] == self._names.messages:
-                seconds = await self._of_mail(task, instance)
+                seconds = await self._of_message(task, instance)
             else:
                 seconds = await self._of_side(task, instance)
         if seconds is None:
@@ -65,7 +65,7 @@ class Watchdogs:
         else:
             await self._tasks.put_off(task, seconds)
 
-    async def _of_mail(self, task: Json, instance: HostedInstance | None) -> float | None:
+    async def _of_message(self, task: Json, instance: HostedInstance | None) -> float | None:
         if instance is None:
             # Nobody will ever take it.
             await self._inbox.discard(task["workflowInstanceId"])
