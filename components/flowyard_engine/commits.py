@@ -75,7 +75,9 @@ def of_turn(
     terminated = turn.new[-1]
     if isinstance(terminated, ExecutionTerminated) and terminated.recursive:
         commit.ends_children = terminated
-    status = _folded_status(instance, journal.status)
+    status = journal.status
+    if instance.will_be_suspended is not None:
+        status = _folded_status(instance, status)
     wake_at = 0 if journal.tasks or journal.refused else _next_timer(journal)
     if status.is_closed:
         wake_at = None

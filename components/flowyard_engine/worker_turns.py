@@ -34,6 +34,10 @@ class WorkerTurns:
         self._conclude = conclude
         self._abandon = abandon
         self._begin_again = begin_again
+        self._loop = asyncio.get_running_loop()
+        self._prompt: dict[Instance, Batch] = {}
+        """The turns whose answer may still be prompt."""
+        self._late: asyncio.TimerHandle | None = None
 
     async def run(
         self, instance: Instance, turn: Turn, waiting: asyncio.Future[TurnResult], batch: Batch
@@ -41,12 +45,7 @@ class WorkerTurns:
         """Conclude a turn that a worker runs, however long that takes."""
         answer: TurnResult | None = None
         failure: Exception | None = None
-
-        def save() -> None:
-            instance.save_from_now_on(*batch.entries)
-            self._inbox_writer.save(instance)
-
-        late = asyncio.get_running_loop().call_later(_PROMPT_SECONDS, save)
+        self._expect(instance, batch)
         try:
             try:
                 answer = await waiting
@@ -56,7 +55,7 @@ class WorkerTurns:
             except Exception as error:  # noqa: BLE001 - it belongs to who waits
                 failure = error
             finally:
-                late.cancel()
+                self._expect_no_more(instance)
             instance.saves = False
             # What is being stored gets its number only then, and the turn's commit deletes it.
             await self._inbox_writer.settled(instance)
@@ -75,3 +74,22 @@ class WorkerTurns:
             self._conclude(instance, turn, answer, batch)
         else:
             self._begin_again(instance, batch)
+
+    def _expect(self, instance: Instance, batch: Batch) -> None:
+        self._prompt[instance] = batch
+        if self._late is None:
+            self._late = self._loop.call_later(_PROMPT_SECONDS, self._save)
+
+    def _expect_no_more(self, instance: Instance) -> None:
+        self._prompt.pop(instance, None)
+        if not self._prompt and self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _save(self) -> None:
+        """Store what all turns without a prompt answer have taken: one commit does for them."""
+        self._late = None
+        turns, self._prompt = self._prompt, {}
+        for instance, batch in turns.items():
+            instance.save_from_now_on(*batch.entries)
+            self._inbox_writer.save(instance)

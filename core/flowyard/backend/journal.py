@@ -187,12 +187,13 @@ class Journal:
         actions = result.actions
         if len(actions) > 1 or (actions and type(actions[0]) is ChildCreated):
             self._check(result)
-        added = [*turn.new, *result.actions]
+            actions = result.actions
+        added = [*turn.new, *actions]
         if result.version is not None or result.patches:
             added[0] = msgspec.structs.replace(
                 added[0], version=result.version, patches=result.patches
             )
-        for action in result.actions:
+        for action in actions:
             self._open(action)
         if self._terminated is not None and self.completion is None:
             self.completion = ExecutionCompleted(WorkflowStatus.TERMINATED, self._terminated.output)
