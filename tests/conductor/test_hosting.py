@@ -160,12 +160,12 @@ async def test_an_instance_can_be_followed_in_conductor(
         steps = [task for task in workflow["tasks"] if "step__" in task["referenceTaskName"]]
         told = [(task["taskType"], task["inputData"]["activity"]) for task in steps]
         assert told[0] == (f"{queue}.activity", "same")
-        assert {kind for kind, _ in told[1:]} <= {f"{queue}.turn", f"{queue}.gate"}
+        assert {kind for kind, _ in told[1:]} <= {f"{queue}.turn", f"{queue}.wait"}
         assert steps[0]["inputData"]["input"] == '"x"'
         # Nothing is left to be done by a process when it has gone.
         async with asyncio.timeout(60):
             while True:
-                query = {"query": f"workflowType='{queue}~side' AND status=RUNNING"}
+                query = {"query": f"workflowType='{queue}~sideWorkflow' AND status=RUNNING"}
                 if not (await client.get("/workflow/search", params=query)).json()["results"]:
                     break
                 await asyncio.sleep(0.05)

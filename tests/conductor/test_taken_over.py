@@ -106,7 +106,7 @@ async def test_an_activity_beside_the_instance_reaches_the_process_that_goes_on_
 async def _has_ended_aside(client: httpx.AsyncClient, spec: ComponentSpec) -> bool:
     """Return whether an activity beside the only instance has put its result out."""
     url, queue = spec.metadata["url"], spec.metadata["taskQueue"]
-    query = {"query": f"workflowType='{queue}~side'"}
+    query = {"query": f"workflowType='{queue}~sideWorkflow'"}
     answer = await client.get(f"{url}/workflow/search", params=query)
     for found in answer.json()["results"]:
         side = (await client.get(f"{url}/workflow/{found['workflowId']}")).json()
@@ -142,7 +142,7 @@ async def test_an_instance_that_is_woken_for_nothing_forgets_nothing(spec: Compo
                     params={"status": ["SCHEDULED", "IN_PROGRESS"]},
                 )
                 for task in answer.json()["results"]:
-                    if task["taskType"].endswith(".gate"):
+                    if task["taskType"].endswith(".wait"):
                         path = f"{workflow_id}/{task['referenceTaskName']}/COMPLETED"
                         await client.post(f"{url}/tasks/{path}", json={})
                         woken += 1

@@ -1,4 +1,4 @@
-"""Starts: an instance ID is claimed, looked up and then given to a new workflow."""
+"""Starts: an instance ID is locked, looked up and then given to a new workflow."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Claims of instance IDs: what must not be done to one instance by two callers at once.
+"""Locks of instance IDs: what must not be done to one instance by two callers at once.
 
 Conductor makes no start unique and tells nobody who was first to pause or to end a workflow. Its
 one atomic operation is the creation of a definition of a given name and version, so such a
-definition is the claim. It exists for as long as the claim is held.
+definition is the lock. It exists for as long as the lock is held.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from flowyard_conductor.api.names import Names
 
 OWNER = "flowyard@localhost"
 """The owner of our definitions; the server wants an address."""
-# Nobody holds a claim for longer; what is older was left behind by a process that died.
+# Nobody holds a lock for longer; what is older was left behind by a process that died.
 _LONGEST_SECONDS = 25.0
 _STALE_SECONDS = 30.0
 _PATIENCE_SECONDS = 90.0
@@ -36,9 +36,9 @@ class IdLocks:
 
     @asynccontextmanager
     async def hold(self, instance_id: str) -> AsyncIterator[None]:
-        """Hold the claim of an instance ID; wait for whoever holds it."""
+        """Hold the lock of an instance ID; wait for whoever holds it."""
         async with self._alone_in_this_process(instance_id):
-            name = self._names.claim(instance_id)
+            name = self._names.id_lock(instance_id)
             version = await self._acquire(name, instance_id)
             try:
                 async with asyncio.timeout(_LONGEST_SECONDS):
@@ -88,18 +88,18 @@ class IdLocks:
         )
 
     async def _create(self, name: str, version: int, instance_id: str) -> bool:
-        claim = {
+        lock = {
             "name": name,
             "version": version,
             "schemaVersion": 2,
             "ownerEmail": OWNER,
             "ownerApp": str(new_uuid()),
-            "description": f"claim of instance '{instance_id}', to be removed at once",
+            "description": f"locks instance ID '{instance_id}'; removed when it is changed",
             "timeoutSeconds": 0,
             "tasks": [{"name": "noop", "taskReferenceName": "noop", "type": "NOOP"}],
         }
         try:
-            await self._connection.post("/metadata/workflow", claim)
+            await self._connection.post("/metadata/workflow", lock)
         except Rejected as refusal:
             # Where two come at the same moment, the database refuses the second with a 500.
             if _CONFLICT not in str(refusal):
@@ -110,12 +110,12 @@ class IdLocks:
     async def _latest(self, name: str) -> tuple[int, str] | None:
         """Return the version that exists, and who holds it."""
         try:
-            claim = await self._connection.get(f"/metadata/workflow/{name}")
+            lock = await self._connection.get(f"/metadata/workflow/{name}")
         except Rejected as refusal:
             if refusal.is_not_found:
                 return None
             raise
-        return int(claim["version"]), str(claim.get("ownerApp"))
+        return int(lock["version"]), str(lock.get("ownerApp"))
 
     async def _release(self, name: str, version: int) -> None:
         # The first version goes last: as long as it is there, nobody else gets it.

@@ -1,15 +1,19 @@
-"""What our definitions, tasks and correlations are called on the server."""
+"""What our definitions and tasks are called on the server."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 
-_PLAIN = re.compile(rb"[A-Za-z0-9_.\-]")
+_PLAIN = re.compile(rb"[A-Za-z0-9_\-]")
+_ESCAPED = re.compile(r"(?:[A-Za-z0-9_\-]|~[0-9a-f]{2})+")
 
 
 def _escaped(name: str) -> str:
-    """Return a name that a definition may have: everything else is `~` and two hex digits."""
+    """Return a name that a definition may have: everything else is `~` and two hex digits.
+
+    A dot too, or `a.b.c` could be of task queue `a` and of task queue `a.b`.
+    """
     return "".join(
         chr(byte) if _PLAIN.match(bytes([byte])) else f"~{byte:02x}" for byte in name.encode()
     )
@@ -22,7 +26,7 @@ def _unescaped(text: str) -> str:
 
 
 class Names:
-    """Names that begin with the task queue. `.` leads to a workflow of the app, `~` to our own."""
+    """Names that begin with the task queue. Definitions: `.` and a workflow of the app, or `~`."""
 
     def __init__(self, task_queue: str) -> None:
         self._prefix = f"{task_queue}."
@@ -30,11 +34,11 @@ class Names:
         self.step = f"{task_queue}.turn"
         """The type of a step that is not known to be an activity."""
         self.activity = f"{task_queue}.activity"
-        self.gate = f"{task_queue}.gate"
+        self.wait = f"{task_queue}.wait"
         """Nobody polls for it: it is completed by whoever has news for the instance."""
-        self.watch = f"{task_queue}.watch"
-        self.messages = f"{task_queue}~mail"
-        self.side = f"{task_queue}~side"
+        self.watchdog = f"{task_queue}.watchdog"
+        self.message = f"{task_queue}~message"
+        self.side_workflow = f"{task_queue}~sideWorkflow"
         self.workers = f"{task_queue}~workers"
 
     def definition(self, workflow: str) -> str:
@@ -47,15 +51,16 @@ class Names:
 
     def workflow(self, definition: str) -> str | None:
         """Return the workflow that a definition hosts; None if it is somebody else's."""
-        if not definition.startswith(self._prefix):
+        name = definition.removeprefix(self._prefix)
+        if name == definition or _ESCAPED.fullmatch(name) is None:
             return None
-        return _unescaped(definition.removeprefix(self._prefix))
+        return _unescaped(name)
 
     def is_own(self, definition: str) -> bool:
         """Whether a definition is part of how we work, and no workflow."""
         return definition.startswith(self._own)
 
-    def claim(self, instance_id: str) -> str:
-        """Return the name of the definition whose existence claims an instance ID."""
+    def id_lock(self, instance_id: str) -> str:
+        """Return the name of the definition whose existence locks an instance ID."""
         digest = hashlib.sha256(instance_id.encode()).hexdigest()
-        return f"{self._own}claim~{digest[:32]}"
+        return f"{self._own}idLock~{digest[:32]}"

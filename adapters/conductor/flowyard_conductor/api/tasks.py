@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from flowyard.backend import BackendUnavailable, Backoff
 from flowyard_conductor.api.connection import Connection
 from flowyard_conductor.api.errors import Rejected
-from flowyard_conductor.hosted.loop_condition import rounds_of
+from flowyard_conductor.hosted.loop_condition import iterations_of
 from flowyard_conductor.instances import Json
 
 # An outage must not lose a result; whoever waits for it would rather wait.
@@ -157,7 +157,7 @@ class Tasks:
         """End a task that tells nothing, whoever holds it; False if it is not open (any more)."""
         _, _, number = reference.partition("__")
         # Of a step, the server has to know that another one follows.
-        output = {"rounds": rounds_of(int(number))} if number.isdecimal() else {}
+        output = {"iterations": iterations_of(int(number))} if number.isdecimal() else {}
         answer = await self._connection.post(f"/tasks/{workflow_id}/{reference}/COMPLETED", output)
         return bool(answer)
 

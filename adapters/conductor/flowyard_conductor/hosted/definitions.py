@@ -9,15 +9,17 @@ from collections.abc import Sequence
 
 from flowyard_conductor.api.id_locks import OWNER
 from flowyard_conductor.api.names import Names
-from flowyard_conductor.hosted import loop_condition as rounds
+from flowyard_conductor.hosted import loop_condition
 from flowyard_conductor.instances import Json
 
 KEPT_STEPS = 60
 """How many steps the server keeps of an instance; a commit before has to tell all that was."""
 FIRST = "step1"
 """Where the input of an instance has what the turn that began it has decided for the first step."""
-WATCH = "watch"
-"""What the watch of a side workflow, and of a message, is called there."""
+ACTIVITY = "activity"
+"""What the reference names of activities in a side workflow begin with; the ID follows."""
+WATCHDOG = "watchdog"
+"""The reference name of the watchdog of a side workflow, and of a message."""
 # What the first step is (`null` for any other), and then what the step before says of the next.
 _NEXT = "${workflow.input.step${steps.output.iteration}.next}${step.output.next}"
 # The server times a task out and hands it out again as often as that, before the workflow fails.
@@ -46,34 +48,34 @@ class Definitions:
             "optional": True,
             "taskDefinition": self._task("step", attempts=0),
             "inputParameters": {
-                "task": f"${{steps.input.kinds.{_NEXT}}}",
-                "activity": f"${{${{steps.input.sources.{_NEXT}}}.activity}}",
-                "input": f"${{${{steps.input.sources.{_NEXT}}}.input}}",
-                "cid": "${step.output.cid}",
-                "rounds": rounds.GIVEN,
+                "task": f"${{steps.input.taskTypes.{_NEXT}}}",
+                "activity": f"${{${{steps.input.activitySources.{_NEXT}}}.activity}}",
+                "input": f"${{${{steps.input.activitySources.{_NEXT}}}.input}}",
+                "recordId": "${step.output.recordId}",
+                "iterations": loop_condition.GIVEN,
             },
         }
         steps = {
             "name": "steps",
             "taskReferenceName": "steps",
             "type": "DO_WHILE",
-            "items": rounds.ITEMS,
+            "items": loop_condition.ITEMS,
             # The server wants a condition, and takes none of blanks for one.
             "loopCondition": " ",
             "loopOver": [step],
             "inputParameters": {
                 "keepLastN": KEPT_STEPS,
-                "kinds": {
+                "taskTypes": {
                     "nullnull": self._names.step,
                     "nullactivity": self._names.activity,
-                    "nullgate": self._names.gate,
+                    "nullwait": self._names.wait,
                     "activitynull": self._names.activity,
                 },
-                "sources": {
+                "activitySources": {
                     "activitynull": f"workflow.input.{FIRST}",
                     "nullactivity": "step.output",
                 },
-                **rounds.inputs(),
+                **loop_condition.inputs(),
             },
         }
         end = {
@@ -93,26 +95,26 @@ class Definitions:
             "workflow",
         )
 
-    def side(self, activities: Sequence[int], watch_delay: int) -> Json:
-        """Return the definition of activities that run beside an instance, with their watch.
+    def side_workflow(self, activities: Sequence[int], watchdog_delay: int) -> Json:
+        """Return the definition of activities that run beside an instance, with their watchdog.
 
-        When the last of several has ended, a watch is due at once.
+        When the last of several has ended, a watchdog is due at once.
         """
         calls = [
             self._simple(
-                f"t{one}", self._names.activity, {"call": f"${{workflow.input.calls.t{one}}}"}
+                reference, self._names.activity, {"call": f"${{workflow.input.calls.{reference}}}"}
             )
-            for one in activities
+            for reference in (f"{ACTIVITY}{one}" for one in activities)
         ]
-        watch = self._simple(WATCH, self._names.watch, _WATCH_INPUT)
-        watch["startDelay"] = watch_delay
-        tasks: list[Json] = [watch]
+        watchdog = self._simple(WATCHDOG, self._names.watchdog, _WATCHDOG_INPUT)
+        watchdog["startDelay"] = watchdog_delay
+        tasks: list[Json] = [watchdog]
         if calls:
             fork = {
                 "name": "fork",
                 "taskReferenceName": "fork",
                 "type": "FORK_JOIN",
-                "forkTasks": [[one] for one in (*calls, watch)],
+                "forkTasks": [[one] for one in (*calls, watchdog)],
             }
             join = {
                 "name": "join",
@@ -123,14 +125,14 @@ class Definitions:
             }
             tasks = [fork, join]
             if len(calls) > 1:
-                tasks.append(self._simple("all", self._names.watch, _WATCH_INPUT))
-        return _definition(self._names.side, tasks, {}, "flowyard")
+                tasks.append(self._simple("allEnded", self._names.watchdog, _WATCHDOG_INPUT))
+        return _definition(self._names.side_workflow, tasks, {}, "flowyard")
 
-    def messages(self, watch_delay: int) -> Json:
-        """Return the definition of an event on its way, which a watch sees through."""
-        watch = self._simple(WATCH, self._names.watch, _WATCH_INPUT)
-        watch["startDelay"] = watch_delay
-        return _definition(self._names.messages, [watch], {}, "flowyard")
+    def message(self, watchdog_delay: int) -> Json:
+        """Return the definition of an event on its way, which a watchdog sees through."""
+        watchdog = self._simple(WATCHDOG, self._names.watchdog, _WATCHDOG_INPUT)
+        watchdog["startDelay"] = watchdog_delay
+        return _definition(self._names.message, [watchdog], {}, "flowyard")
 
     def _simple(self, reference: str, kind: str, inputs: Json) -> Json:
         return {
@@ -153,7 +155,7 @@ class Definitions:
         }
 
 
-_WATCH_INPUT = {"workflow": "${workflow.input.workflow}"}
+_WATCHDOG_INPUT = {"workflowId": "${workflow.input.workflowId}"}
 
 
 def _terminate(status: str) -> Json:

@@ -1,7 +1,7 @@
 """Messages: events on their way to a hosted instance.
 
 Each is a workflow of its own, which makes it durable, keeps it in order and lets a turn remove it
-once it has taken it. Until then its watch wakes the instance, whoever has died meanwhile.
+once it has taken it. Until then its watchdog wakes the instance, whoever has died meanwhile.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from flowyard_conductor.hosted.definitions import Definitions
 from flowyard_conductor.hosted.records import LARGEST_INPUT, packed, too_large, unpacked
 from flowyard_conductor.instances import Json
 
-# When its watch looks after a message for the first time, in seconds.
-_WATCH_DELAY_SECONDS = 2
+# When its watchdog looks after a message for the first time, in seconds.
+_WATCHDOG_DELAY_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Inbox:
     def __init__(self, connection: Connection, names: Names, definitions: Definitions) -> None:
         self._connection = connection
         self._names = names
-        self._definition = definitions.messages(_WATCH_DELAY_SECONDS)
+        self._definition = definitions.message(_WATCHDOG_DELAY_SECONDS)
 
     async def post(
         self,
@@ -59,15 +59,15 @@ class Inbox:
     ) -> str:
         """Make an event durable, and return the ID of the workflow that carries it."""
         body: Json = {
-            "name": self._names.messages,
+            "name": self._names.message,
             "version": 1,
             "workflowDef": self._definition,
             "correlationId": _correlation(workflow_id),
             "input": {
-                "workflow": workflow_id,
+                "workflowId": workflow_id,
                 "event": packed(encode_events([event]).decode()),
                 "key": key,
-                "execution": execution_id,
+                "executionId": execution_id,
                 # For those that the server starts within one millisecond.
                 "order": time.time_ns(),
             },
@@ -85,7 +85,7 @@ class Inbox:
     async def workflows(self, workflow_id: str) -> list[Json]:
         """Return the workflows that carry messages of an instance."""
         found: list[Json] = await self._connection.get(
-            f"/workflow/{self._names.messages}/correlated/{_correlation(workflow_id)}",
+            f"/workflow/{self._names.message}/correlated/{_correlation(workflow_id)}",
             includeClosed=True,
         )
         return found
@@ -100,9 +100,9 @@ class Inbox:
             if not isinstance(one.event, ExecutionTerminated):
                 await self.discard(one.workflow_id)
 
-    async def discard(self, letter_id: str) -> None:
+    async def discard(self, message_workflow_id: str) -> None:
         """Remove messages that nobody will take."""
-        await self._connection.remove(letter_id)
+        await self._connection.remove(message_workflow_id)
 
 
 def is_suspended_by(messages: Iterable[Message], suspended: bool) -> bool:
@@ -119,7 +119,7 @@ def is_terminated_by(messages: Iterable[Message]) -> bool:
 
 
 def _correlation(workflow_id: str) -> str:
-    return f"mail~{workflow_id}"
+    return f"message~{workflow_id}"
 
 
 def _message(workflow: Json) -> Message:
@@ -127,5 +127,5 @@ def _message(workflow: Json) -> Message:
     (event,) = decode_events((unpacked(given["event"]) or "").encode())
     key = given.get("key") or workflow["workflowId"]
     return Message(
-        workflow["workflowId"], key, event, given.get("execution"), workflow["createTime"]
+        workflow["workflowId"], key, event, given.get("executionId"), workflow["createTime"]
     )

@@ -42,7 +42,7 @@ class HostedInstance:
         self.instance_id = instance_id
         self.started: ExecutionStarted = _started(given)
         """How the first execution begins."""
-        self.parent_workflow_id: str | None = given.get("parentWorkflow")
+        self.parent_workflow_id: str | None = given.get("parentWorkflowId")
         self.created = created
         """In milliseconds, by the server's clock."""
         self.journal = Journal(instance_id)
@@ -66,7 +66,7 @@ class HostedInstance:
         self.outcome: Outcome | None = None
         self.iteration = 0
         self.base = 0
-        self.cid = ""
+        self.record_id = ""
         self.is_parked = False
         self.results: dict[int, tuple[int, HistoryEvent]] = {}
         """Results of activities that have run in this process, with their times."""
@@ -111,9 +111,9 @@ class HostedInstance:
     def note(self, record: Record, iteration: int) -> None:
         """Take a record into account that is committed; the journal has its events already."""
         # A record that is told again has what somebody may have done already.
-        self.is_redone = record.cid == self.cid
-        self.iteration, self.cid = iteration, record.cid
-        self.is_parked = record.next == "gate"
+        self.is_redone = record.record_id == self.record_id
+        self.iteration, self.record_id = iteration, record.record_id
+        self.is_parked = record.next == "wait"
         self.fused = record.fused
         self.pending = []
         if record.events is not None:
@@ -133,10 +133,10 @@ class HostedInstance:
     def is_at(self, task: Json) -> bool:
         """Whether a step follows upon the last record that this process knows."""
         steps = task["iteration"] - self.iteration
-        known = (task.get("inputData") or {}).get("cid")
+        known = (task.get("inputData") or {}).get("recordId")
         if steps == 1:
             # A dropped update leaves another record there, or none.
-            return not self.is_parked and (known == self.cid or self.iteration == 0)
+            return not self.is_parked and (known == self.record_id or self.iteration == 0)
         return steps == 2 and self.is_parked
 
     def next_due(self) -> int | None:
@@ -207,7 +207,7 @@ def state_of(
 def parent_of(workflow: Json) -> tuple[str | None, Parent | None]:
     """Return the workflow that has started a hosted instance as its child, and by what."""
     given = workflow["input"]
-    return given.get("parentWorkflow"), _started(given).parent
+    return given.get("parentWorkflowId"), _started(given).parent
 
 
 def outcome_of(workflow: Json) -> Outcome:
@@ -255,7 +255,8 @@ def _records(workflow: Json) -> list[tuple[int, Record]]:
     records += [
         (task["iteration"], Record.of(task["outputData"]))
         for task in workflow["tasks"]
-        if task["referenceTaskName"].startswith(STEP) and "cid" in (task.get("outputData") or {})
+        if task["referenceTaskName"].startswith(STEP)
+        and "recordId" in (task.get("outputData") or {})
     ]
     records.sort(key=lambda one: one[0])
     bases = [place for place, (_, record) in enumerate(records) if record.is_base]

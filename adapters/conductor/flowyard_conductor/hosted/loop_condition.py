@@ -17,6 +17,7 @@ MOST_STEPS = 1_000_000
 # How many steps may be lost one after the other; a commit comes before.
 _MOST_LOST = 128
 _FEW = 256
+# The definition of an instance names them, so an instance that runs knows no others.
 # The server needs about a microsecond for each item, at each step.
 _SIZES = (1_000, 2_500, 6_000, 15_000, 40_000, 100_000, 250_000, MOST_STEPS)
 LAST_STEP = MOST_STEPS - 2 * _MOST_LOST
@@ -25,30 +26,33 @@ _LEVELS = 4
 _ONE_ITEM = [[[[0]]]]
 
 
-def rounds_of(number: int) -> str:
+def iterations_of(number: int) -> str:
     """Return what the step of this number puts out, for the server to go on after it."""
     needed = number + _MOST_LOST
-    if needed < _FEW:
-        return "few"
-    return f"to{next((size for size in _SIZES if needed < size), MOST_STEPS)}"
+    return _up_to(next((size for size in (_FEW, *_SIZES) if needed < size), MOST_STEPS))
 
 
 def inputs() -> Json:
     """Return what the loop, `steps`, has to be given for `ITEMS`."""
-    sizes = {f"to{size}": _repeated(size) for size in _SIZES}
+    few = _up_to(_FEW)
+    sizes = {_up_to(size): _repeated(size) for size in _SIZES}
     return {
-        "items": {"null": _ONE_ITEM, "nullfew": [0] * _FEW},
+        "items": {"null": _ONE_ITEM, f"null{few}": [0] * _FEW},
         # Nothing is known only as long as the first steps were lost.
-        "rounds": {"null": "few", "few": "few", **sizes},
-        "told": {"null": "step.input", "few": "step.output"} | dict.fromkeys(sizes, "step.output"),
+        "iterations": {"null": few, few: few, **sizes},
+        "iterationsSources": {"null": "step.input"} | dict.fromkeys((few, *sizes), "step.output"),
     }
 
 
-GIVEN = "${${steps.input.told.${step.output.rounds}}.rounds}"
-"""What each step has to be given as `rounds`."""
+GIVEN = "${${steps.input.iterationsSources.${step.output.iterations}}.iterations}"
+"""What each step has to be given as `iterations`."""
 
-ITEMS = f"${{steps.input.items.${{step.output.end}}${{steps.input.rounds.{GIVEN}}}}}"
+ITEMS = f"${{steps.input.items.${{step.output.end}}${{steps.input.iterations.{GIVEN}}}}}"
 """As long as no step has put out an `end`, that is `null`."""
+
+
+def _up_to(size: int) -> str:
+    return f"upTo{size}"
 
 
 def _repeated(size: int) -> str:

@@ -117,7 +117,7 @@ class Hosted:
         return await self._registrations.has(workflow)
 
     async def start(self, request: StartRequest) -> str:
-        """Start an instance under a claimed ID, and return the ID of its workflow."""
+        """Start an instance under a locked ID, and return the ID of its workflow."""
         start_at = to_microseconds(request.start_at) if request.start_at is not None else None
         started = ExecutionStarted(
             request.workflow, request.input, new_uuid().hex, start_at=start_at
@@ -190,7 +190,7 @@ class Hosted:
             if not active or suspended or ends:
                 return False
             await self._inbox.post(found.workflow_id, ExecutionSuspended(reason))
-        # A worker may have a turn for as long as it likes; the claim is not held meanwhile.
+        # A worker may have a turn for as long as it likes; the lock is not held meanwhile.
         await self._wake(found, pauses=True)
         return True
 
@@ -288,7 +288,7 @@ class Hosted:
         """Start the workflow of an instance, with its first turn if the code is here."""
         given: Json = {"started": packed(encode_events([started]).decode())}
         if parent_workflow_id is not None:
-            given["parentWorkflow"] = parent_workflow_id
+            given["parentWorkflowId"] = parent_workflow_id
         instance = HostedInstance("", instance_id, given, self._clock.now() // 1000)
         first = self._first(instance, started)
         if first is not None:

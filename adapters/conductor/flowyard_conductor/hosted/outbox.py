@@ -163,7 +163,7 @@ class Outbox:
             others = []
 
     async def await_start(self, instance: HostedInstance) -> None:
-        """Have a watch begin an instance whose start time is far."""
+        """Have a watchdog begin an instance whose start time is far."""
         start_at = instance.started.start_at
         now = self._clock.now()
         if (
@@ -184,9 +184,9 @@ class Outbox:
         """End what an instance that is over has left beside it."""
         await self._side_workflows.end(side_id)
 
-    async def end_watch(self, side_id: str) -> None:
-        """End the watch over actions that nobody waits for any more."""
-        await self._side_workflows.end_watch(side_id)
+    async def end_watchdog(self, side_id: str) -> None:
+        """End the watchdog over actions that nobody waits for any more."""
+        await self._side_workflows.end_watchdog(side_id)
 
     async def tell_parent(self, instance: HostedInstance, outcome: Outcome) -> None:
         """Tell the parent how its child has ended."""
@@ -210,7 +210,7 @@ def _begun(instance: HostedInstance, execution_id: str, child: ChildCreated) -> 
     return child_started(link, child, begins, told)
 
 
-# How long a watch sleeps at most, and how long at first where activities may end, in seconds.
+# How long a watchdog sleeps at most, and how long at first where activities may end, in seconds.
 _LONGEST_DELAY_SECONDS = 3600
 _FIRST_LOOK_SECONDS = 5
 _LARGEST_PORTION = LARGEST_INPUT // 2

@@ -19,7 +19,7 @@ from flowyard.backend import (
     encode_events,
     new_uuid,
 )
-from flowyard_conductor.hosted.loop_condition import LAST_STEP, MOST_STEPS, rounds_of
+from flowyard_conductor.hosted.loop_condition import LAST_STEP, MOST_STEPS, iterations_of
 from flowyard_conductor.instances import Json
 
 # Longer histories are compressed: they are stored three times, and the server limits their size.
@@ -83,11 +83,11 @@ class Record:
     that what the events want done was done.
     """
 
-    cid: str
+    record_id: str
     events: Sequence[HistoryEvent] | None = None
     is_base: bool = False
     messages: Sequence[str] = ()
-    next: Literal["activity", "gate", "turn"] = "turn"
+    next: Literal["activity", "wait", "turn"] = "turn"
     fused: int | None = None
     activity: str | None = None
     input: str | None = None
@@ -102,7 +102,7 @@ class Record:
 
     def to_output(self, number: int = 0) -> Json:
         """Return the output of the step of this number."""
-        output: Json = {"cid": self.cid, "rounds": rounds_of(number)}
+        output: Json = {"recordId": self.record_id, "iterations": iterations_of(number)}
         if self.next != "turn":
             # The name of a turn's task is what the absence of this makes of it.
             output["next"] = self.next
@@ -117,15 +117,15 @@ class Record:
             output["end"] = self.outcome.status.value
             output["outcome"] = self.outcome.to_json()
         plain = {
-            "base": self.is_base or None,
-            "mail": list(self.messages) or None,
-            "task": self.fused,
+            "isBase": self.is_base or None,
+            "messages": list(self.messages) or None,
+            "activityId": self.fused,
             "activity": self.activity,
             "input": packed(self.input),
             "customStatus": self.custom_status,
             "children": list(self.children) if self.children is not None else None,
-            "sides": self.side_workflows,
-            "done": self.is_done or None,
+            "sideWorkflows": self.side_workflows,
+            "isDone": self.is_done or None,
         }
         output.update({key: value for key, value in plain.items() if value is not None})
         return output
@@ -137,26 +137,26 @@ class Record:
         kept = output.get("kept")
         outcome = output.get("outcome")
         return Record(
-            cid=output["cid"],
+            record_id=output["recordId"],
             events=_events(output.get("history")),
-            is_base=bool(output.get("base")),
-            messages=output.get("mail") or (),
+            is_base=bool(output.get("isBase")),
+            messages=output.get("messages") or (),
             next=output.get("next") or "turn",
-            fused=output.get("task"),
+            fused=output.get("activityId"),
             activity=output.get("activity"),
             input=unpacked(output.get("input")),
             custom_status=output.get("customStatus"),
             backlog=_events(output.get("backlog")),
             children=output.get("children"),
-            side_workflows=output.get("sides"),
+            side_workflows=output.get("sideWorkflows"),
             stalled=msgspec.convert(stalled, FailureDetails) if stalled is not None else None,
             kept=_events(kept) or (),
             outcome=Outcome.of(outcome) if outcome is not None else None,
-            is_done=bool(output.get("done")),
+            is_done=bool(output.get("isDone")),
         )
 
 
-def new_cid() -> str:
+def new_record_id() -> str:
     """Return what a record is told apart by."""
     return new_uuid().hex[:12]
 

@@ -1,4 +1,4 @@
-"""Side workflows: activities that run beside an instance, and the watch that sees them through."""
+"""Side workflows: activities that run beside an instance, and the watchdog over them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flowyard.backend import HistoryEvent, TaskScheduled, decode_events, encode_
 from flowyard_conductor.api.connection import Connection
 from flowyard_conductor.api.errors import Rejected
 from flowyard_conductor.api.names import Names
-from flowyard_conductor.hosted.definitions import WATCH, Definitions
+from flowyard_conductor.hosted.definitions import ACTIVITY, WATCHDOG, Definitions
 from flowyard_conductor.hosted.instance import HostedInstance
 from flowyard_conductor.hosted.records import packed, unpacked
 from flowyard_conductor.instances import ACTIVE, Json
@@ -17,7 +17,7 @@ STALL = 0
 """In the place of an action's ID: the side workflow is for an instance that is STALLED."""
 START = -1
 """The same for an instance whose start time has not come."""
-_OVER = "its instance needs it no more"
+_OVER = "its instance no longer needs it"
 
 
 class SideWorkflows:
@@ -34,35 +34,35 @@ class SideWorkflows:
         execution_id: str,
         activities: Sequence[TaskScheduled],
         others: Sequence[int],
-        watch_delay: int,
+        watchdog_delay: int,
         needed: Sequence[int],
     ) -> str:
-        """Start activities beside an instance, and a watch over these and other actions.
+        """Start activities beside an instance, and a watchdog over these and other actions.
 
         `needed` are those that all have to end before the instance can go on, if that is known.
         """
         ids = [one.id for one in activities]
         calls = {
-            f"t{one.id}": {
-                "workflow": instance.workflow_id,
-                "instance": instance.instance_id,
-                "execution": execution_id,
+            f"{ACTIVITY}{one.id}": {
+                "workflowId": instance.workflow_id,
+                "instanceId": instance.instance_id,
+                "executionId": execution_id,
                 "activity": one.name,
                 "scheduled": packed(encode_events([one]).decode()),
-                # The last of these is followed by a watch, which wakes an instance elsewhere.
+                # The last of these is followed by a watchdog, which wakes an instance elsewhere.
                 "needed": ids if len(ids) > 1 and set(ids) == set(needed) else [],
             }
             for one in activities
         }
         body: Json = {
-            "name": self._names.side,
+            "name": self._names.side_workflow,
             "version": 1,
-            "workflowDef": self._definitions.side(ids, watch_delay),
+            "workflowDef": self._definitions.side_workflow(ids, watchdog_delay),
             "correlationId": _correlation(instance.workflow_id),
             "input": {
-                "workflow": instance.workflow_id,
-                "execution": execution_id,
-                "ids": [*ids, *others],
+                "workflowId": instance.workflow_id,
+                "executionId": execution_id,
+                "actionIds": [*ids, *others],
                 "calls": calls,
             },
         }
@@ -71,15 +71,15 @@ class SideWorkflows:
     async def started(self, workflow_id: str, execution_id: str) -> dict[str, list[int]]:
         """Return the side workflows of an execution, and what each is for."""
         return {
-            one["workflowId"]: list(one["input"]["ids"])
+            one["workflowId"]: list(one["input"]["actionIds"])
             for one in await self.workflows(workflow_id)
-            if one["input"]["execution"] == execution_id
+            if one["input"]["executionId"] == execution_id
         }
 
     async def workflows(self, workflow_id: str) -> list[Json]:
         """Return all side workflows of an instance."""
         found: list[Json] = await self._connection.get(
-            f"/workflow/{self._names.side}/correlated/{_correlation(workflow_id)}",
+            f"/workflow/{self._names.side_workflow}/correlated/{_correlation(workflow_id)}",
             includeClosed=True,
         )
         return found
@@ -93,7 +93,10 @@ class SideWorkflows:
                 return {}
             raise
         return {
-            int(task["referenceTaskName"].removeprefix("t")): (task["endTime"], result_of(task))
+            int(task["referenceTaskName"].removeprefix(ACTIVITY)): (
+                task["endTime"],
+                result_of(task),
+            )
             for task in side["tasks"]
             if "event" in (task.get("outputData") or {})
             and task["taskDefName"] == self._names.activity
@@ -113,9 +116,9 @@ class SideWorkflows:
             if not (refusal.is_not_found or refusal.status == 409):
                 raise
 
-    async def end_watch(self, side_id: str) -> None:
-        """Complete the watch of a side workflow; activities that still run go on to their end."""
-        await self._connection.post(f"/tasks/{side_id}/{WATCH}/COMPLETED", {})
+    async def end_watchdog(self, side_id: str) -> None:
+        """Complete the watchdog of a side workflow; activities that still run go on."""
+        await self._connection.post(f"/tasks/{side_id}/{WATCHDOG}/COMPLETED", {})
 
 
 def result_of(task: Json) -> HistoryEvent:
@@ -132,4 +135,4 @@ def scheduled_of(call: Json) -> TaskScheduled:
 
 
 def _correlation(workflow_id: str) -> str:
-    return f"side~{workflow_id}"
+    return f"sideWorkflow~{workflow_id}"

@@ -9,7 +9,7 @@ from flowyard.backend import FailureDetails
 from flowyard_conductor.hosted.instance import HostedInstance
 from flowyard_conductor.hosted.side_workflows import STALL, SideWorkflows
 
-_WATCH_DELAY_SECONDS = 2
+_WATCHDOG_DELAY_SECONDS = 2
 
 
 class Stalled:
@@ -31,8 +31,8 @@ class Stalled:
         self._tried.add(instance.workflow_id)
         if instance.stalled is None:
             self._logger.warning("'%s' is STALLED: %s", instance.instance_id, failure.message)
-            # Its watch finds a process with other code.
-            await self._side_workflows.start(instance, "", [], [STALL], _WATCH_DELAY_SECONDS, [])
+            # Its watchdog finds a process with other code.
+            await self._side_workflows.start(instance, "", [], [STALL], _WATCHDOG_DELAY_SECONDS, [])
 
     def is_worth_a_try(self, workflow_id: str) -> bool:
         """Whether the code of this process may fit."""

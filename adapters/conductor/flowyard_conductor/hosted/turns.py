@@ -26,7 +26,7 @@ from flowyard.backend import (
 from flowyard_conductor.hosted.inbox import Inbox, Message, is_terminated_by
 from flowyard_conductor.hosted.instance import HostedInstance
 from flowyard_conductor.hosted.outbox import Outbox
-from flowyard_conductor.hosted.records import Outcome, Record, new_cid
+from flowyard_conductor.hosted.records import Outcome, Record, new_record_id
 from flowyard_conductor.hosted.side_workflows import SideWorkflows
 
 # How many messages of the past are known.
@@ -101,7 +101,7 @@ class Turns:
         for one in messages:
             if one.key not in taken:
                 unread.setdefault(one.key, one)
-        # Who has taken it removes it, unless it died; then its watch would wake for ever.
+        # Who has taken it removes it, unless it died; then its watchdog would wake for ever.
         now = self._clock.now() // 1000
         await self._inbox.remove(
             one for one in messages if one.key in taken and now - one.at > _LEFT_MILLISECONDS
@@ -152,8 +152,8 @@ class Turns:
                 if id(one) not in mailed and not isinstance(one, ExecutionStarted)
             ]
             return Record(
-                cid=new_cid(),
-                next="gate",
+                record_id=new_record_id(),
+                next="wait",
                 custom_status=instance.custom_status,
                 stalled=result.stalled,
                 kept=kept,
@@ -200,7 +200,7 @@ class Turns:
             if any(_is_open(journal, one) for one in ids)
         }
         record = Record(
-            cid=new_cid(),
+            record_id=new_record_id(),
             events=journal.history if is_base else added,
             is_base=is_base,
             messages=[*instance.messages, *messages] if is_base else messages,
@@ -216,7 +216,7 @@ class Turns:
         if journal.continuation is not None:
             return replace(record, backlog=journal.successor(new_uuid().hex), side_workflows={})
         if journal.suspended:
-            return replace(record, next="gate" if has_looked and not result.actions else "turn")
+            return replace(record, next="wait" if has_looked and not result.actions else "turn")
         only = result.actions[0] if len(result.actions) == 1 else None
         if isinstance(only, TaskScheduled) and (
             list(awaited(self._executor, instance.instance_id)) == [only.id]
@@ -225,14 +225,14 @@ class Turns:
                 record, next="activity", fused=only.id, activity=only.name, input=only.input
             )
         if not result.actions and has_looked and not instance.signal.is_set():
-            return replace(record, next="gate", side_workflows=instance.side_workflows)
+            return replace(record, next="wait", side_workflows=instance.side_workflows)
         return record
 
     def _parked(self, instance: HostedInstance, consumed: Sequence[str]) -> Record:
         """Return the record of a step after which only news can move the instance on."""
         return Record(
-            cid=new_cid(),
-            next="gate",
+            record_id=new_record_id(),
+            next="wait",
             messages=consumed,
             custom_status=instance.custom_status,
             stalled=instance.stalled,

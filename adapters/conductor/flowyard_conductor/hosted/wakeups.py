@@ -12,7 +12,7 @@ from flowyard_conductor.api.tasks import Tasks
 from flowyard_conductor.hosted.instance import STEP, HostedInstance
 from flowyard_conductor.instances import Json
 
-# How long a turn of another process is waited for; then the watch of the news does it.
+# How long a turn of another process is waited for; then the watchdog of the news does it.
 _PATIENCE_SECONDS = 3.0
 # The turn that follows an activity looks for messages if the activity took longer than that.
 LOOKS_AFTER_SECONDS = 0.25
@@ -22,7 +22,7 @@ Read: TypeAlias = Callable[[str], Awaitable[HostedInstance | None]]
 
 
 class Wakeups:
-    """Opens the gate that an instance stands at."""
+    """Ends the wait that an instance is in."""
 
     def __init__(
         self, tasks: Tasks, names: Names, read: Read, nudge: Callable[[str], None]
@@ -32,18 +32,18 @@ class Wakeups:
         self._names = names
         self._nudge = nudge
 
-    async def open_gate(self, instance: HostedInstance) -> bool:
-        """Open the gate at which this process has left an instance; False if it is not there."""
+    async def end_wait(self, instance: HostedInstance) -> bool:
+        """End the wait in which this process has left an instance; False if it is not in it."""
         if not instance.is_parked:
             return False
-        gate = f"{STEP}{instance.iteration + 1}"
-        if await self._tasks.complete_by_reference(instance.workflow_id, gate):
+        wait = f"{STEP}{instance.iteration + 1}"
+        if await self._tasks.complete_by_reference(instance.workflow_id, wait):
             self.nudged()
             return True
         return False
 
     def nudged(self) -> None:
-        """Have this process look for the step that follows a gate."""
+        """Have this process look for the step that follows a wait."""
         self._nudge(self._names.step)
 
     async def wake(
@@ -61,7 +61,7 @@ class Wakeups:
         """
         if instance is not None:
             instance.arrived(messages=True)
-            if await self.open_gate(instance):
+            if await self.end_wait(instance):
                 return
         deadline = time.monotonic() + _PATIENCE_SECONDS
         delay, seen = 0.02, ""
@@ -69,10 +69,10 @@ class Wakeups:
             step = self._step(await self._tasks.open(workflow_id))
             if step is None:
                 return
-            is_gate = step["taskType"] == self._names.gate
+            is_wait = step["taskType"] == self._names.wait
             is_taken = step["status"] == "IN_PROGRESS"
             is_activity = is_taken and await self._is_activity(step)
-            if is_gate or (ends and is_activity):
+            if is_wait or (ends and is_activity):
                 if await self._tasks.complete_by_reference(workflow_id, step["referenceTaskName"]):
                     self.nudged()
                     return

@@ -56,7 +56,7 @@ class Natives:
         return bool(definition)
 
     async def start(self, request: StartRequest) -> str:
-        """Start a definition under a claimed ID, and return Conductor's own ID of the workflow."""
+        """Start a definition under a locked ID, and return Conductor's own ID of the workflow."""
         if request.start_at is not None:
             raise UnsupportedOperation(
                 self._connection.name,

@@ -24,9 +24,9 @@ from flowyard_conductor.hosted.cache import InstanceCache
 from flowyard_conductor.hosted.definitions import KEPT_STEPS
 from flowyard_conductor.hosted.inbox import Inbox
 from flowyard_conductor.hosted.instance import HostedInstance
-from flowyard_conductor.hosted.loop_condition import rounds_of
+from flowyard_conductor.hosted.loop_condition import iterations_of
 from flowyard_conductor.hosted.outbox import HOLD_MICROSECONDS, Outbox
-from flowyard_conductor.hosted.records import Outcome, Record, new_cid, too_large, too_many
+from flowyard_conductor.hosted.records import Outcome, Record, new_record_id, too_large, too_many
 from flowyard_conductor.hosted.stalled import Stalled
 from flowyard_conductor.hosted.turns import News, Turns, outcome_of
 from flowyard_conductor.hosted.wakeups import LOOKS_AFTER_SECONDS, Wakeups
@@ -94,7 +94,7 @@ class Steps:
                     record = await self._record(instance, task, answered)
             if record is None:
                 self._cache.drop(instance)
-                nothing = {"rounds": rounds_of(int(task["iteration"]))}
+                nothing = {"iterations": iterations_of(int(task["iteration"]))}
                 return await self._tasks.complete(task, nothing)
             return await self._commit(instance, task, record, hold, answered, side_workflows)
         except BaseException:
@@ -109,7 +109,9 @@ class Steps:
         """Return what the step puts out; note the activity that it has run."""
         if instance.outcome is not None:
             return Record(
-                cid=instance.cid, custom_status=instance.custom_status, outcome=instance.outcome
+                record_id=instance.record_id,
+                custom_status=instance.custom_status,
+                outcome=instance.outcome,
             )
         iteration = int(task["iteration"])
         is_lossy = (
@@ -132,7 +134,9 @@ class Steps:
             return self._told_again(instance, came)
         if instance.journal.completion is not None:
             return Record(
-                cid=instance.cid, custom_status=instance.custom_status, outcome=outcome_of(instance)
+                record_id=instance.record_id,
+                custom_status=instance.custom_status,
+                outcome=outcome_of(instance),
             )
         news = await self._turns.gather(instance, came)
         while instance.has_messages or (
@@ -160,7 +164,7 @@ class Steps:
         event = await run_scheduled(self._executor, instance.instance_id, execution_id, scheduled)
         answered.append((execution_id, scheduled.id))
         before = Record(
-            cid=new_cid(),
+            record_id=new_record_id(),
             custom_status=instance.custom_status,
             stalled=instance.stalled,
             kept=[*instance.kept, event],
@@ -185,7 +189,7 @@ class Steps:
     def _told_again(self, instance: HostedInstance, came: Sequence[HistoryEvent] = ()) -> Record:
         """Return all that was as one record, of which nothing is new."""
         again = Record(
-            cid=instance.cid,
+            record_id=instance.record_id,
             events=instance.journal.history,
             is_base=True,
             messages=instance.messages,
@@ -240,12 +244,12 @@ class Steps:
         if failure is not None:
             # The server would lose the record, and the step be done again and again.
             ended = Outcome(WorkflowStatus.FAILED, None, failure, None)
-            record = Record(cid=record.cid, outcome=ended, messages=record.messages)
+            record = Record(record_id=record.record_id, outcome=ended, messages=record.messages)
             output = record.to_output(iteration)
         came = {one.key: one for one in instance.seen_messages}
         execution_id = instance.journal.started.execution_id if instance.journal.started else ""
         follows = self._names.activity if record.next == "activity" else self._names.step
-        is_over = record.outcome is not None or record.next == "gate"
+        is_over = record.outcome is not None or record.next == "wait"
         instance.is_settled.clear()
         try:
             following = await self._tasks.complete(
@@ -275,15 +279,15 @@ class Steps:
             taken = [came[key] for key in record.messages if key in came]
             self._spawn(self._inbox.remove(taken))
         if record.outcome is not None:
-            # Should this process die now, the watch of the parent finds out.
+            # Should this process die now, the watchdog of the parent finds out.
             self._spawn(self._outbox.tell_parent(instance, record.outcome))
             for side in instance.side_workflows:
                 if record.outcome.status is WorkflowStatus.TERMINATED:
                     self._spawn(self._outbox.end_side(side))
                 else:
-                    self._spawn(self._outbox.end_watch(side))
+                    self._spawn(self._outbox.end_watchdog(side))
         for side in side_workflows - instance.side_workflows.keys():
-            self._spawn(self._outbox.end_watch(side))
+            self._spawn(self._outbox.end_watchdog(side))
         if record.outcome is not None or record.stalled is not None:
             self._cache.drop(instance)
         elif instance.is_parked:
@@ -291,9 +295,9 @@ class Steps:
         return following
 
     async def _settle(self, instance: HostedInstance) -> None:
-        """See to it that an instance at its gate is woken in time."""
+        """See to it that an instance that waits is woken in time."""
         if instance.signal.is_set():
-            await self._wakeups.open_gate(instance)
+            await self._wakeups.end_wait(instance)
             return
         due = instance.next_due()
         if instance.alarm is not None:
@@ -304,6 +308,6 @@ class Steps:
 
             def ring() -> None:
                 if instance.is_parked and instance.iteration == iteration:
-                    self._spawn(self._wakeups.open_gate(instance))
+                    self._spawn(self._wakeups.end_wait(instance))
 
             instance.alarm = self._clock.call_at(due, ring)

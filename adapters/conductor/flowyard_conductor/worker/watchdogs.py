@@ -1,6 +1,6 @@
-"""Watches: tasks that come round now and then, and wake an instance that has missed its news.
+"""Watchdogs: tasks that come round now and then, and wake an instance that has missed its news.
 
-Whoever has news wakes the instance at once. Should it die before, the watch of the news does it.
+Whoever has news wakes the instance at once. Should it die before, the watchdog of the news does it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LONGEST_SLEEP_SECONDS = 3600.0
 
 
 class Watchdogs:
-    """Does the watches that this process polls."""
+    """Does the watchdogs that this process polls."""
 
     def __init__(
         self,
@@ -53,10 +53,10 @@ class Watchdogs:
 
     async def run(self, task: Json) -> None:
         """Look after an instance, and come back later if need be."""
-        workflow_id = task["inputData"]["workflow"]
+        workflow_id = task["inputData"]["workflowId"]
         async with self._tasks.hold(task):
             instance = await self._cache.read(workflow_id)
-            if task["workflowType"] == self._names.messages:
+            if task["workflowType"] == self._names.message:
                 seconds = await self._of_message(task, instance)
             else:
                 seconds = await self._of_side(task, instance)
@@ -85,22 +85,22 @@ class Watchdogs:
             return None
         side = await self._instances.connection.get(f"/workflow/{side_id}", includeTasks=False)
         given = side["input"]
-        if STALL in given["ids"]:
+        if STALL in given["actionIds"]:
             if instance.stalled is None:
                 return None
             if self._may_go_on(instance):
                 await self._wake(instance)
             return _MESSAGE_INTERVAL_SECONDS
         started = instance.journal.started
-        if started is None or started.execution_id != given["execution"]:
+        if started is None or started.execution_id != given["executionId"]:
             waits = started is None and instance.started.start_at is not None
-            if waits and instance.started.execution_id == given["execution"]:
+            if waits and instance.started.execution_id == given["executionId"]:
                 return await self._of_start(instance)
             return None
         journal = instance.journal
         open_ids = [
             one
-            for one in given["ids"]
+            for one in given["actionIds"]
             if one in journal.tasks or one in journal.timers or one in journal.children
         ]
         if not open_ids:
@@ -128,7 +128,7 @@ class Watchdogs:
 
     async def _wake(self, instance: HostedInstance) -> None:
         for step in await self._tasks.open(instance.workflow_id):
-            if step["taskType"] == self._names.gate:
+            if step["taskType"] == self._names.wait:
                 await self._tasks.complete_by_reference(
                     instance.workflow_id, step["referenceTaskName"]
                 )

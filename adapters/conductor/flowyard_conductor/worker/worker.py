@@ -36,7 +36,7 @@ from flowyard_conductor.worker.steps import Steps
 from flowyard_conductor.worker.sweeper import Sweeper
 from flowyard_conductor.worker.watchdogs import Watchdogs
 
-# Turns and watches wait for the server, mostly.
+# Turns and watchdogs wait for the server, mostly.
 _STEPS_AT_ONCE = 1000
 
 
@@ -100,7 +100,7 @@ class Worker:
         slots = {
             names.step: _STEPS_AT_ONCE,
             names.activity: settings.worker_concurrency,
-            names.watch: _STEPS_AT_ONCE,
+            names.watchdog: _STEPS_AT_ONCE,
         }
         self._pollers = {
             kind: Poller(tasks, kind, self._do, count, settings.poll_interval, logger)
@@ -149,7 +149,7 @@ class Worker:
 
     async def _do(self, task: Json) -> Json | None:
         """Do a task; return another one of the same poller."""
-        if task["taskType"] == self._names.watch:
+        if task["taskType"] == self._names.watchdog:
             await self._watchdogs.run(task)
             return None
         if task["referenceTaskName"].startswith(STEP):
@@ -160,7 +160,7 @@ class Worker:
         """Run an activity beside its instance, and wake that."""
         call = task["inputData"]["call"]
         scheduled = scheduled_of(call)
-        instance_id, execution_id = call["instance"], call["execution"]
+        instance_id, execution_id = call["instanceId"], call["executionId"]
 
         def drop() -> None:
             """Note that the side workflow was ended, with the instance."""
@@ -182,23 +182,23 @@ class Worker:
         following = await self._tasks.complete(task, output, failure)
         # Also where the server has dropped it: it has given the activity to somebody else.
         recorded(self._executor, instance_id, execution_id, scheduled.id)
-        instance = self.cache.find(call["workflow"])
+        instance = self.cache.find(call["workflowId"])
         started = instance.journal.started if instance is not None else None
         is_current = started is not None and started.execution_id == execution_id
         if instance is not None and is_current:
             instance.results[scheduled.id] = round(time.time() * 1000), event
         needed = call["needed"] if failure is None else ()
         if needed and (instance is None or not is_current or not instance.has_results_of(needed)):
-            # The last one wakes the instance; if it runs elsewhere, the watch of all does.
+            # The last one wakes the instance; if it runs elsewhere, the watchdog of all does.
             return following
-        await self._wake(call["workflow"])
+        await self._wake(call["workflowId"])
         return following
 
     async def _is_current(self, call: Json) -> bool:
         """Whether the execution that has asked for an activity goes on."""
-        instance = await self.cache.read(call["workflow"])
+        instance = await self.cache.read(call["workflowId"])
         started = instance.journal.started if instance is not None else None
-        return started is not None and started.execution_id == call["execution"]
+        return started is not None and started.execution_id == call["executionId"]
 
     async def _wake(self, workflow_id: str) -> None:
         await self.wakeups.wake(workflow_id, self.cache.find(workflow_id))
@@ -213,7 +213,7 @@ class Worker:
         try:
             await work
         except FlowyardError as error:
-            # All that is done like this is done again by a watch, or merely tidies up.
+            # All that is done like this is done again by a watchdog, or merely tidies up.
             self._logger.warning("something is done later: %s", error)
         except Exception:
             self._logger.exception("something is done later")

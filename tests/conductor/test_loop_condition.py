@@ -11,7 +11,7 @@ import pytest
 
 from flowyard_conductor.api.names import Names
 from flowyard_conductor.hosted.definitions import Definitions
-from flowyard_conductor.hosted.loop_condition import MOST_STEPS, inputs, rounds_of
+from flowyard_conductor.hosted.loop_condition import MOST_STEPS, inputs, iterations_of
 
 # More than the short list holds, so that a longer one is needed.
 STEPS = 140
@@ -47,7 +47,7 @@ async def test_one_step_follows_the_other_until_one_ends_the_instance(
             task = await poll(client, kind)
             assert task["referenceTaskName"] == f"step__{number}"
             assert task["inputData"]["activity"] == ("reserve" if number == 1 else None)
-            output: dict[str, Any] = {"cid": str(number), "rounds": rounds_of(number)}
+            output: dict[str, Any] = {"recordId": str(number), "iterations": iterations_of(number)}
             if number == STEPS:
                 output |= {"end": "COMPLETED", "outcome": "done"}
             update = {
@@ -67,8 +67,9 @@ async def test_one_step_follows_the_other_until_one_ends_the_instance(
 def test_the_list_is_always_longer_than_what_may_follow() -> None:
     given = inputs()
     for number in (*range(300), 871, 872, 873, 99_000, MOST_STEPS - 300):
-        rounds = given["rounds"][rounds_of(number)]
-        length = len(given["items"]["nullfew"]) if rounds == "few" else 1
-        for level in rounds.strip("[]").split("][") if rounds != "few" else ():
+        size = given["iterations"][iterations_of(number)]
+        is_few = size == "upTo256"
+        length = len(given["items"]["nullupTo256"]) if is_few else 1
+        for level in () if is_few else size.strip("[]").split("]["):
             length *= len(level.split(","))
         assert number + 100 < length

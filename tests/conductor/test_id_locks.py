@@ -44,12 +44,12 @@ async def test_of_several_processes_that_start_one_id_exactly_one_wins(
             await runtime.terminate(one.instance_id)
 
 
-async def test_a_claim_that_a_dead_process_has_left_is_taken_over_by_one(
+async def test_a_lock_that_a_dead_process_has_left_is_taken_over_by_one(
     native_url: str, open_native: OpenRuntime
 ) -> None:
     instance_id = f"left-{uuid4().hex}"
-    claim = {
-        "name": Names("flowyard").claim(instance_id),
+    lock = {
+        "name": Names("flowyard").id_lock(instance_id),
         "version": 1,
         "schemaVersion": 2,
         "ownerEmail": "flowyard@localhost",
@@ -58,12 +58,12 @@ async def test_a_claim_that_a_dead_process_has_left_is_taken_over_by_one(
         "tasks": [{"name": "noop", "taskReferenceName": "noop", "type": "NOOP"}],
     }
     async with httpx.AsyncClient(base_url=native_url) as client, open_native() as runtime:
-        (await client.post("/metadata/workflow", json=claim)).raise_for_status()
+        (await client.post("/metadata/workflow", json=lock)).raise_for_status()
         outcomes = await asyncio.gather(
             *(runtime.start("native-waiter", instance_id=instance_id) for _ in range(3)),
             return_exceptions=True,
         )
         assert outcomes.count(instance_id) == 1
-        left = await client.get(f"/metadata/workflow/{claim['name']}")
+        left = await client.get(f"/metadata/workflow/{lock['name']}")
         assert left.status_code == 404
         await runtime.terminate(instance_id)
