@@ -13,6 +13,7 @@ from shutil import copy
 
 from bench.backend import scratch
 from bench.sample import Row, interleave
+from bench.server import serving
 
 _ROOT = Path(__file__).parent.parent
 _IMPORT = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
@@ -54,10 +55,18 @@ def first_activity() -> dict[str, float]:
 
 def rows(rounds: int, _: str | None) -> list[Row]:
     """Compare the import with that of pydantic, and the command with the import."""
+    with scratch() as folder, serving(folder) as server:
+        return _rows(rounds, f"http://{server.http}")
+
+
+def _rows(rounds: int, url: str) -> list[Row]:
+    start = ["start", "nothing", "--id", "there", "--url", url]
+    subprocess.run([sys.executable, "-c", _COMMAND, *start], stdout=subprocess.DEVNULL, check=True)
     measured: dict[str, Callable[[], dict[str, float]]] = {
         "flowyard": partial(import_time, "flowyard"),
         "pydantic": partial(import_time, "pydantic"),
         "version": partial(processor_time, "-c", _COMMAND, "version"),
+        "get": partial(processor_time, "-c", _COMMAND, "get", "there", "--url", url),
         "library": partial(processor_time, "-c", "import flowyard"),
         "demo": first_activity,
     }
@@ -76,6 +85,14 @@ def rows(rounds: int, _: str | None) -> list[Row]:
             f"{samples['version']} ms",
             f"`import flowyard`: {samples['library']} ms",
             samples["version"].over(samples["library"]),
+            "at most 1.5",
+        ),
+        Row(
+            "`flowyard get`, processor time",
+            f"{samples['get']} ms",
+            f"`import flowyard`: {samples['library']} ms",
+            samples["get"].over(samples["library"]),
+            "at most 1.5",
         ),
         Row("demo, cold start to first activity", f"{samples['demo']} ms", "", ""),
     ]

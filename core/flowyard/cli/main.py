@@ -2,49 +2,37 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 import typer
 
-from flowyard.cli import codes, components, conformance, instances, output, runs, schema, serving
+from flowyard.cli import codes, output
 from flowyard.cli.command import Command
-from flowyard.cli.options import AsJson
 
-
-def version(as_json: AsJson = False) -> None:
-    """Print the version."""
-    # Lazy: no other command needs it.
-    from importlib.metadata import version as version_of
-
-    number = version_of("flowyard")
-    if as_json:
-        output.print_json({"flowyard": number, "python": sys.version.split()[0]})
-    else:
-        output.say(f"flowyard {number}")
-
-
-_PANELS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
-    "Run": {"serve": serving.serve, "run": runs.run},
+# Where each command is, by its panel of the help: a command imports no other's module.
+_PANELS: Mapping[str, Mapping[str, str]] = {
+    "Run": {"serve": "serving:serve", "run": "runs:run"},
     "Instances on a server": {
-        "start": instances.start,
-        "get": instances.get,
-        "list": instances.list_instances,
-        "history": instances.history,
-        "watch": instances.watch,
-        "pause": instances.pause,
-        "resume": instances.resume,
-        "raise": instances.raise_event,
-        "terminate": instances.terminate,
-        "rerun": instances.rerun,
-        "purge": instances.purge,
+        "start": "instances:start",
+        "get": "instances:get",
+        "list": "instances:list_instances",
+        "history": "instances:history",
+        "watch": "instances:watch",
+        "pause": "instances:pause",
+        "resume": "instances:resume",
+        "raise": "instances:raise_event",
+        "terminate": "instances:terminate",
+        "rerun": "instances:rerun",
+        "purge": "instances:purge",
     },
     "Set-up": {
-        "components": components.components,
-        "schema": schema.schema,
-        "conformance": conformance.conformance,
-        "version": version,
+        "components": "components:components",
+        "schema": "schema:schema",
+        "conformance": "conformance:conformance",
+        "version": "version:version",
     },
 }
 
@@ -60,9 +48,11 @@ def build(only: str | None = None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for panel, commands in _PANELS.items():
-        for name, command in commands.items():
+        for name, place in commands.items():
             # To set up a command takes longer than to run some of them.
             if only not in known or name == only:
+                module, _, function = place.partition(":")
+                command = getattr(importlib.import_module(f"flowyard.cli.{module}"), function)
                 app.command(name, cls=Command, rich_help_panel=panel)(command)
     # Without a callback, typer would take a single command for the whole command line.
     app.callback()(lambda: None)
