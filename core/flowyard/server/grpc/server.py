@@ -66,7 +66,7 @@ async def serve_grpc(
     shut_down: Callable[[], None] | None = None,
     stopping: asyncio.Event | None = None,
 ) -> AsyncIterator[int]:
-    """Serve while the context lasts; gives the port, which the system chooses for port 0.
+    """Serve Dapr's gRPC methods until the end of the block.
 
     Workers and clients of SDKs, whose protocol names no component, get the given one or the
     default.
@@ -75,31 +75,47 @@ async def serve_grpc(
         runtime: What is served.
         executors: The executors with which the runtime was opened.
         component: Whose work workers do; the default component without it.
-        host: The address to listen on.
-        port: The port to listen on; 0 is any free one.
-        app_id: What the metadata call this application.
+        host: The address to listen on; 127.0.0.1 by default.
+        port: The port to listen on; 50001 by default, 0 for any free one.
+        app_id: What the metadata call this application; `flowyard` by default.
         token: What every call has to carry as `dapr-api-token`; without it everybody may call.
-        credentials: For TLS.
-        max_message_bytes: The largest message that is taken. What a worker answers with more
-            fails its activity, or its instance.
-        max_pending_bytes: What all calls under way may take together; more calls are refused with
-            RESOURCE_EXHAUSTED. The answers of workers never are.
+        credentials: For TLS; without them nothing is encrypted.
+        max_message_bytes: The largest message that is taken; 16 MiB by default. What a worker
+            answers with more fails its activity, or its instance.
+        max_pending_bytes: What all calls under way may take together, 1 GiB by default; more calls
+            are refused with RESOURCE_EXHAUSTED. The answers of workers never are.
         worker_message_bytes: The largest message for a worker that does not say that it takes any
-            (SDKs before 1.19, except for .NET); 0 for no limit.
+            (SDKs before 1.19, except for .NET); 4 MiB by default, 0 for no limit.
         grace_seconds: How long, at the end, workers have to answer what they have in hand, and the
-            host to make it durable. No more work goes out meanwhile.
-        ping_seconds: How often a worker that asks for pings gets one.
+            host to make it durable; 10 by default. No more work goes out meanwhile.
+        ping_seconds: How often a worker that asks for pings gets one; each 30 by default.
         keepalive_seconds: How long a connection is silent before its other end is asked for a sign
-            of life.
-        keepalive_timeout_seconds: How long that sign may take. Then the connection is dropped, and
-            the work of its worker goes to others.
-        extras: What the metadata have besides.
-        shut_down: What the method Shutdown does.
+            of life; 30 by default.
+        keepalive_timeout_seconds: How long that sign may take, 10 by default. Then the connection
+            is dropped, and the work of its worker goes to others.
+        extras: What the metadata have besides; nothing by default.
+        shut_down: What the method Shutdown does; without it, that is refused.
         stopping: Once it is set, new calls are refused, and only the answers of workers are taken.
-            Who sets it drains the queue before the context ends.
+            Who sets it drains the queue before the block ends, and `grace_seconds` does not count.
+
+    Yields:
+        The port, which the system chooses for port 0.
 
     Raises:
         ConfigurationError: If the address cannot be had.
+        ComponentNotFound: If the component is not configured.
+
+    Example:
+        ```python
+        from flowyard.executors.remote import RemoteExecutors
+
+        executors = RemoteExecutors()
+        async with (
+            Runtime.open("components.yaml", executor=executors.make) as runtime,
+            serve_grpc(runtime, executors) as port,
+        ):
+            await asyncio.Event().wait()
+        ```
     """
     queue = executors.queue(runtime.component(component).name)
     router = route(
