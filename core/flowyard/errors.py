@@ -22,10 +22,12 @@ class FlowyardError(Exception):
 
     It is raised itself where no other error fits, as by a `Runtime` that is called from another
     event loop, or by a `Client` whose server has had an internal error.
+
+    Attributes:
+        rules_out_retries: Whether a task that raises it is not to be tried again; False by default.
     """
 
     rules_out_retries: bool = False
-    """Whether a task that raises it is not to be tried again."""
 
 
 class InvalidRequest(FlowyardError):
