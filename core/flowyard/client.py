@@ -48,7 +48,8 @@ class Client:
     which its log says more.
 
     Args:
-        url: Where the server is, with `http://` or `https://`; `http://127.0.0.1:3500` by default.
+        url: The address of the server, with `http://` or `https://`; by default
+            `http://127.0.0.1:3500`.
         token: The API token that the server wants; none by default.
         verify: A file of certificate authorities to trust instead of the usual ones.
 

@@ -103,7 +103,7 @@ class InstanceNotClosed(FlowyardError):
     """Only a closed instance can be purged or rerun.
 
     Args:
-        wanted: What was to be done, as a participle, for the message; `purged` by default.
+        wanted: The participle of the verb that was refused, for the message; `purged` by default.
 
     Attributes:
         instance_id: The ID of the instance that is still active. In a recursive purge it may be
@@ -147,8 +147,8 @@ class UnsupportedOperation(FlowyardError):
 
     Attributes:
         component: The name of the component.
-        operation: What was to be done, in words, such as `purge`.
-        reason: Why it cannot be done, or what to do instead; empty by default.
+        operation: The operation that was refused, in words, such as `purge`.
+        reason: The reason, or what to do instead; empty by default.
     """
 
     def __init__(self, component: str, operation: str, reason: str = "") -> None:
@@ -260,7 +260,7 @@ class TaskFailedError(FlowyardError):
     It is raised where the task is awaited. A workflow that does not catch it fails.
 
     Args:
-        message: What failed, after how many attempts, and of what.
+        message: The name of the task, the number of its attempts, and the last error.
 
     Attributes:
         details: The failure of the last attempt, with its type, message and stack.

@@ -15,7 +15,7 @@ class FailureDetails:
         message: The text of the error.
         stack_trace: Its traceback, as Python prints it, without those of its causes; None by
             default, and where a worker of another language gives none.
-        cause: What caused the error, such as the failure of an activity that a workflow did not
+        cause: The cause of the error, such as the failure of an activity that a workflow did not
             catch; None by default.
         non_retryable: Whether the error rules out further attempts; False by default.
         base_types: The names of the classes that the error's class derives from, the nearest first,
@@ -43,7 +43,7 @@ class FailureDetails:
 
         Args:
             error: The exception; the cause of a `TaskFailedError` is what has failed.
-            causes: How many causes are described at most; 10 by default.
+            causes: The largest number of causes that are described; 10 by default.
 
         Returns:
             The description, whose texts can be stored as JSON.

@@ -44,7 +44,7 @@ class Instances:
         """Return an open component, to call its backend directly.
 
         Args:
-            name: Its name; the default component without it.
+            name: The name of the component; None for the default one.
 
         Returns:
             The component, which the runtime closes.
@@ -63,7 +63,7 @@ class Instances:
         """Return what a component has declared that it can do.
 
         Args:
-            component: Its name; the default component without it.
+            component: The name of the component; None for the default one.
 
         Returns:
             Its capabilities. A verb that needs another one raises `UnsupportedOperation`.
@@ -79,9 +79,9 @@ class Instances:
         """Return the state of an instance.
 
         Args:
-            instance_id: Whose state.
+            instance_id: The ID of the instance, as `start` returned it.
             payloads: Whether the state has input, output and failure; True by default.
-            component: Where the instance is; the default component without it.
+            component: The component that has the instance; None for the default one.
 
         Raises:
             InstanceNotFound: If the component has no such instance.
@@ -103,10 +103,10 @@ class Instances:
         """Return the state of an instance once it is closed.
 
         Args:
-            instance_id: Which instance.
-            timeout: How long to wait at most, in real time also under a virtual clock; for ever by
-                default.
-            component: Where the instance is; the default component without it.
+            instance_id: The ID of the instance, as `start` returned it.
+            timeout: The longest time to wait, in real time even under a virtual clock; without one
+                it waits for ever.
+            component: The component that has the instance; None for the default one.
 
         Raises:
             InstanceNotFound: If the component has no such instance.
@@ -130,10 +130,10 @@ class Instances:
         """Raise an event to an instance; it is kept while nobody waits for it.
 
         Args:
-            instance_id: Which instance.
-            name: What the instance waits for; case does not count.
-            data: What the waiting code gets; None by default.
-            component: Where the instance is; the default component without it.
+            instance_id: The ID of the instance, as `start` returned it.
+            name: The name for which the workflow waits; case does not count.
+            data: The value that the waiting code gets, written as JSON; None by default.
+            component: The component that has the instance; None for the default one.
 
         Returns:
             False if the instance is closed and the event is dropped.
@@ -154,9 +154,9 @@ class Instances:
         """Let an instance take no turn until it is resumed; running activities end and are kept.
 
         Args:
-            instance_id: Which instance.
-            reason: Why, for its history; none by default.
-            component: Where the instance is; the default component without it.
+            instance_id: The ID of the instance, as `start` returned it.
+            reason: The reason, which the history keeps; none by default.
+            component: The component that has the instance; None for the default one.
 
         Returns:
             False if it was paused already, or is closed.
@@ -173,9 +173,9 @@ class Instances:
         """Let a paused instance go on.
 
         Args:
-            instance_id: Which instance.
-            reason: Why, for its history; none by default.
-            component: Where the instance is; the default component without it.
+            instance_id: The ID of the instance, as `start` returned it.
+            reason: The reason, which the history keeps; none by default.
+            component: The component that has the instance; None for the default one.
 
         Returns:
             False if it was not paused, or is closed.
@@ -197,10 +197,10 @@ class Instances:
         """End an instance as TERMINATED, in the midst of what it does.
 
         Args:
-            instance_id: Which instance.
-            output: What becomes its output, as JSON; none by default.
+            instance_id: The ID of the instance, as `start` returned it.
+            output: The output that the instance gets, written as JSON; none by default.
             recursive: Whether its children end with it; True by default.
-            component: Where the instance is; the default component without it.
+            component: The component that has the instance; None for the default one.
 
         Returns:
             False if it was closed already.
@@ -224,9 +224,9 @@ class Instances:
         """Remove a closed instance with its history.
 
         Args:
-            instance_id: Which instance.
+            instance_id: The ID of the instance, as `start` returned it.
             recursive: Whether its children are removed with it; True by default.
-            component: Where the instance is; the default component without it.
+            component: The component that has the instance; None for the default one.
 
         Returns:
             How many instances were removed.
@@ -244,8 +244,8 @@ class Instances:
         """Return one page of instances, newest first, without payloads.
 
         Args:
-            query: Which instances, and which page; by default the first 100 of all.
-            component: Whose instances; those of the default component without it.
+            query: The instances that are wanted, and the page; by default the first 100 of all.
+            component: The component whose instances are listed; None for the default one.
 
         Raises:
             InvalidRequest: If the continuation token is none of the component's.
@@ -260,8 +260,8 @@ class Instances:
         """Return the events of an instance's current execution, oldest first.
 
         Args:
-            instance_id: Which instance.
-            component: Where the instance is; the default component without it.
+            instance_id: The ID of the instance, as `start` returned it.
+            component: The component that has the instance; None for the default one.
 
         Raises:
             InstanceNotFound: If the component has no such instance.
@@ -286,13 +286,14 @@ class Instances:
         source stays as it is.
 
         Args:
-            instance_id: The closed instance.
+            instance_id: The ID of the closed instance.
             event_id: The ID of a TaskScheduled, TimerCreated or ChildCreated of its history.
             new_instance_id: The ID of the copy; a new UUID by default.
-            input: What the activity or child gets if `overwrite_input` is given; None by default.
+            input: The new input of the activity or child, if `overwrite_input` is given; None by
+                default.
             overwrite_input: Whether `input` replaces the recorded one; False by default.
             child_instance_id: The ID of the new child, where the event calls one; made by default.
-            component: Where the instance is; the default component without it.
+            component: The component that has the instance; None for the default one.
 
         Returns:
             The ID of the copy.

@@ -132,7 +132,8 @@ class StartRequest:
         workflow: The name of the workflow.
         instance_id: The ID of the new instance, which was checked: 1 to 255 characters.
         input: JSON text; None, the default, where there is no input.
-        start_at: When it begins, an aware time; None, the default, and a past time mean now.
+        start_at: The time at which it begins, an aware time; None, the default, and a time that has
+            passed mean now.
         reuse: Whether a closed instance with the ID is replaced, as it is by default.
         options: Settings of this start that only its backend knows, by their names, such as
             `task_queue` on Temporal; empty by default. The engine has none.
@@ -179,15 +180,15 @@ class WorkflowState:
     Attributes:
         instance_id: The ID by which it was started.
         workflow: The name of its workflow.
-        status: What it does, or how it ended.
-        created_at: When it was started.
-        last_updated_at: When it changed last.
+        status: Its status, of which `is_closed` says whether it is final.
+        created_at: The time of its start.
+        last_updated_at: The time of its last change.
         input: The input of its current execution; None also in listings, and without payloads.
-        output: What it returned, or what `terminate` gave it; `result` reads it.
-        custom_status: What its code has published, as text; `read_custom_status` reads it.
-        failure: Why it FAILED, or why it is STALLED. A listing need not have it.
+        output: Its result, or the output that `terminate` gave it; `result` reads the former.
+        custom_status: The status that its code has published; `read_custom_status` reads it.
+        failure: The reason why it is FAILED or STALLED. A listing need not have it.
         parent_instance_id: The ID of the instance whose child it is; None for all others.
-        detail: What it waits for, or why it is STALLED, in words for people; None mostly.
+        detail: The reason why it waits or is STALLED, in words for people; None if there is none.
     """
 
     instance_id: str
@@ -210,8 +211,8 @@ class WorkflowState:
         """Return the custom status, read from JSON.
 
         Args:
-            status_type: What it is read as, such as a dataclass. `str` gives the text as it stands;
-                without a type it is a plain JSON value, or the text where it is not JSON.
+            status_type: The type that it is read as, such as a dataclass. `str` gives the text
+                itself. Without a type it is a plain JSON value, or the text if it is not JSON.
 
         Returns:
             The custom status; None where the instance has none, whatever the type.
@@ -239,8 +240,8 @@ class WorkflowState:
         """Return the output, read from JSON.
 
         Args:
-            result_type: What it is read as, such as a dataclass; without one it is a plain JSON
-                value.
+            result_type: The type that it is read as, such as a dataclass; without one it is a plain
+                JSON value.
 
         Returns:
             What the workflow returned; None also where the state was got without payloads.
@@ -277,14 +278,15 @@ class InstanceQuery:
     """Which instances to list, newest first. By default it is all of them.
 
     Attributes:
-        workflow: Only those of the workflow of this name.
-        status: Only those in one of these; one status alone, and their names, will do.
-        created_from: Only those that were created at this time or later; a naive time is UTC.
-        created_to: Only those that were created before this time (at this time, too, on Temporal
-            and Conductor); a naive time is UTC.
-        instance_id_prefix: Only those whose ID begins so.
-        page_size: How many a page has at most, 1 to 1000; 100 by default.
-        continuation_token: Where the page begins: that of the page before, None for the first one.
+        workflow: The name of the workflow whose instances are wanted; any by default.
+        status: The statuses that are wanted; any by default. One alone, and names, will do, too.
+        created_from: The time at or after which they were created, of which a naive one is UTC; any
+            by default.
+        created_to: The time before which they were created (or at which, on Temporal and
+            Conductor); a naive one is UTC; any by default.
+        instance_id_prefix: The text with which their IDs begin; any by default.
+        page_size: The largest number of instances on a page, 1 to 1000; 100 by default.
+        continuation_token: The token of the page before; None, the default, for the first page.
 
     Raises:
         InvalidRequest: For a value of another type, an unknown status, or a page size that is not 1
@@ -341,8 +343,8 @@ class InstancePage:
 
     Attributes:
         instances: The instances, newest first, without input and output.
-        continuation_token: What `InstanceQuery` takes for the next page; None, the default, where
-            nothing follows.
+        continuation_token: The token with which `InstanceQuery` asks for the next page; None, the
+            default, where nothing follows.
     """
 
     instances: tuple[WorkflowState, ...]

@@ -45,8 +45,8 @@ class Runtime(Instances):
     Args:
         components: The configuration.
         opened: The open components with their types, by their names.
-        registry: What the app has registered.
-        executors: What runs the code of the components, by their names; empty without an app.
+        registry: The functions that the app has registered.
+        executors: The executors of the components, by their names; empty without an app.
 
     Example:
         ```python
@@ -83,7 +83,7 @@ class Runtime(Instances):
         Args:
             source: A file, a folder of *.yaml and *.yml files, or the components themselves.
             app: The workflows and activities that this process runs; without it, it only manages.
-            clock: Where components read the time; the machine's by default.
+            clock: The clock of the components; that of the machine by default.
             component_types: Types that no installed plugin offers; they come before those that are.
             executor: Makes what runs the code of a component, from its name and the app's own
                 executor (None without an app): `RemoteExecutors().make` has workers run what the
@@ -136,11 +136,12 @@ class Runtime(Instances):
 
         Args:
             workflow: A registered function, or a name.
-            input: What the workflow gets, of the type that it declares; nothing by default, which
-                is not the same as None where its parameter has a default.
+            input: The input, of the type that the workflow declares. Without one, a parameter takes
+                its default; None is an input like any other.
             instance_id: 1 to 255 letters, digits and `_ - . :`; a new UUID by default.
-            component: Where it runs; the default component without it.
-            start_at: When it begins; a naive time is UTC. By default, and if it is past, at once.
+            component: The component that runs it; None for the default one.
+            start_at: The time at which it begins, of which a naive one is UTC. Without one, or with
+                one that has passed, it begins at once.
             reuse: Whether a closed instance with this ID is replaced, as it is by default.
             options: Settings of this start that only its backend knows; none by default.
 

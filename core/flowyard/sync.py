@@ -170,7 +170,7 @@ class SyncRuntime(SyncVerbs):
     Each verb also raises `FlowyardError` in a process that was forked since `open`.
 
     Args:
-        runtime: What does the work; `open` gives it.
+        runtime: The object that does the work; `open` makes it.
         portal: The way into the thread that has its event loop.
 
     Example:
@@ -203,7 +203,7 @@ class SyncClient(SyncVerbs):
     Each verb also raises `FlowyardError` in a process that was forked since `open`.
 
     Args:
-        runtime: What does the work; `open` gives it.
+        runtime: The object that does the work; `open` makes it.
         portal: The way into the thread that has its event loop.
     """
 

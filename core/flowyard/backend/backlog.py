@@ -19,7 +19,7 @@ class Unsent(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
         execution_id: The execution that has decided it.
         id: The ID of the action in that execution.
         instance_id: The ID of the receiver, or of the new instance.
-        event: What the receiver gets.
+        event: The event that the receiver gets, or the start of the new instance.
         is_detached: Whether a new instance has no parent, which is not told if it cannot be
             started; False by default.
     """

@@ -11,7 +11,7 @@ class Backoff:
     Args:
         first: The first pause, in seconds.
         longest: The longest one, in seconds.
-        factor: How much longer each one is than the one before; 1.5 by default.
+        factor: The factor by which each one is longer than the one before; 1.5 by default.
 
     Example:
         ```python

@@ -69,7 +69,8 @@ class WorkflowComponent(ABC):
         """Start an instance; return once that is durable.
 
         Args:
-            request: What to start. Without `Capability.START_AT` it never has a start time.
+            request: The workflow, its input and the new ID. It has a start time only where the type
+                declares `Capability.START_AT`.
 
         Raises:
             InstanceAlreadyExists: If an active instance has the ID, or a closed one that `reuse`
@@ -82,7 +83,7 @@ class WorkflowComponent(ABC):
         """Return the state of an instance, as it is after every call that has returned.
 
         Args:
-            instance_id: The instance.
+            instance_id: The ID of the instance.
             payloads: Whether the state has input, output and failure; True by default.
         """
 
@@ -91,7 +92,7 @@ class WorkflowComponent(ABC):
         """Deliver an event; it is kept while nobody waits for it.
 
         Args:
-            instance_id: The receiver.
+            instance_id: The ID of the receiver.
             name: The name of the event; names match without case.
             data: JSON text; None, the default, for none.
 
@@ -106,9 +107,9 @@ class WorkflowComponent(ABC):
         """End an instance as TERMINATED.
 
         Args:
-            instance_id: The instance.
-            output: What becomes its output; None by default, and always without
-                `Capability.TERMINATE_OUTPUT`.
+            instance_id: The ID of the instance.
+            output: The output that it gets, as JSON text; None by default, and always where the
+                type does not declare `Capability.TERMINATE_OUTPUT`.
             recursive: Whether its children end with it; True by default.
 
         Returns:
@@ -119,8 +120,8 @@ class WorkflowComponent(ABC):
         """Let an instance take no turn until it is resumed; running activities finish.
 
         Args:
-            instance_id: The instance.
-            reason: Why, for its history; None by default.
+            instance_id: The ID of the instance.
+            reason: The reason, for the history; None by default.
 
         Returns:
             False if it was paused already, or is closed.
@@ -134,8 +135,8 @@ class WorkflowComponent(ABC):
         """Let a paused instance go on.
 
         Args:
-            instance_id: The instance.
-            reason: Why, for its history; None by default.
+            instance_id: The ID of the instance.
+            reason: The reason, for the history; None by default.
 
         Returns:
             False if it was not paused, or is closed.
@@ -149,7 +150,7 @@ class WorkflowComponent(ABC):
         """Remove a closed instance with its history.
 
         Args:
-            instance_id: The instance.
+            instance_id: The ID of the instance.
             recursive: Whether its children are removed with it; True by default.
 
         Returns:
@@ -165,7 +166,7 @@ class WorkflowComponent(ABC):
         """Return one page of instances, newest first, without payloads.
 
         Args:
-            query: Which instances, and which page.
+            query: The instances that are wanted, and the page.
 
         Raises:
             InvalidRequest: If the continuation token is none of this component's.
@@ -177,7 +178,7 @@ class WorkflowComponent(ABC):
         """Return the events of the instance's current execution, oldest first.
 
         Args:
-            instance_id: The instance.
+            instance_id: The ID of the instance.
 
         Raises:
             UnsupportedOperation: Unless overridden.
@@ -191,7 +192,7 @@ class WorkflowComponent(ABC):
         event; all that was open then is done anew, the rest left out. The source stays as it is.
 
         Args:
-            request: The source, the event, the new ID, and what is to be other than it was.
+            request: The source, the event, the new ID, and what differs from the source.
 
         Raises:
             InstanceNotClosed: If the source is still active.
@@ -210,7 +211,7 @@ class WorkflowComponent(ABC):
         The default asks again and again, after 0.02 s and then less and less often, up to 1 s.
 
         Args:
-            instance_id: The instance.
+            instance_id: The ID of the instance.
         """
         backoff = Backoff(0.02, 1.0)
         while not (state := await self.get(instance_id)).status.is_closed:
@@ -232,11 +233,11 @@ class ComponentContext:
 
     Attributes:
         name: The name of the component in the configuration.
-        executor: What runs the code of its instances; None where the process only manages.
-        clock: Where it reads the time: in tests it is not the machine's.
-        logger: Where it tells what nobody asks for, `flowyard.component.<name>`.
-        machine: What other processes go by too: unique names, and which processes live. The
-            machine that this process runs on by default.
+        executor: The executor of its instances; None where the process only manages.
+        clock: The clock of its timers and turns, which in tests is not the machine's.
+        logger: Its logger, `flowyard.component.<name>`.
+        machine: The source of what processes have in common, such as unique names; by default the
+            machine that this process runs on.
     """
 
     name: str
@@ -260,8 +261,8 @@ class ComponentType(Generic[S]):
         settings: A pydantic model of `spec.metadata`, which has
             `model_config = ConfigDict(extra="forbid", alias_generator=to_camel, …)`.
         open: Opens a component from its settings, and closes it at the end of the block.
-        capabilities: What its components can do.
-        version: What `spec.version` has to say; `v1` by default.
+        capabilities: The verbs and features that its components have.
+        version: The value that `spec.version` has to have; `v1` by default.
 
     Example:
         ```python

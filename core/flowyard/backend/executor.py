@@ -23,13 +23,13 @@ logger = logging.getLogger(__name__)
 
 
 class Turn(msgspec.Struct):
-    """One deterministic step: what an instance has lived through, and what is new.
+    """One deterministic step: the history of an instance, and its new events.
 
     Attributes:
         instance_id: The ID of the instance.
         execution_id: The ID of its current execution; empty before it has one.
         past: The committed history, the host's own growing list: an executor only reads it.
-        new: What has come since, which begins with TurnStarted.
+        new: The new events; the first one is TurnStarted.
         runs_code: False where the events are recorded and that is all, as the instance is paused,
             terminated or not started; True by default.
         replaying: Whether the engine repeats this turn instead of keeping it; False by default.
@@ -50,12 +50,12 @@ class TurnResult(msgspec.Struct):
     """What a turn decided.
 
     Attributes:
-        actions: What is to be done, in its order; nothing by default.
+        actions: The actions, in order; none by default.
         custom_status: The status that the code has set; empty where it was cleared, and None, the
             default, where this execution has set none: what the instance has stays.
         version: The workflow's version, for the turn's TurnStarted; None by default.
         patches: The patches that the code has come to, for the turn's TurnStarted.
-        stalled: Why no code fits the history. Then nothing was decided and nothing may be
+        stalled: The reason why no code fits. Then nothing was decided and nothing may be
             committed: the instance waits until fitting code runs it again. None by default.
     """
 
@@ -77,8 +77,8 @@ class ActivityTask(msgspec.Struct, frozen=True, gc=False):
         input: JSON text; None for no input.
         task_execution_id: The same for all attempts of one call.
         execution_id: The ID of the execution that has called it; empty by default.
-        attempt: Which attempt it is, from 1.
-        propagation: What the activity is told of its callers, as in TaskScheduled; 0 by default.
+        attempt: The number of the attempt, from 1.
+        propagation: How much history it is told, as in `TaskScheduled`; 0 by default.
     """
 
     instance_id: str
@@ -95,8 +95,8 @@ class ActivityResult(msgspec.Struct, frozen=True, gc=False):
     """How an attempt of an activity ended.
 
     Attributes:
-        output: What it returned, as JSON text; None, the default, for no result.
-        failure: How it failed; None, the default, where it did not.
+        output: The result, as JSON text; None, the default, for none.
+        failure: The error with which it failed; None, the default, if it did not.
     """
 
     output: str | None = None
@@ -159,7 +159,7 @@ class Executor(Protocol):
         """Drop what is cached of an instance; the next turn rebuilds it from history.
 
         Args:
-            instance_id: The instance, known or not.
+            instance_id: The ID of the instance, known or not.
         """
 
 
@@ -238,7 +238,7 @@ def awaited(executor: Executor, instance_id: str) -> Sequence[int]:
 
     Args:
         executor: The executor that has run it.
-        instance_id: The instance.
+        instance_id: The ID of the instance.
 
     Returns:
         The IDs of the actions that all have to end, or one to fail, for the code to go on: a host
@@ -257,8 +257,8 @@ class AcknowledgingExecutor(Protocol):
         """Note that the result is durable, or that nothing waits for it any more.
 
         Args:
-            instance_id: The instance that has called the activity.
-            execution_id: Its execution that has.
+            instance_id: The ID of the instance that has called the activity.
+            execution_id: The ID of the execution that has called it.
             task_id: The ID of the attempt.
         """
         ...
@@ -272,8 +272,8 @@ def recorded(executor: Executor, instance_id: str, execution_id: str, task_id: i
 
     Args:
         executor: The executor that has run the activity.
-        instance_id: The instance that has called it.
-        execution_id: Its execution that has.
+        instance_id: The ID of the instance that has called it.
+        execution_id: The ID of the execution that has called it.
         task_id: The ID of the attempt.
     """
     if _implements(type(executor), AcknowledgingExecutor):
@@ -299,8 +299,8 @@ def closed(executor: Executor, instance_id: str, execution_id: str) -> None:
 
     Args:
         executor: The executor that has run it.
-        instance_id: The instance.
-        execution_id: The execution that has ended.
+        instance_id: The ID of the instance.
+        execution_id: The ID of the execution.
     """
     if _implements(type(executor), DroppingExecutor):
         cast("DroppingExecutor", executor).closed(instance_id, execution_id)
@@ -323,8 +323,8 @@ def obstacle(executor: Executor, instance_id: str, task_id: int | None = None) -
 
     Args:
         executor: The executor that is to run it.
-        instance_id: The instance.
-        task_id: The one attempt that it is about; by default, any of the instance.
+        instance_id: The ID of the instance.
+        task_id: The ID of one attempt, to ask about that alone; by default, any of the instance.
 
     Returns:
         The reason in words, for the `detail` of a state; None where there is none.
@@ -338,7 +338,7 @@ async def perform(executor: Executor, task: ActivityTask) -> ActivityResult:
     """Have an attempt of an activity run, and tell in the log if it fails.
 
     Args:
-        executor: What runs it.
+        executor: The executor that runs it.
         task: The attempt.
 
     Returns:
@@ -369,9 +369,9 @@ async def run_scheduled(
     """Run a scheduled activity, unless it is refused, and tell in the log if it fails.
 
     Args:
-        executor: What runs it.
-        instance_id: The instance that has called it.
-        execution_id: Its execution that has.
+        executor: The executor that runs it.
+        instance_id: The ID of the instance that has called it.
+        execution_id: The ID of the execution that has called it.
         scheduled: The action.
 
     Returns:

@@ -108,10 +108,10 @@ class ExecutionStarted(_Event, frozen=True):
         workflow: The name of the workflow.
         input: JSON text; None for no input.
         execution_id: The ID of the execution; after continue-as-new the instance has another.
-        parent: Where a child reports to; None, the default, for an instance of its own.
+        parent: The parent of a child; None, the default, for an instance of its own.
         start_at: When it is to begin, in microseconds since the Unix epoch; None means at once.
         seed: The execution whose `new_uuid`s it repeats, being a copy of it; its own by default.
-        propagated: What it is told of those that have called it; nothing by default.
+        propagated: The histories of its callers, if it is told them; None by default.
     """
 
     workflow: str
@@ -131,11 +131,11 @@ class TaskScheduled(_Event, frozen=True):
         name: The name of the activity.
         input: JSON text; None for no input.
         first_id: The ID of the first attempt, the same for all retries.
-        call_id: What a worker's SDK calls all attempts of the call, if it does; else None.
-        attempt: Which attempt it is, from 1.
-        refused: Why it is not run, and fails; None, the default, for one that runs.
-        propagation: What the activity is told of its callers: nothing (0, the default), the history
-            of this execution (1), or also what this execution was told (2).
+        call_id: The name that a worker's SDK has for all attempts of the call; None without one.
+        attempt: The number of the attempt, from 1.
+        refused: The reason why it fails without being run; None, the default, for one that runs.
+        propagation: How much history the activity is told: none (0, the default), that of this
+            execution (1), or also what this execution was told (2).
     """
 
     id: int
@@ -173,7 +173,7 @@ class TaskFailed(_Event, frozen=True):
 
     Attributes:
         task_id: The ID of the action.
-        failure: What it has raised.
+        failure: The error that it has raised.
     """
 
     task_id: int
@@ -186,8 +186,8 @@ class TimerCreated(_Event, frozen=True):
     Attributes:
         id: The number of the action in its execution, from 1.
         fire_at: When it fires, in microseconds since the Unix epoch; one at `NEVER` never does.
-        origin: What for: a timer of the code (the default), the timeout of an event, or the pause
-            before a retry.
+        origin: Its purpose: a timer of the code (the default), the timeout of an event, or the
+            pause before a retry.
         name: The name of the event, activity or child workflow; None, the default, for the code's.
         first_id: For a retry, the ID of the first attempt; else None.
     """
@@ -204,7 +204,7 @@ class TimerFired(_Event, frozen=True):
 
     Attributes:
         timer_id: The ID of the action that has set it.
-        fire_at: For when it was set, in microseconds since the Unix epoch.
+        fire_at: The time for which it was set, in microseconds since the Unix epoch.
     """
 
     timer_id: int
@@ -221,8 +221,8 @@ class ChildCreated(_Event, frozen=True):
         input: JSON text; None for no input.
         detached: Whether it has no parent, and nothing of it comes back; False by default.
         start_at: When it is to begin, in microseconds since the Unix epoch; None means at once.
-        refused: Why it is not started, and fails; None, the default, for one that is started.
-        propagation: What the child is told of its callers, as in `TaskScheduled`; 0 by default.
+        refused: The reason why it fails without being started; None, the default, for others.
+        propagation: How much history the child is told, as in `TaskScheduled`; 0 by default.
         first_id: For a retry, the ID of the first attempt; else None.
     """
 
@@ -254,7 +254,7 @@ class ChildFailed(_Event, frozen=True):
 
     Attributes:
         task_id: The ID of the action that has called it.
-        failure: How it has failed.
+        failure: The error with which it has ended.
     """
 
     task_id: int
@@ -293,7 +293,7 @@ class ExecutionSuspended(_Event, frozen=True):
     """The instance was paused.
 
     Attributes:
-        reason: Why, in the words of who has paused it; None by default.
+        reason: The reason that the caller has given; None by default.
     """
 
     reason: str | None = None
@@ -303,7 +303,7 @@ class ExecutionResumed(_Event, frozen=True):
     """The instance was resumed.
 
     Attributes:
-        reason: Why, in the words of who has resumed it; None by default.
+        reason: The reason that the caller has given; None by default.
     """
 
     reason: str | None = None
@@ -313,7 +313,7 @@ class ExecutionTerminated(_Event, frozen=True):
     """The instance was terminated.
 
     Attributes:
-        output: What becomes its output, as JSON text; None, the default, for none.
+        output: The output that it gets, as JSON text; None, the default, for none.
         recursive: Whether its children end with it; True by default.
     """
 
@@ -327,7 +327,7 @@ class ExecutionCompleted(_Event, frozen=True):
     Attributes:
         status: The status in which it has closed.
         output: JSON text; None, the default, for no result.
-        failure: Why it has failed; None, the default, where it has not.
+        failure: The error with which it has failed; None, the default, if it has not.
     """
 
     status: WorkflowStatus

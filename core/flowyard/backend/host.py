@@ -42,10 +42,11 @@ class Host(Following):
     Open it with `async with`; what runs ends with it.
 
     Args:
-        store: Where the component keeps its instances.
-        executor: What runs their code.
-        clock: The time of turns and timers.
-        machine: Where the IDs of executions come from; that of this process by default.
+        store: The store in which the component keeps its instances.
+        executor: The executor that runs their code.
+        clock: The clock of turns and timers.
+        machine: The source of the IDs of executions; by default the machine that this process runs
+            on.
 
     Example:
         ```python
@@ -87,7 +88,7 @@ class Host(Following):
         """Start an instance, and return once it is stored and its first turn was run.
 
         Args:
-            request: What to start, at once: a start time is not looked at.
+            request: The workflow, its input and the new ID. A start time in it is ignored.
 
         Raises:
             WorkflowNotRegistered: If nobody can run the workflow.
@@ -123,10 +124,11 @@ class Host(Following):
         Where this raises, the events have not come.
 
         Args:
-            instance: The receiver.
-            events: What has come, in its order; without any, what waits is looked at.
-            execution_id: For results, the execution that has asked for them: a later one must not
-                see them. None, the default, for any.
+            instance: The instance that gets the events.
+            events: The events that have come, in order. Without any, the turns of events that
+                already wait are run.
+            execution_id: The ID of the execution that has asked for these results, as a later one
+                must not see them; None, the default, for events that are for any execution.
 
         Returns:
             False if none of the events changes anything: the instance has closed, is in another
@@ -154,7 +156,7 @@ class Host(Following):
         """Take up an instance of an earlier host where that one left it.
 
         Args:
-            instance: What was read from the store (`HostedInstance.begin`).
+            instance: An instance that was read from the store by `HostedInstance.begin`.
         """
         async with instance.turning:
             await self._take_up(instance)

@@ -41,13 +41,13 @@ class HostedInstance:
 
     Args:
         instance_id: Its ID, kept as `id`.
-        started: How its first execution begins.
+        started: The event with which its first execution begins.
         now: The time of its creation, in microseconds since the Unix epoch.
 
     Attributes:
-        journal: What has happened; ahead of what is saved while a turn is being saved.
-        waiting: What has come and no turn has taken.
-        unsent: What turns have sent and started, until it is known to be kept elsewhere.
+        journal: The history; ahead of what is saved while a turn is being saved.
+        waiting: The events that have come and that no turn has taken.
+        unsent: The events and starts that turns have sent, until their receivers have stored them.
         unconfirmed: The marks of what may be saved as unsent.
         received: Marks of what others have sent, until they have saved that it has come.
     """
@@ -92,7 +92,7 @@ class HostedInstance:
 
         Args:
             past: The events of the history.
-            waiting: What has come and no turn has taken.
+            waiting: The events that have come and that no turn has taken.
         """
         self.journal = Journal(self.id, past)
         self.waiting = list(waiting)
@@ -108,10 +108,10 @@ class HostedInstance:
         self.go_on((), [*self.journal.successor(execution_id), *kept])
 
     def mark_of(self, unsent: Unsent) -> Received:
-        """Return by what the receiver knows something that this instance has sent.
+        """Return the mark by which the receiver recognizes what this instance has sent.
 
         Args:
-            unsent: What was sent.
+            unsent: The event or start that was sent.
         """
         return Received(self.id, unsent.execution_id, unsent.id)
 

@@ -63,18 +63,18 @@ class Journal:
 
     Args:
         instance_id: The ID of the instance.
-        history: What is committed already; nothing by default.
+        history: The events that are committed already; none by default.
 
     Attributes:
         history: All events, in their order.
-        started: How the execution has begun; None before.
+        started: The event with which the execution has begun; None before.
         suspended: Whether the instance is paused.
-        completion: How the instance has ended; None before.
+        completion: The end of the instance; None before.
         continuation: Set by the turn that continued as new: go on with `successor()`.
         tasks: The activities that run, by the IDs of their actions.
         timers: The timers that are set, by the IDs of their actions.
         children: The children that run, by the IDs of their actions.
-        refused: What children that are not started are answered with; not taken up yet.
+        refused: The answers for children that are not started, which no turn has taken up yet.
     """
 
     __slots__ = (
@@ -146,7 +146,7 @@ class Journal:
         """Take an event from outside into account.
 
         Args:
-            event: What has come.
+            event: The event that has come.
 
         Returns:
             False if the history already answers it, and it must not be recorded: a duplicate of a
@@ -210,9 +210,8 @@ class Journal:
         """Add a turn and its actions to the history.
 
         Args:
-            turn: What `turn` has opened.
-            result: What it has decided. What it asks for in vain is taken out of it: of several
-                ends the first one counts.
+            turn: The turn that `turn` has opened.
+            result: What the turn has decided. Ends after the first one are taken out of it.
 
         Returns:
             The events that were added, to be made durable.
@@ -338,7 +337,7 @@ def propagated(
     """Return what a call is told of an execution.
 
     Args:
-        instance_id: The instance that calls.
+        instance_id: The ID of the instance that calls.
         history: The events of its execution.
         scope: 1 for this execution alone, 2 for what it was told itself, too.
         call: The action, up to which the events are told; all of them by default.
@@ -388,7 +387,7 @@ def result_for_parent(
     Args:
         link: The parent, and the action that has called the child.
         instance_id: The ID of the child.
-        completion: How it has ended.
+        completion: The end of the child.
     """
     if completion.status is WorkflowStatus.COMPLETED:
         return ChildCompleted(link.task_id, completion.output)

@@ -129,7 +129,7 @@ class Following(ABC):
         with the host.
 
         Args:
-            work: What changes the store, such as a purge.
+            work: The work, such as a purge.
 
         Returns:
             What the work returns; what it raises is raised.

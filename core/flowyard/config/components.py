@@ -32,7 +32,7 @@ class ComponentSpec:
     """One configured component.
 
     Attributes:
-        name: By what callers and messages call it: letters, digits, `_ - .`, 253 at most.
+        name: The name that callers and messages use: up to 253 letters, digits and `_ - .`.
         type: The component type, such as `workflow.engine`; case does not count.
         version: The version of the type; `v1` by default.
         metadata: The settings by their keys, whose case does not count: text or a `SecretRef` if

@@ -117,7 +117,8 @@ class SecretRef:
     Attributes:
         name: The name of the secret.
         key: Its key, where the secret has several; by default the same as `name`.
-        store: Where it is; by default the environment, in which the key is a variable's name.
+        store: The store that has it; by default the environment, where the key is the name of a
+            variable.
 
     Example:
         ```python

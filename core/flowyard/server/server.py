@@ -36,11 +36,11 @@ class ServerOptions:
             under way may take at the end (10). Host, certificate and seconds are gRPC's, too.
         grpc_port: The port of gRPC, to which workers and SDKs connect; 50001 by default, None for
             no gRPC.
-        worker_component: Whose work workers do; that of the default component if None, as it is by
-            default.
-        token: What every call has to carry as `dapr-api-token`; None, the default, lets everybody
-            call who can reach the server.
-        app_id: What the metadata call this application; `flowyard` by default.
+        worker_component: The component whose work the workers do; None, the default, for the
+            default one.
+        token: The token that every call has to carry as `dapr-api-token`; None, the default, lets
+            everybody call who can reach the server.
+        app_id: The name of this application in the metadata; `flowyard` by default.
         max_body: The largest body and message that is taken, in bytes; 16 MiB by default.
         turn_timeout: How long a worker may take to answer a turn, which then goes to another; 60 s
             by default.
@@ -88,8 +88,8 @@ async def open_server(
         options: What to serve, where and to whom.
         app: The workflows and activities that the server runs itself; None for none: workers run
             them, or nobody.
-        stopping: Is set where a caller asks for the end, and by whoever else wants it. Wait for it
-            in the block.
+        stopping: The event that ends the server. A caller who shuts the server down sets it, and so
+            may the program. Wait for it in the block.
 
     Yields:
         The runtime, the URL of HTTP and the `host:port` of gRPC (None without it), as `runtime`,

@@ -91,7 +91,7 @@ class VirtualClock:
         """Let time pass and ring what falls due on the way.
 
         Args:
-            by: How much time; a negative one changes nothing.
+            by: The time that passes; a negative one changes nothing.
         """
         self.advance_to(self._now + by // timedelta(microseconds=1))
 

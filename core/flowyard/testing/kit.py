@@ -25,8 +25,8 @@ class NothingScheduled(FlowyardError):
     """An instance waits, and neither work nor an alarm is left that could wake it.
 
     Args:
-        why: What is missing, in words, for the message.
-        waits: What the instance waits for, for the message.
+        why: The part of the message that says what is missing.
+        waits: The things that the instance waits for, in words, for the message.
 
     Attributes:
         state: The state of the instance.
@@ -57,7 +57,7 @@ class WorkflowKit:
     `open_kit` opens one, and so does the pytest fixture `workflow_kit`.
 
     Args:
-        app: What the runtime runs.
+        app: The app that the runtime runs.
         runtime: Opened with the clock; kept as `runtime`, to start instances and raise events.
         clock: The virtual clock; kept as `clock`.
 
@@ -84,8 +84,8 @@ class WorkflowKit:
         It runs what is due; when nothing is, it jumps to the next alarm.
 
         Args:
-            instance_id: Which instance.
-            within: How much virtual time may be skipped; 36,500 days by default.
+            instance_id: The ID of the instance, as `runtime.start` returned it.
+            within: The most virtual time that may be skipped; 36,500 days by default.
 
         Raises:
             NothingScheduled: If no alarm is left, or none within that time.
@@ -120,7 +120,7 @@ class WorkflowKit:
         """Let time pass; everything that falls due on the way runs at its own time.
 
         Args:
-            by: How much time.
+            by: The virtual time that passes.
         """
         target = self.clock.now() + by // timedelta(microseconds=1)
         await self.settle()
@@ -156,9 +156,10 @@ async def open_kit(
     An activity that the app lacks fails at once.
 
     Args:
-        app: What it runs; it stays as it is.
+        app: The app under test, of which the kit runs a copy.
         path: The file, which is made if there is none. What it holds goes on.
-        activities: What stands in for the app's activities, by their names; nothing by default.
+        activities: Functions that replace the app's activities, by the names of these; none by
+            default.
 
     Yields:
         The kit, which is closed at the end of the block.
@@ -204,7 +205,8 @@ class OpenWorkflowKit(Protocol):
         """Open a kit on a fresh file; a later kit of the same test has a file of its own.
 
         Args:
-            app: What it runs; it stays as it is.
-            activities: What stands in for the app's activities, by their names; nothing by default.
+            app: The app under test, of which the kit runs a copy.
+            activities: Functions that replace the app's activities, by the names of these; none by
+                default.
         """
         ...

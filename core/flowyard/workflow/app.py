@@ -17,12 +17,12 @@ class App:
     """The workflows and activities of a program.
 
     Args:
-        max_activity_threads: How many activities written as plain `def` run at once for each
-            component; 32 by default. Others wait for their turn.
+        max_activity_threads: The largest number of activities written as plain `def` that run at
+            once for each component; 32 by default. Others wait for a thread.
         strict_results: Whether a workflow or an activity fails whose result does not fit its
             annotation. By default it is accepted with a warning: the work is done.
-        unknown_activities: What becomes of a call of an activity that the app has not: it waits
-            until a process has it (`wait`, the default), or fails at once (`fail`).
+        unknown_activities: Whether a call of an activity that the app does not have waits until a
+            process has it (`wait`, the default) or fails at once (`fail`).
 
     Example:
         ```python
@@ -64,7 +64,7 @@ class App:
 
         Args:
             function: The workflow; None where the decorator has arguments.
-            name: By what it is started; the function's own name by default.
+            name: The name by which it is started; the function's own name by default.
 
         Returns:
             The function as it was, or the decorator.
@@ -89,9 +89,9 @@ class App:
         """Register one version of a workflow: new instances run the latest, others stay in theirs.
 
         Args:
-            name: By what the workflow is started, the same for all of its versions.
-            version_name: What histories call this version, so that it has to stay; the function's
-                own name by default.
+            name: The name by which the workflow is started, the same for all of its versions.
+            version_name: The name of this version in histories, which must therefore not change; by
+                default the function's own name.
             is_latest: Whether new instances run this version.
 
         Returns:
@@ -144,7 +144,7 @@ class App:
 
         Args:
             function: The activity; None where the decorator has arguments.
-            name: By what it is called, and recorded; the function's own name by default.
+            name: The name by which it is called and recorded; the function's own name by default.
 
         Returns:
             The function as it was, or the decorator.
@@ -162,17 +162,17 @@ class App:
         return register if function is None else register(function)
 
     def with_activities(self, activities: Mapping[str, Callable[..., Any]]) -> App:
-        """Return a copy of the app with some activities replaced, for tests.
+        """Return a copy of the app in which some activities are replaced, for tests.
 
         Args:
-            activities: What stands in for registered activities, by their names.
+            activities: The functions that replace registered activities, by the names of these.
 
         Returns:
             An app of its own; this one stays as it is.
 
         Raises:
-            RegistrationError: If no activity of a name is registered, or what stands in for it
-                cannot be registered.
+            RegistrationError: If no activity of a name is registered, or the function that
+                replaces it cannot be registered.
         """
         namespace = _namespace()
         copy = App(

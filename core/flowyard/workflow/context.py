@@ -30,7 +30,7 @@ class WorkflowContext:
     called `continue_as_new`, a call that schedules something raises `WorkflowCodeError`.
 
     Args:
-        schedule: What the code of the execution has asked for.
+        schedule: The actions that the code of the execution has asked for.
         registry: The functions of the app.
         workflow_name: The name by which the workflow was started, kept as `workflow_name`.
     """
@@ -146,12 +146,12 @@ class WorkflowContext:
 
         Args:
             activity: A registered function, or a name.
-            input: What it gets, of the type that it declares; nothing by default, which is not the
-                same as None where its parameter has a default.
-            retry_policy: When it is tried again after a failure; never by default.
+            input: The input, of the type that the activity declares. Without one, a parameter takes
+                its default; None is an input like any other.
+            retry_policy: When it is tried again after a failure; by default it never is.
             app_id: Dapr's argument for another app, which is refused: leave it out.
-            result_type: What its result is read as. By default it is what a function is annotated
-                with, and plain JSON for a name.
+            result_type: The type that the result is read as. By default it is the annotation of the
+                function, and plain JSON where the activity is given by name.
 
         Returns:
             A task that completes with the result, or fails with `TaskFailedError` after the last
@@ -221,13 +221,13 @@ class WorkflowContext:
 
         Args:
             workflow: A registered function, or a name.
-            input: What it gets, of the type that it declares; nothing by default.
+            input: The input, of the type that the child declares; by default as in `call_activity`.
             instance_id: The child's ID, 1 to 255 letters, digits and `_ - . :`; by default made of
                 the parent's ID, its execution and the number of the call. A child fails whose ID an
                 active instance has.
-            retry_policy: When it is started again after a failure; never by default.
+            retry_policy: When it is started again after a failure; by default it never is.
             app_id: Dapr's argument for another app, which is refused: leave it out.
-            result_type: What its result is read as, with the default of `call_activity`.
+            result_type: The type that the result is read as; by default as in `call_activity`.
 
         Returns:
             A task that completes and fails as that of `call_activity` does; a child that was
@@ -288,7 +288,7 @@ class WorkflowContext:
             name: The name of the event; case does not count.
             timeout: A duration, or a time (a naive one is UTC), after which the task fails with
                 `TimeoutError`. By default, and if the duration is negative, it waits for ever.
-            data_type: What the event's data is read as; plain JSON by default.
+            data_type: The type that the event's data is read as; plain JSON by default.
 
         Returns:
             A task that completes with the data of the oldest such event, or fails with
@@ -310,9 +310,10 @@ class WorkflowContext:
         """Raise an event to another instance of the same component, without waiting for it.
 
         Args:
-            instance_id: The receiver. One that does not exist or is closed drops the event.
+            instance_id: The ID of the receiver. If it does not exist or is closed, the event is
+                dropped.
             name: The name of the event; case does not count.
-            data: What the waiting code gets; None by default.
+            data: The value that the waiting code gets, written as JSON; None by default.
 
         Raises:
             InvalidRequest: If the ID or the name cannot be used.

@@ -19,10 +19,10 @@ class RetryPolicy:
     """When a failed activity or child workflow is tried again. Names are Dapr's.
 
     Attributes:
-        first_retry_interval: How long to wait between the first attempt and the second.
-        max_number_of_attempts: How many attempts there are at most, with the first one; from 1.
-        backoff_coefficient: How much longer each wait is than the one before, from 1; 1.0 by
-            default and for None, so that all are equal.
+        first_retry_interval: The time between the first attempt and the second.
+        max_number_of_attempts: The largest number of attempts, including the first one; at least 1.
+        backoff_coefficient: The factor by which each wait is longer than the one before; at least
+            1. By default, and for None, it is 1.0: all waits are equal.
         max_retry_interval: The longest wait; None, the default, for 3,650 days.
         retry_timeout: The longest time from the first attempt to the start of the last; None, the
             default, for no bound.
@@ -68,9 +68,9 @@ class RetryPolicy:
         """Decide whether there is a next attempt, and when.
 
         Args:
-            failed_attempts: How many attempts there were, all of which failed; from 1.
+            failed_attempts: The number of attempts so far, all of which have failed; at least 1.
             elapsed: The time since the first attempt began, by the history's clock.
-            failure: How the last one failed.
+            failure: The error of the last attempt.
 
         Returns:
             How long to wait before the next attempt; None if there is none.

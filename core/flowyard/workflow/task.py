@@ -107,7 +107,7 @@ class Task(Generic[T_co]):
         """Settle the task with an error; only the first settlement counts. Not for workflow code.
 
         Args:
-            error: What awaiting the task raises.
+            error: The error that is raised where the task is awaited.
         """
         if not self._is_settled:
             self._error = error
@@ -120,7 +120,7 @@ class Task(Generic[T_co]):
         """Tell a waiter when the task settles; it must not have yet. Not for workflow code.
 
         Args:
-            waiter: Whose `settled` is called.
+            waiter: The object whose `settled` is called.
         """
         self._waiters.append(waiter)
 

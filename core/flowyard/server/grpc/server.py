@@ -72,31 +72,33 @@ async def serve_grpc(
     default.
 
     Args:
-        runtime: What is served.
+        runtime: The open runtime that callers reach.
         executors: The executors with which the runtime was opened.
-        component: Whose work workers do; the default component without it.
+        component: The component whose work the workers do; None for the default one.
         host: The address to listen on; 127.0.0.1 by default.
         port: The port to listen on; 50001 by default, 0 for any free one.
-        app_id: What the metadata call this application; `flowyard` by default.
-        token: What every call has to carry as `dapr-api-token`; without it everybody may call.
-        credentials: For TLS; without them nothing is encrypted.
+        app_id: The name of this application in the metadata; `flowyard` by default.
+        token: The token that every call has to carry as `dapr-api-token`; without one, everybody
+            may call.
+        credentials: The certificate and key for TLS; without them nothing is encrypted.
         max_message_bytes: The largest message that is taken; 16 MiB by default. What a worker
             answers with more fails its activity, or its instance.
-        max_pending_bytes: What all calls under way may take together, 1 GiB by default; more calls
-            are refused with RESOURCE_EXHAUSTED. The answers of workers never are.
+        max_pending_bytes: The memory that all calls under way may take together, 1 GiB by default;
+            further calls are refused with RESOURCE_EXHAUSTED, but never the answers of workers.
         worker_message_bytes: The largest message for a worker that does not say that it takes any
             (SDKs before 1.19, except for .NET); 4 MiB by default, 0 for no limit.
         grace_seconds: How long, at the end, workers have to answer what they have in hand, and the
             host to make it durable; 10 by default. No more work goes out meanwhile.
-        ping_seconds: How often a worker that asks for pings gets one; each 30 by default.
-        keepalive_seconds: How long a connection is silent before its other end is asked for a sign
-            of life; 30 by default.
+        ping_seconds: The time between two pings to a worker that asks for them; 30 by default.
+        keepalive_seconds: How long a connection may be silent before its other end is asked for a
+            sign of life; 30 by default.
         keepalive_timeout_seconds: How long that sign may take, 10 by default. Then the connection
             is dropped, and the work of its worker goes to others.
-        extras: What the metadata have besides; nothing by default.
-        shut_down: What the method Shutdown does; without it, that is refused.
+        extras: Further values for the metadata; none by default.
+        shut_down: Called by the method Shutdown, which is refused without it.
         stopping: Once it is set, new calls are refused, and only the answers of workers are taken.
-            Who sets it drains the queue before the block ends, and `grace_seconds` does not count.
+            Whoever sets it has to drain the queue before the block ends, and `grace_seconds` has no
+            effect.
 
     Yields:
         The port, which the system chooses for port 0.
