@@ -36,8 +36,9 @@ from flowyard.models import (
 )
 from flowyard.runtime import Runtime
 from flowyard.sync import SyncClient, SyncRuntime
+from flowyard.workflow.activity_context import ActivityContext
 from flowyard.workflow.app import App
-from flowyard.workflow.context import ActivityContext, WorkflowContext
+from flowyard.workflow.context import WorkflowContext
 from flowyard.workflow.retry import RetryPolicy
 from flowyard.workflow.task import Task, when_all, when_any
 

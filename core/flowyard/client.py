@@ -41,8 +41,28 @@ _PURGE_TIMEOUT_SECONDS = 3600.0
 class Client:
     """Starts and manages workflows on a server (`flowyard serve`); close it, or use `async with`.
 
-    Every verb does and raises what it does on `Runtime`, and `BackendUnavailable` where the server
-    does not answer. `verify` names a file of certificate authorities to trust instead of the usual.
+    Every verb takes, returns and raises what it does on [`Runtime`][flowyard.Runtime]. It also
+    raises `BackendUnavailable` where the server does not answer within 30 s (3,600 s for `purge`)
+    or something else answers, `AccessDenied` where the server wants another token, `InvalidRequest`
+    where the URL cannot be called, and `FlowyardError` where the server has an internal error, of
+    which its log says more.
+
+    Args:
+        url: The address of the server, with `http://` or `https://`; by default
+            `http://127.0.0.1:3500`.
+        token: The API token that the server wants; none by default.
+        verify: A file of certificate authorities to trust instead of the usual ones.
+
+    Raises:
+        InvalidRequest: If the URL is none, the token cannot be sent in a header, or the file holds
+            no certificates.
+
+    Example:
+        ```python
+        async with Client("http://127.0.0.1:3500") as client:
+            instance_id = await client.start("order", input={"item": "tea"})
+            print((await client.wait(instance_id)).result())
+        ```
     """
 
     def __init__(
@@ -80,7 +100,7 @@ class Client:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections. The client cannot be used after that."""
         await self._http.aclose()
 
     async def start(
@@ -94,7 +114,11 @@ class Client:
         reuse: ReusePolicy = ReusePolicy.REPLACE_CLOSED,
         options: Mapping[str, str] | None = None,
     ) -> str:
-        """Start a workflow and return its instance ID; a function goes by its own name."""
+        """Start a workflow on the server and return its instance ID.
+
+        As `Runtime.start`, but a function goes by its own name (`__name__`), whatever it is
+        registered as, and only the server checks that the input is of the declared type.
+        """
         name = workflow if isinstance(workflow, str) else workflow.__name__
         if not name:
             raise InvalidRequest("the workflow's name is empty")
@@ -111,7 +135,7 @@ class Client:
     async def get(
         self, instance_id: str, *, payloads: bool = True, component: str | None = None
     ) -> WorkflowState:
-        """Return the state of an instance."""
+        """Return the state of an instance. As `Runtime.get`."""
         query = {} if payloads else {"payloads": "false"}
         return state_of(await self._call("GET", _path(instance_id), component, query))
 
@@ -122,7 +146,7 @@ class Client:
         timeout: timedelta | None = None,  # noqa: ASYNC109 - it is part of what is asked for
         component: str | None = None,
     ) -> WorkflowState:
-        """Return the state once the instance is closed; raises `TimeoutError` if it is not."""
+        """Return the state of an instance once it is closed. As `Runtime.wait`."""
         path = _path(instance_id, "wait")
         seconds = float("inf") if timeout is None else timeout.total_seconds()
         end = time.monotonic() + seconds
@@ -140,7 +164,7 @@ class Client:
     async def raise_event(
         self, instance_id: str, name: str, data: object = None, *, component: str | None = None
     ) -> bool:
-        """Raise an event to an instance; False if it is closed and the event is dropped."""
+        """Raise an event to an instance; False if it is closed. As `Runtime.raise_event`."""
         if not name:
             raise InvalidRequest("the event's name is empty")
         text = "" if data is None else encode(data, f"data of event '{name}'")
@@ -150,13 +174,13 @@ class Client:
     async def pause(
         self, instance_id: str, *, reason: str | None = None, component: str | None = None
     ) -> bool:
-        """Let the instance take no turn until it is resumed."""
+        """Let an instance take no turn until it is resumed. As `Runtime.pause`."""
         return await self._change(instance_id, "pause", component, {"reason": reason})
 
     async def resume(
         self, instance_id: str, *, reason: str | None = None, component: str | None = None
     ) -> bool:
-        """Let a paused instance go on."""
+        """Let a paused instance go on. As `Runtime.resume`."""
         return await self._change(instance_id, "resume", component, {"reason": reason})
 
     async def terminate(
@@ -167,7 +191,7 @@ class Client:
         recursive: bool = True,
         component: str | None = None,
     ) -> bool:
-        """End an instance as TERMINATED, with its children unless told otherwise."""
+        """End an instance as TERMINATED. As `Runtime.terminate`."""
         text = None if output is None else encode(output, f"output of instance '{instance_id}'")
         body = {"output": text, "recursive": recursive}
         return await self._change(instance_id, "terminate", component, body)
@@ -175,7 +199,7 @@ class Client:
     async def purge(
         self, instance_id: str, *, recursive: bool = True, component: str | None = None
     ) -> int:
-        """Remove a closed instance and its children; return how many were removed."""
+        """Remove a closed instance with its history. As `Runtime.purge`."""
         body = {"recursive": recursive}
         path = _path(instance_id, "purge")
         document = await self._call(
@@ -186,7 +210,7 @@ class Client:
     async def list(
         self, query: InstanceQuery | None = None, *, component: str | None = None
     ) -> InstancePage:
-        """Return one page of instances, newest first, without payloads."""
+        """Return one page of instances, newest first, without payloads. As `Runtime.list`."""
         wanted = query or InstanceQuery()
         given = {
             "workflow": wanted.workflow,
@@ -202,7 +226,7 @@ class Client:
     async def history(
         self, instance_id: str, *, component: str | None = None
     ) -> Sequence[HistoryEvent]:
-        """Return the events of an instance's current execution, oldest first."""
+        """Return the events of an instance's current execution. As `Runtime.history`."""
         document = await self._call("GET", _path(instance_id, "history"), component)
         return [event_of(one) for one in document["events"]]
 
@@ -217,11 +241,7 @@ class Client:
         child_instance_id: str | None = None,
         component: str | None = None,
     ) -> str:
-        """Start a copy of a closed instance from one of its events; return the new instance ID.
-
-        `event_id` is the ID of a TaskScheduled, TimerCreated or ChildCreated of its history, which
-        is done anew, with `input` if `overwrite_input` says so. The source stays as it is.
-        """
+        """Start a copy of a closed instance from one of its events. As `Runtime.rerun`."""
         if input is not None and not overwrite_input:
             raise InvalidRequest("an input is given for a rerun that does not overwrite it")
         body: dict[str, Any] = {"eventID": event_id, "overwriteInput": overwrite_input}

@@ -12,10 +12,10 @@ from weakref import WeakKeyDictionary
 
 
 class Alarm(Protocol):
-    """A pending call of a clock."""
+    """A pending call of a clock, as `Clock.call_at` returns it."""
 
     def cancel(self) -> None:
-        """Make sure that the call does not happen any more."""
+        """Make sure that the call does not happen any more; once it has, nothing changes."""
 
 
 class Clock(Protocol):
@@ -25,7 +25,16 @@ class Clock(Protocol):
         """Return microseconds since the Unix epoch, UTC."""
 
     def call_at(self, when: int, callback: Callable[[], None]) -> Alarm:
-        """Call back on the running event loop once `now()` has reached `when`."""
+        """Call back on the running event loop once a time has come.
+
+        Args:
+            when: The time, in microseconds since the Unix epoch. If it has come, the call follows
+                at once, but not within this one.
+            callback: Called once, without arguments.
+
+        Returns:
+            What cancels the call.
+        """
 
 
 class SystemClock:

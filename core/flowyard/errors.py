@@ -18,10 +18,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 class FlowyardError(Exception):
-    """The root of every error that Flowyard raises."""
+    """The root of every error that Flowyard raises.
+
+    It is raised itself where no other error fits, as by a `Runtime` that is called from another
+    event loop, or by a `Client` whose server has had an internal error.
+
+    Attributes:
+        rules_out_retries: Whether a task that raises it is not to be tried again; False by default.
+    """
 
     rules_out_retries: bool = False
-    """Whether a task that raises it is not to be tried again."""
 
 
 class InvalidRequest(FlowyardError):
@@ -29,16 +35,27 @@ class InvalidRequest(FlowyardError):
 
 
 class PayloadError(InvalidRequest):
-    """A value does not fit its declared type, is not JSON, or would be read as another value."""
+    """A value does not fit its declared type, is not JSON, or would be read as another value.
+
+    Attributes:
+        is_unfit: Whether it is JSON, but not of the declared type.
+        readable: The JSON text that would be read as another value of the declared type; None
+            where that is not what is wrong.
+    """
 
     is_unfit = False
-    """Whether it is JSON, but not of the declared type."""
     readable: str | None = None
-    """The JSON text that would be read as another value of the declared type."""
 
 
 class InvalidInstanceId(InvalidRequest):
-    """An instance ID has characters that it may not have, or too many of them."""
+    """An instance ID has characters that it may not have, or too many of them, or none.
+
+    Args:
+        allowed: The characters that an ID may have, in words, for the message.
+
+    Attributes:
+        instance_id: The ID that was refused, in full; the message shows 64 characters at most.
+    """
 
     def __init__(
         self, instance_id: str, allowed: str = "letters, digits, '_', '-', '.' and ':'"
@@ -49,7 +66,11 @@ class InvalidInstanceId(InvalidRequest):
 
 
 class InstanceNotFound(FlowyardError):
-    """The component knows no instance of that ID."""
+    """The component knows no instance of that ID: it was never started there, or was purged.
+
+    Attributes:
+        instance_id: The ID that was asked for.
+    """
 
     def __init__(self, instance_id: str) -> None:
         # SDKs match on "no such instance exists" (docs/protocol.md §6).
@@ -60,7 +81,14 @@ class InstanceNotFound(FlowyardError):
 
 
 class InstanceAlreadyExists(FlowyardError):
-    """The ID belongs to an instance that this start may not replace."""
+    """The ID belongs to an instance that this start may not replace.
+
+    An active instance is never replaced; a closed one is unless `ReusePolicy.REJECT` was given.
+
+    Attributes:
+        instance_id: The ID that is taken.
+        status: The `WorkflowStatus` of the instance that has it, as text.
+    """
 
     def __init__(self, instance_id: str, status: str) -> None:
         super().__init__(
@@ -72,7 +100,16 @@ class InstanceAlreadyExists(FlowyardError):
 
 
 class InstanceNotClosed(FlowyardError):
-    """Only a closed instance can be purged or rerun."""
+    """Only a closed instance can be purged or rerun.
+
+    Args:
+        wanted: The participle of the verb that was refused, for the message; `purged` by default.
+
+    Attributes:
+        instance_id: The ID of the instance that is still active. In a recursive purge it may be
+            that of a child.
+        status: Its `WorkflowStatus`, as text.
+    """
 
     def __init__(self, instance_id: str, status: str, wanted: str = "purged") -> None:
         super().__init__(
@@ -84,7 +121,15 @@ class InstanceNotClosed(FlowyardError):
 
 
 class EventNotFound(FlowyardError):
-    """An instance was to be rerun from an event that it never had, or not in its last execution."""
+    """An instance was to be rerun from an event that it never had, or not in its last execution.
+
+    Args:
+        event_id: The ID of the event that was asked for. Only the call of an activity or of a child
+            workflow, and a timer, have one.
+
+    Attributes:
+        instance_id: The ID of the instance that was to be rerun.
+    """
 
     def __init__(self, instance_id: str, event_id: int) -> None:
         # The words that daprd has for it (docs/protocol.md §6).
@@ -96,7 +141,15 @@ class EventNotFound(FlowyardError):
 
 
 class UnsupportedOperation(FlowyardError):
-    """The component's backend cannot do this; the message says why."""
+    """The component's backend cannot do this. Asking again changes nothing.
+
+    `Runtime.capabilities` tells beforehand what a component can do.
+
+    Attributes:
+        component: The name of the component.
+        operation: The operation that was refused, in words, such as `purge`.
+        reason: The reason, or what to do instead; empty by default.
+    """
 
     def __init__(self, component: str, operation: str, reason: str = "") -> None:
         why = f": {reason}" if reason else ""
@@ -115,11 +168,21 @@ class AccessDenied(FlowyardError):
 
 
 class ConfigurationError(FlowyardError):
-    """components.yaml, or a plugin that it names, cannot be used as it stands."""
+    """components.yaml, an option or a plugin cannot be used as it stands.
+
+    The message names the file, the component and the key where there are such.
+    """
 
 
 class ComponentNotFound(FlowyardError):
-    """No configured component has that name."""
+    """No configured component has that name.
+
+    Args:
+        known: The names of the components that there are, from which the message suggests some.
+
+    Attributes:
+        name: The name that was asked for.
+    """
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"no component is named '{name}'. {nearest(name, known)}")
@@ -127,7 +190,14 @@ class ComponentNotFound(FlowyardError):
 
 
 class WorkflowNotRegistered(FlowyardError):
-    """The app has no workflow of that name."""
+    """The app has no workflow of that name.
+
+    Args:
+        known: The names of its workflows, from which the message suggests some.
+
+    Attributes:
+        name: The name that was asked for.
+    """
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(
@@ -138,7 +208,16 @@ class WorkflowNotRegistered(FlowyardError):
 
 
 class ActivityNotRegistered(FlowyardError):
-    """The app has no activity of that name."""
+    """The app has no activity of that name, and `App(unknown_activities="fail")` was given.
+
+    An activity fails of it; `FailureDetails.error_type` is then `ActivityNotRegistered`.
+
+    Args:
+        known: The names of its activities, from which the message suggests some.
+
+    Attributes:
+        name: The name that was asked for.
+    """
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(
@@ -149,7 +228,7 @@ class ActivityNotRegistered(FlowyardError):
 
 
 class RegistrationError(FlowyardError):
-    """A function cannot be registered as it is."""
+    """A function cannot be registered as it is, or is called as what it is not registered as."""
 
 
 class WorkflowCodeError(FlowyardError):
@@ -161,13 +240,33 @@ class NonDeterminismError(WorkflowCodeError):
 
 
 class NonRetryableError(FlowyardError):
-    """Raise it (or a subclass) in an activity or a child workflow to rule out further attempts."""
+    """Raise it (or a subclass) in an activity or a child workflow to rule out further attempts.
+
+    Example:
+        ```python
+        @app.activity
+        def ship(ctx: ActivityContext, address: str) -> None:
+            if not address:
+                raise NonRetryableError("no such address")
+        ```
+    """
 
     rules_out_retries = True
 
 
 class TaskFailedError(FlowyardError):
-    """An activity or a child workflow failed for good; `details` says how."""
+    """An activity or a child workflow failed for good: no further attempt follows.
+
+    It is raised where the task is awaited. A workflow that does not catch it fails.
+
+    Args:
+        message: The name of the task, the number of its attempts, and the last error.
+
+    Attributes:
+        details: The failure of the last attempt, with its type, message and stack.
+        rules_out_retries: Whether `details` says that a retry is useless, which then holds for the
+            workflow that passes the error on, too.
+    """
 
     def __init__(self, message: str, details: FailureDetails) -> None:
         super().__init__(message)

@@ -8,9 +8,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FailureDetails:
-    """Why a task or an instance failed: the error's class name, message, stack and cause.
+    """Why a task or an instance failed, as a value that can be stored and passed on.
 
-    `base_types` are the names of the classes that the error's class derives from.
+    Attributes:
+        error_type: The name of the error's class, without its module.
+        message: The text of the error.
+        stack_trace: Its traceback, as Python prints it, without those of its causes; None by
+            default, and where a worker of another language gives none.
+        cause: The cause of the error, such as the failure of an activity that a workflow did not
+            catch; None by default.
+        non_retryable: Whether the error rules out further attempts; False by default.
+        base_types: The names of the classes that the error's class derives from, the nearest first,
+            without `Exception`, `BaseException` and `object`; empty by default.
     """
 
     error_type: str
@@ -30,7 +39,15 @@ class FailureDetails:
 
     @staticmethod
     def of(error: BaseException, *, causes: int = 10) -> FailureDetails:
-        """Describe an exception with its stack and its chain of causes, up to so many."""
+        """Describe an exception with its stack and its chain of causes.
+
+        Args:
+            error: The exception; the cause of a `TaskFailedError` is what has failed.
+            causes: The largest number of causes that are described; 10 by default.
+
+        Returns:
+            The description, whose texts can be stored as JSON.
+        """
         cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         # A TaskFailedError carries what failed elsewhere; that is the more telling cause.
         inner = getattr(error, "details", None)

@@ -22,6 +22,14 @@ def child_instance_id(parent_id: str, execution_id: str, action_id: int) -> str:
     """Return the ID of a child to which nobody has given one.
 
     It carries the execution: a child of an earlier one may still run under its own ID.
+
+    Args:
+        parent_id: The instance that calls the child.
+        execution_id: The execution of it that does.
+        action_id: The number of the call in that execution, from 1.
+
+    Returns:
+        The same ID for the same call, of 255 characters at most.
     """
     execution = blake2s(execution_id.encode(), digest_size=4).hexdigest()
     child_id = f"{parent_id}:{execution}:{action_id:04x}"

@@ -20,13 +20,20 @@ class Machine(Protocol):
         """The name of this process, unlike that of any other that may open the same file."""
 
     def has_died(self, process: str) -> bool:
-        """Whether that process is known to be gone. False where nobody can tell."""
+        """Whether a process is known to be gone.
+
+        Args:
+            process: Its name, as it is the `process` of its own machine.
+
+        Returns:
+            False where it lives, or nobody can tell.
+        """
 
     def nanoseconds(self) -> int:
         """Return the time since the Unix epoch, in nanoseconds, UTC."""
 
     def monotonic(self) -> float:
-        """Return seconds that no change of the machine's clock moves."""
+        """Return a time in seconds that no change of the machine's clock moves; only compare it."""
 
     def new_uuid(self) -> uuid.UUID:
         """Return a random UUID (version 4)."""

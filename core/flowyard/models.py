@@ -79,7 +79,13 @@ def check_duration(duration: timedelta | None, what: str) -> None:
 
 
 class WorkflowStatus(StrEnum):
-    """Dapr's statuses (docs/protocol.md §14)."""
+    """The status of an instance; names are Dapr's.
+
+    PENDING has not begun (its start time has not come, or nobody has run it yet), RUNNING is under
+    way, SUSPENDED was paused, and STALLED waits for code that fits its history. COMPLETED, FAILED,
+    CANCELED (by another engine's own means) and TERMINATED are closed. CONTINUED_AS_NEW is that of
+    an execution, not of an instance: the next execution follows at once.
+    """
 
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
@@ -108,7 +114,11 @@ _CLOSED = frozenset(
 
 
 class ReusePolicy(StrEnum):
-    """What a start may do with the ID of a closed instance. An active one is never replaced."""
+    """What a start may do with the ID of a closed instance. An active one is never replaced.
+
+    REPLACE_CLOSED has the new instance take its place, with nothing left of it; REJECT raises
+    `InstanceAlreadyExists`.
+    """
 
     REPLACE_CLOSED = "replace-closed"
     REJECT = "reject"
@@ -116,7 +126,20 @@ class ReusePolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """One start. `input` is JSON text (None: absent); `start_at` is an aware time (None: now)."""
+    """One start, as a component gets it.
+
+    Attributes:
+        workflow: The name of the workflow.
+        instance_id: The ID of the new instance, which was checked: 1 to 255 characters.
+        input: JSON text; None, the default, where there is no input.
+        start_at: The time at which it begins, an aware time; None, the default, and a time that has
+            passed mean now.
+        reuse: Whether a closed instance with the ID is replaced, as it is by default.
+        options: Settings of this start that only its backend knows, by their names, such as
+            `task_queue` on Temporal; empty by default. The engine has none.
+        is_new_id: Whether the ID was made for this start, so that nobody else can have it; False by
+            default.
+    """
 
     workflow: str
     instance_id: str
@@ -125,14 +148,21 @@ class StartRequest:
     reuse: ReusePolicy = ReusePolicy.REPLACE_CLOSED
     options: Mapping[str, str] = field(default_factory=dict)
     is_new_id: bool = False
-    """Whether the ID was made for this start, so that nobody else can have it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RerunRequest:
     """A copy of a closed instance, under a new ID, that goes on from one of its events.
 
-    `input` is JSON text; it replaces that of the event only if `overwrite_input` says so.
+    Attributes:
+        source_id: The ID of the closed instance.
+        event_id: The ID of a TaskScheduled, TimerCreated or ChildCreated of its history.
+        instance_id: The ID of the copy.
+        input: JSON text that replaces the input of the event if `overwrite_input` says so, None for
+            no input; None by default.
+        overwrite_input: Whether `input` counts; False by default: the event keeps its own.
+        child_instance_id: The ID of the child workflow of the copy, where the event calls one;
+            None, the default, has one made.
     """
 
     source_id: str
@@ -141,14 +171,24 @@ class RerunRequest:
     input: str | None = None
     overwrite_input: bool = False
     child_instance_id: str | None = None
-    """The new ID of the child workflow, where the event calls one."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowState:
     """What is known of an instance. Times are aware UTC; payloads are JSON text, None if absent.
 
-    `detail` is for people: what the instance waits for or why it is STALLED.
+    Attributes:
+        instance_id: The ID by which it was started.
+        workflow: The name of its workflow.
+        status: Its status, of which `is_closed` says whether it is final.
+        created_at: The time of its start.
+        last_updated_at: The time of its last change.
+        input: The input of its current execution; None also in listings, and without payloads.
+        output: Its result, or the output that `terminate` gave it; `result` reads the former.
+        custom_status: The status that its code has published; `read_custom_status` reads it.
+        failure: The reason why it is FAILED or STALLED. A listing need not have it.
+        parent_instance_id: The ID of the instance whose child it is; None for all others.
+        detail: The reason why it waits or is STALLED, in words for people; None if there is none.
     """
 
     instance_id: str
@@ -168,10 +208,18 @@ class WorkflowState:
     @overload
     def read_custom_status(self, status_type: type[T]) -> T: ...
     def read_custom_status(self, status_type: object = None) -> object:
-        """Return the custom status as `status_type`: as text for `str`, else from JSON.
+        """Return the custom status, read from JSON.
 
-        Without a type it is the plain JSON value, or text that is not JSON as it stands; None where
-        there is none. Raises `PayloadError` if it does not fit.
+        Args:
+            status_type: The type that it is read as, such as a dataclass. `str` gives the text
+                itself. Without a type it is a plain JSON value, or the text if it is not JSON.
+
+        Returns:
+            The custom status; None where the instance has none, whatever the type.
+
+        Raises:
+            PayloadError: If it does not fit the type.
+            RegistrationError: If JSON cannot be read as the type.
         """
         text = self.custom_status
         if text is None or status_type is str:
@@ -189,9 +237,19 @@ class WorkflowState:
     @overload
     def result(self, result_type: type[T]) -> T: ...
     def result(self, result_type: object = None) -> object:
-        """Return the output as `result_type` (plain JSON values without one).
+        """Return the output, read from JSON.
 
-        Raises `WorkflowFailed` unless the instance is COMPLETED, `PayloadError` if it does not fit.
+        Args:
+            result_type: The type that it is read as, such as a dataclass; without one it is a plain
+                JSON value.
+
+        Returns:
+            What the workflow returned; None also where the state was got without payloads.
+
+        Raises:
+            WorkflowFailed: Unless the instance is COMPLETED.
+            PayloadError: If the output does not fit the type.
+            RegistrationError: If JSON cannot be read as the type.
         """
         if self.status is not WorkflowStatus.COMPLETED:
             raise WorkflowFailed(self)
@@ -200,7 +258,11 @@ class WorkflowState:
 
 
 class WorkflowFailed(FlowyardError):
-    """The result of an instance was asked for, but it did not complete."""
+    """The result of an instance was asked for, but it has none: it failed, or is not closed yet.
+
+    Attributes:
+        state: The state of the instance; `state.failure` says why it failed.
+    """
 
     def __init__(self, state: WorkflowState) -> None:
         reason = f": {state.failure.error_type}: {state.failure.message}" if state.failure else ""
@@ -213,9 +275,34 @@ class WorkflowFailed(FlowyardError):
 
 @dataclass(frozen=True, slots=True)
 class InstanceQuery:
-    """Which instances to list, newest first. None means any; a page starts after its token.
+    """Which instances to list, newest first. By default it is all of them.
 
-    Raises `InvalidRequest` for values that no instance can have.
+    Attributes:
+        workflow: The name of the workflow whose instances are wanted; any by default.
+        status: The statuses that are wanted; any by default. One alone, and names, will do, too.
+        created_from: The time at or after which they were created, of which a naive one is UTC; any
+            by default.
+        created_to: The time before which they were created (or at which, on Temporal and
+            Conductor); a naive one is UTC; any by default.
+        instance_id_prefix: The text with which their IDs begin; any by default.
+        page_size: The largest number of instances on a page, 1 to 1000; 100 by default.
+        continuation_token: The token of the page before; None, the default, for the first page.
+
+    Raises:
+        InvalidRequest: For a value of another type, an unknown status, or a page size that is not 1
+            to 1000.
+
+    Example:
+        ```python
+        query = InstanceQuery(workflow="order", status={WorkflowStatus.FAILED})
+        while True:
+            page = await runtime.list(query)
+            for state in page.instances:
+                print(state.instance_id, state.created_at)
+            if page.continuation_token is None:
+                break
+            query = replace(query, continuation_token=page.continuation_token)
+        ```
     """
 
     workflow: str | None = None
@@ -252,7 +339,13 @@ def _statuses(given: object) -> frozenset[WorkflowStatus]:
 
 @dataclass(frozen=True, slots=True)
 class InstancePage:
-    """One page of a listing, without payloads. A None token: nothing follows."""
+    """One page of a listing.
+
+    Attributes:
+        instances: The instances, newest first, without input and output.
+        continuation_token: The token with which `InstanceQuery` asks for the next page; None, the
+            default, where nothing follows.
+    """
 
     instances: tuple[WorkflowState, ...]
     continuation_token: str | None = None

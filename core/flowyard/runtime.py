@@ -1,4 +1,4 @@
-"""The runtime: one API over the configured components."""
+"""The runtime: opens the configured components, and starts workflows on them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,34 +16,45 @@ from flowyard.backend.component import (
     ComponentType,
     WorkflowComponent,
 )
-from flowyard.backend.executor import Executor, RegisteredExecutor, obstacle
-from flowyard.backend.history import HistoryEvent
+from flowyard.backend.executor import Executor, RegisteredExecutor
 from flowyard.clock import Clock, SystemClock
 from flowyard.config import Components, ComponentSpec, load_components, resolve
-from flowyard.errors import FlowyardError, InvalidRequest, UnsupportedOperation
+from flowyard.errors import InvalidRequest
 from flowyard.executors.local import LocalExecutor
 from flowyard.identifier import new_uuid
-from flowyard.models import (
-    InstancePage,
-    InstanceQuery,
-    RerunRequest,
-    ReusePolicy,
-    StartRequest,
-    WorkflowState,
-    check_duration,
-    check_instance_id,
-    check_text,
-)
-from flowyard.payload import ABSENT, encode
+from flowyard.instances import Instances
+from flowyard.models import ReusePolicy, StartRequest, check_instance_id, check_text
+from flowyard.payload import ABSENT
 from flowyard.workflow.app import App
 from flowyard.workflow.registry import Registry, encode_input
 
 
-class Runtime:
-    """Starts and manages workflows on whichever component is asked for; see `open`.
+class Runtime(Instances):
+    """Starts and manages workflows on the configured components; `open` makes one.
 
-    Every verb takes the name of a component; without one the default does the work, which is the
-    first in the configuration. Verbs that return a bool say whether they changed anything.
+    `component` is the name of a component; without it the default does the work, which is the first
+    in the configuration. Verbs that return a bool say whether they changed anything: False means
+    that the instance was closed (or paused already, or not paused). A verb that has returned is
+    durable, unless the component is declared to be volatile.
+
+    Each verb also raises `ComponentNotFound` for a component that is not configured,
+    `BackendUnavailable` where the backend does not answer, `InvalidRequest` for an instance ID that
+    is not text, and `FlowyardError` in another event loop than that in which the runtime was
+    opened. Nothing was done then, but for `BackendUnavailable`, where that is not known.
+
+    Args:
+        components: The configuration.
+        opened: The open components with their types, by their names.
+        registry: The functions that the app has registered.
+        executors: The executors of the components, by their names; empty without an app.
+
+    Example:
+        ```python
+        async with Runtime.open("components.yaml", app) as runtime:
+            instance_id = await runtime.start(order, input={"item": "tea"})
+            state = await runtime.wait(instance_id, timeout=timedelta(minutes=1))
+            print(state.result())
+        ```
     """
 
     def __init__(
@@ -54,11 +64,8 @@ class Runtime:
         registry: Registry,
         executors: Mapping[str, Executor],
     ) -> None:
-        self._components = components
-        self._opened = opened
-        self._executors = executors
+        super().__init__(components, opened, executors)
         self._registry = registry
-        self._loop = asyncio.get_running_loop()
 
     @staticmethod
     @asynccontextmanager
@@ -71,14 +78,25 @@ class Runtime:
         executor: Callable[[str, RegisteredExecutor | None], Executor | None] | None = None,
         drain: timedelta = timedelta(0),
     ) -> AsyncIterator[Runtime]:
-        """Open every component of a file, a folder or a list, and close them at the end.
+        """Open every component, and close them at the end of the block.
 
-        Without an app the process only manages: it runs no workflow code. `component_types` adds
-        types that no installed plugin offers. `executor` makes what runs the code of a component,
-        given its name and the app's own executor: `RemoteExecutors().make` has workers run what
-        the app has not. `drain` is how long running activities may take to end when the runtime is
-        closed; what is not recorded by then runs again after the next opening. Raises
-        `ConfigurationError`, `BackendUnavailable`.
+        Args:
+            source: A file, a folder of *.yaml and *.yml files, or the components themselves.
+            app: The workflows and activities that this process runs; without it, it only manages.
+            clock: The clock of the components; that of the machine by default.
+            component_types: Types that no installed plugin offers; they come before those that are.
+            executor: Makes what runs the code of a component, from its name and the app's own
+                executor (None without an app): `RemoteExecutors().make` has workers run what the
+                app has not. By default the app's own runs everything.
+            drain: How long running activities may take to end when the runtime is closed; what is
+                not recorded by then runs again after the next opening. Nothing waits by default.
+
+        Yields:
+            The runtime, for the event loop in which it was opened.
+
+        Raises:
+            ConfigurationError: If a component, a plugin or a setting cannot be used.
+            BackendUnavailable: If a backend does not answer.
         """
         components = load_components(source)
         resolved = [resolve(spec, component_types) for spec in components.specs]
@@ -103,19 +121,6 @@ class Runtime:
             registry = app.registry if app is not None else Registry()
             yield Runtime(components, opened, registry, executors)
 
-    def component(self, name: str | None = None) -> WorkflowComponent:
-        """Return an open component, the default without a name; raises `ComponentNotFound`."""
-        return self._opened[self._components.find(name).name][1]
-
-    @property
-    def component_types(self) -> Mapping[str, ComponentType[Any]]:
-        """What is open, by the names of the components; the default comes first."""
-        return {name: kind for name, (kind, _) in self._opened.items()}
-
-    def capabilities(self, component: str | None = None) -> frozenset[Capability]:
-        """Return what a component has declared that it can do."""
-        return self._opened[self._components.find(component).name][0].capabilities
-
     async def start(
         self,
         workflow: Callable[..., Any] | str,
@@ -127,9 +132,29 @@ class Runtime:
         reuse: ReusePolicy = ReusePolicy.REPLACE_CLOSED,
         options: Mapping[str, str] | None = None,
     ) -> str:
-        """Start a workflow and return its instance ID, a new UUID unless given.
+        """Start a workflow.
 
-        Raises `PayloadError`, `InvalidRequest`, `WorkflowNotRegistered`, `InstanceAlreadyExists`.
+        Args:
+            workflow: A registered function, or a name.
+            input: The input, of the type that the workflow declares. Without one, a parameter takes
+                its default; None is an input like any other.
+            instance_id: 1 to 255 letters, digits and `_ - . :`; a new UUID by default.
+            component: The component that runs it; None for the default one.
+            start_at: The time at which it begins, of which a naive one is UTC. Without one, or with
+                one that has passed, it begins at once.
+            reuse: Whether a closed instance with this ID is replaced, as it is by default.
+            options: Settings of this start that only its backend knows; none by default.
+
+        Returns:
+            The ID of the instance, which may not have begun yet.
+
+        Raises:
+            InvalidRequest: If an argument cannot be used; `InvalidInstanceId` is one, too.
+            PayloadError: If the input is not JSON, or not of the declared type.
+            RegistrationError: If the function is an activity, or another one has its name.
+            WorkflowNotRegistered: If nobody can run the workflow.
+            InstanceAlreadyExists: If an active instance has the ID, or a closed one with `REJECT`.
+            UnsupportedOperation: If the component takes no start time, and one is given.
         """
         self._check_loop()
         name = check_text(self._registry.workflow_name(workflow), "workflow's name")
@@ -154,149 +179,6 @@ class Runtime:
         )
         await self.component(component).start(request)
         return request.instance_id
-
-    async def get(
-        self, instance_id: str, *, payloads: bool = True, component: str | None = None
-    ) -> WorkflowState:
-        """Return the state of an instance; raises `InstanceNotFound`."""
-        opened = self._at(component, instance_id)
-        state = await opened.get(instance_id, payloads=payloads)
-        executor = self._executors.get(opened.name)
-        if state.detail is None and executor is not None and not state.status.is_closed:
-            state = replace(state, detail=obstacle(executor, instance_id))
-        return state
-
-    async def wait(
-        self,
-        instance_id: str,
-        *,
-        timeout: timedelta | None = None,  # noqa: ASYNC109 - it is part of what is asked for
-        component: str | None = None,
-    ) -> WorkflowState:
-        """Return the state once the instance is closed; raises `TimeoutError` if it is not by then.
-
-        The timeout is in real time, also under a virtual clock.
-        """
-        opened = self._at(component, instance_id)
-        check_duration(timeout, "timeout")
-        if timeout is None:
-            return await opened.wait(instance_id)
-        try:
-            async with asyncio.timeout(timeout.total_seconds()):
-                return await opened.wait(instance_id)
-        except TimeoutError as error:
-            raise TimeoutError(
-                f"instance '{instance_id}' had not closed after {timeout.total_seconds():g} s"
-            ) from error
-
-    async def raise_event(
-        self, instance_id: str, name: str, data: object = None, *, component: str | None = None
-    ) -> bool:
-        """Raise an event to an instance; False if it is closed and the event is dropped."""
-        if not check_text(name, "event's name"):
-            raise InvalidRequest("the event's name is empty")
-        text = None if data is None else encode(data, f"data of event '{name}'")
-        return await self._at(component, instance_id).raise_event(instance_id, name, text)
-
-    async def pause(
-        self, instance_id: str, *, reason: str | None = None, component: str | None = None
-    ) -> bool:
-        """Let the instance take no turn until it is resumed."""
-        return await self._at(component, instance_id).pause(instance_id, reason=reason)
-
-    async def resume(
-        self, instance_id: str, *, reason: str | None = None, component: str | None = None
-    ) -> bool:
-        """Let a paused instance go on."""
-        return await self._at(component, instance_id).resume(instance_id, reason=reason)
-
-    async def terminate(
-        self,
-        instance_id: str,
-        *,
-        output: object = None,
-        recursive: bool = True,
-        component: str | None = None,
-    ) -> bool:
-        """End an instance as TERMINATED, with its children unless told otherwise."""
-        text = None
-        if output is not None:
-            self._require(component, Capability.TERMINATE_OUTPUT, "an output of terminate")
-            text = encode(output, f"output of instance '{instance_id}'")
-        return await self._at(component, instance_id).terminate(
-            instance_id, output=text, recursive=recursive
-        )
-
-    async def purge(
-        self, instance_id: str, *, recursive: bool = True, component: str | None = None
-    ) -> int:
-        """Remove a closed instance and its children; return how many were removed."""
-        return await self._at(component, instance_id).purge(instance_id, recursive=recursive)
-
-    async def list(
-        self, query: InstanceQuery | None = None, *, component: str | None = None
-    ) -> InstancePage:
-        """Return one page of instances, newest first, without payloads."""
-        self._check_loop()
-        return await self.component(component).list(query or InstanceQuery())
-
-    async def history(
-        self, instance_id: str, *, component: str | None = None
-    ) -> Sequence[HistoryEvent]:
-        """Return the events of an instance's current execution, oldest first."""
-        return await self._at(component, instance_id).history(instance_id)
-
-    async def rerun(
-        self,
-        instance_id: str,
-        event_id: int,
-        *,
-        new_instance_id: str | None = None,
-        input: object = None,
-        overwrite_input: bool = False,
-        child_instance_id: str | None = None,
-        component: str | None = None,
-    ) -> str:
-        """Start a copy of a closed instance from one of its events; return the new instance ID.
-
-        `event_id` is the ID of a TaskScheduled, TimerCreated or ChildCreated of its history, which
-        is done anew, with `input` if `overwrite_input` says so. The source stays as it is.
-        """
-        self._at(component, instance_id)
-        new_id = str(new_uuid()) if new_instance_id is None else check_instance_id(new_instance_id)
-        if child_instance_id is not None:
-            check_instance_id(child_instance_id)
-        text = None
-        if input is not None:
-            if not overwrite_input:
-                raise InvalidRequest("an input is given for a rerun that does not overwrite it")
-            text = encode(input, f"input of event {event_id} of instance '{instance_id}'")
-        await self.component(component).rerun(
-            RerunRequest(instance_id, event_id, new_id, text, overwrite_input, child_instance_id)
-        )
-        return new_id
-
-    def _at(self, component: str | None, instance_id: str) -> WorkflowComponent:
-        """Return where a verb is to be done, once it is sure that it can be."""
-        self._check_loop()
-        if not isinstance(instance_id, str):
-            check_instance_id(instance_id)
-        return self.component(component)
-
-    def _check_loop(self) -> None:
-        """Refuse a call from another event loop, before it has done a part of its work."""
-        if asyncio.get_running_loop() is not self._loop:
-            raise FlowyardError(
-                "this Runtime belongs to another event loop (or to the process that this one was "
-                "forked from), and nothing was done. Call it in the loop in which it was opened; "
-                "for threads, and for code that calls asyncio.run(), open a SyncRuntime, which "
-                "any thread may use."
-            )
-
-    def _require(self, component: str | None, capability: Capability, operation: str) -> None:
-        if capability not in self.capabilities(component):
-            name = self._components.find(component).name
-            raise UnsupportedOperation(name, operation)
 
 
 async def _drain(

@@ -44,7 +44,7 @@ class SyncVerbs:
         reuse: ReusePolicy = ReusePolicy.REPLACE_CLOSED,
         options: Mapping[str, str] | None = None,
     ) -> str:
-        """Start a workflow and return its instance ID."""
+        """Start a workflow and return its instance ID. As `Runtime.start`."""
         return self._call(
             partial(
                 self._runtime.start,
@@ -61,35 +61,35 @@ class SyncVerbs:
     def get(
         self, instance_id: str, *, payloads: bool = True, component: str | None = None
     ) -> WorkflowState:
-        """Return the state of an instance."""
+        """Return the state of an instance. As `Runtime.get`."""
         call = partial(self._runtime.get, instance_id, payloads=payloads, component=component)
         return self._call(call)
 
     def wait(
         self, instance_id: str, *, timeout: timedelta | None = None, component: str | None = None
     ) -> WorkflowState:
-        """Return the state once the instance is closed."""
+        """Return the state of an instance once it is closed. As `Runtime.wait`."""
         call = partial(self._runtime.wait, instance_id, timeout=timeout, component=component)
         return self._call(call)
 
     def raise_event(
         self, instance_id: str, name: str, data: object = None, *, component: str | None = None
     ) -> bool:
-        """Raise an event to an instance."""
+        """Raise an event to an instance; False if it is closed. As `Runtime.raise_event`."""
         call = partial(self._runtime.raise_event, instance_id, name, data, component=component)
         return self._call(call)
 
     def pause(
         self, instance_id: str, *, reason: str | None = None, component: str | None = None
     ) -> bool:
-        """Let the instance take no turn until it is resumed."""
+        """Let an instance take no turn until it is resumed. As `Runtime.pause`."""
         call = partial(self._runtime.pause, instance_id, reason=reason, component=component)
         return self._call(call)
 
     def resume(
         self, instance_id: str, *, reason: str | None = None, component: str | None = None
     ) -> bool:
-        """Let a paused instance go on."""
+        """Let a paused instance go on. As `Runtime.resume`."""
         call = partial(self._runtime.resume, instance_id, reason=reason, component=component)
         return self._call(call)
 
@@ -101,7 +101,7 @@ class SyncVerbs:
         recursive: bool = True,
         component: str | None = None,
     ) -> bool:
-        """End an instance as TERMINATED."""
+        """End an instance as TERMINATED. As `Runtime.terminate`."""
         call = partial(
             self._runtime.terminate,
             instance_id,
@@ -114,18 +114,18 @@ class SyncVerbs:
     def purge(
         self, instance_id: str, *, recursive: bool = True, component: str | None = None
     ) -> int:
-        """Remove a closed instance and its children."""
+        """Remove a closed instance with its history. As `Runtime.purge`."""
         call = partial(self._runtime.purge, instance_id, recursive=recursive, component=component)
         return self._call(call)
 
     def list(
         self, query: InstanceQuery | None = None, *, component: str | None = None
     ) -> InstancePage:
-        """Return one page of instances."""
+        """Return one page of instances, newest first, without payloads. As `Runtime.list`."""
         return self._call(partial(self._runtime.list, query, component=component))
 
     def history(self, instance_id: str, *, component: str | None = None) -> Sequence[HistoryEvent]:
-        """Return the events of an instance's current execution."""
+        """Return the events of an instance's current execution. As `Runtime.history`."""
         return self._call(partial(self._runtime.history, instance_id, component=component))
 
     def rerun(
@@ -139,7 +139,7 @@ class SyncVerbs:
         child_instance_id: str | None = None,
         component: str | None = None,
     ) -> str:
-        """Start a copy of a closed instance from one of its events."""
+        """Start a copy of a closed instance from one of its events. As `Runtime.rerun`."""
         return self._call(
             partial(
                 self._runtime.rerun,
@@ -165,7 +165,21 @@ class SyncVerbs:
 
 
 class SyncRuntime(SyncVerbs):
-    """A `Runtime` to be used without `await`, from any thread."""
+    """A [`Runtime`][flowyard.Runtime] to be used without `await`, from any thread.
+
+    Each verb also raises `FlowyardError` in a process that was forked since `open`.
+
+    Args:
+        runtime: The object that does the work; `open` makes it.
+        portal: The way into the thread that has its event loop.
+
+    Example:
+        ```python
+        with SyncRuntime.open("components.yaml", app) as runtime:
+            instance_id = runtime.start(order, input={"item": "tea"})
+            print(runtime.wait(instance_id).result())
+        ```
+    """
 
     @staticmethod
     @contextmanager
@@ -175,20 +189,30 @@ class SyncRuntime(SyncVerbs):
         *,
         drain: timedelta = timedelta(0),
     ) -> Iterator[SyncRuntime]:
-        """Open every component, and close them at the end; see `Runtime.open`."""
+        """Open every component, in a thread of their own, and close them at the end of the block.
+
+        As `Runtime.open`.
+        """
         with _portal_to(Runtime.open(source, app, drain=drain)) as (runtime, portal):
             yield SyncRuntime(runtime, portal)
 
 
 class SyncClient(SyncVerbs):
-    """A `Client` to be used without `await`, from any thread."""
+    """A [`Client`][flowyard.Client] to be used without `await`, from any thread.
+
+    Each verb also raises `FlowyardError` in a process that was forked since `open`.
+
+    Args:
+        runtime: The object that does the work; `open` makes it.
+        portal: The way into the thread that has its event loop.
+    """
 
     @staticmethod
     @contextmanager
     def open(
         url: str = DEFAULT_URL, *, token: str | None = None, verify: str | None = None
     ) -> Iterator[SyncClient]:
-        """Connect to a server, and close the connections at the end; see `Client`."""
+        """Make a client, and close its connections at the end of the block. As `Client`."""
         with _portal_to(Client(url, token=token, verify=verify)) as (client, portal):
             yield SyncClient(client, portal)
 

@@ -12,7 +12,9 @@ T = TypeVar("T")
 class BackgroundTasks:
     """Holds tasks until they end: asyncio itself forgets a task that nobody holds.
 
-    `on_end` is called with each task that has ended. Without it their errors are not looked at.
+    Args:
+        on_end: Called with each task that has ended, whatever its end. Without it, nobody looks at
+            their errors.
     """
 
     def __init__(self, on_end: Callable[[asyncio.Task[Any]], None] | None = None) -> None:
@@ -24,14 +26,21 @@ class BackgroundTasks:
         return bool(self._tasks)
 
     def run(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
-        """Run it in the background."""
+        """Run a coroutine in the background, in the running event loop.
+
+        Args:
+            work: The coroutine.
+
+        Returns:
+            The task that runs it, which need not be kept.
+        """
         task = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = None
         task.add_done_callback(self._ended)
         return task
 
     def cancel(self) -> list[asyncio.Task[Any]]:
-        """Cancel all, and return them."""
+        """Cancel all tasks, and return them, for the caller to wait for their ends."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -6,7 +6,20 @@ import asyncio
 
 
 class Backoff:
-    """Pauses of `first` seconds, then each `factor` times as long, up to `longest` seconds."""
+    """Pauses between attempts, each longer than the one before.
+
+    Args:
+        first: The first pause, in seconds.
+        longest: The longest one, in seconds.
+        factor: The factor by which each one is longer than the one before; 1.5 by default.
+
+    Example:
+        ```python
+        backoff = Backoff(0.02, 1.0)
+        while not await is_done():
+            await backoff.sleep()
+        ```
+    """
 
     def __init__(self, first: float, longest: float, factor: float = 1.5) -> None:
         self._first = first

@@ -26,12 +26,23 @@ NEVER = 253_402_300_799_999_999
 
 
 def to_datetime(microseconds: int) -> datetime:
-    """Return the aware UTC time."""
+    """Return a time as an aware datetime in UTC.
+
+    Args:
+        microseconds: The time since the Unix epoch.
+
+    Raises:
+        OverflowError: If the time is beyond the year 9999, after `NEVER`.
+    """
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def to_microseconds(time: datetime) -> int:
-    """Return microseconds since the epoch; a naive time is taken as UTC."""
+    """Return a time as microseconds since the Unix epoch, rounded down.
+
+    Args:
+        time: The time; a naive one is UTC.
+    """
     return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
 
 
@@ -40,7 +51,14 @@ class _Event(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Parent(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Where a child reports to: the instance, its execution and the ID of the child's action."""
+    """Where a child reports to.
+
+    Attributes:
+        instance_id: The ID of the parent.
+        execution_id: The ID of the execution that has called the child.
+        workflow: The name of the parent's workflow.
+        task_id: The ID of the action that has called it, which the child's result names.
+    """
 
     instance_id: str
     execution_id: str
@@ -49,7 +67,13 @@ class Parent(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class TurnStarted(_Event, frozen=True):
-    """Opens every turn and sets the deterministic clock. `version` is set by the first turn."""
+    """Opens every turn and sets the deterministic clock.
+
+    Attributes:
+        at: The time of the turn, in microseconds since the Unix epoch.
+        version: The workflow's version, which the first turn of an execution records; else None.
+        patches: The patches that code has come to in this turn for the first time.
+    """
 
     at: int
     version: str | None = None
@@ -78,7 +102,17 @@ LINEAGE = 2
 
 
 class ExecutionStarted(_Event, frozen=True):
-    """`seed` is the execution whose `new_uuid`s a copy of it repeats; without it, its own."""
+    """The beginning of an execution.
+
+    Attributes:
+        workflow: The name of the workflow.
+        input: JSON text; None for no input.
+        execution_id: The ID of the execution; after continue-as-new the instance has another.
+        parent: The parent of a child; None, the default, for an instance of its own.
+        start_at: When it is to begin, in microseconds since the Unix epoch; None means at once.
+        seed: The execution whose `new_uuid`s it repeats, being a copy of it; its own by default.
+        propagated: The histories of its callers, if it is told them; None by default.
+    """
 
     workflow: str
     input: str | None
@@ -90,10 +124,18 @@ class ExecutionStarted(_Event, frozen=True):
 
 
 class TaskScheduled(_Event, frozen=True):
-    """An activity. `first_id` is the ID of its first attempt, the same for all retries.
+    """The call of an activity: one attempt.
 
-    `call_id` is what a worker's SDK calls all attempts of the call, where it has a name for them.
-    `attempt` counts them, from 1. One that is `refused` is not run, and fails of that.
+    Attributes:
+        id: The number of the action in its execution, from 1.
+        name: The name of the activity.
+        input: JSON text; None for no input.
+        first_id: The ID of the first attempt, the same for all retries.
+        call_id: The name that a worker's SDK has for all attempts of the call; None without one.
+        attempt: The number of the attempt, from 1.
+        refused: The reason why it fails without being run; None, the default, for one that runs.
+        propagation: How much history the activity is told: none (0, the default), that of this
+            execution (1), or also what this execution was told (2).
     """
 
     id: int
@@ -106,26 +148,49 @@ class TaskScheduled(_Event, frozen=True):
     propagation: int = 0
 
     def task_execution_id(self, execution_id: str) -> str:
-        """Return what is the same for all attempts of the call."""
+        """Return what is the same for all attempts of the call, the idempotency key.
+
+        Args:
+            execution_id: The execution that has called the activity.
+        """
         return self.call_id or f"{execution_id}:{self.first_id}"
 
 
 class TaskCompleted(_Event, frozen=True):
-    """The activity that action `task_id` called has returned `output`."""
+    """The activity that an action called has returned.
+
+    Attributes:
+        task_id: The ID of the action.
+        output: JSON text; None for no result.
+    """
 
     task_id: int
     output: str | None
 
 
 class TaskFailed(_Event, frozen=True):
-    """The activity that action `task_id` called has raised `failure`."""
+    """The activity that an action called has failed.
+
+    Attributes:
+        task_id: The ID of the action.
+        failure: The error that it has raised.
+    """
 
     task_id: int
     failure: FailureDetails
 
 
 class TimerCreated(_Event, frozen=True):
-    """`origin` says what for: a timer of the code, an event's timeout (`name`), or a retry."""
+    """A timer was set.
+
+    Attributes:
+        id: The number of the action in its execution, from 1.
+        fire_at: When it fires, in microseconds since the Unix epoch; one at `NEVER` never does.
+        origin: Its purpose: a timer of the code (the default), the timeout of an event, or the
+            pause before a retry.
+        name: The name of the event, activity or child workflow; None, the default, for the code's.
+        first_id: For a retry, the ID of the first attempt; else None.
+    """
 
     id: int
     fire_at: int
@@ -135,17 +200,30 @@ class TimerCreated(_Event, frozen=True):
 
 
 class TimerFired(_Event, frozen=True):
-    """The timer of action `timer_id`, which was set for `fire_at`, has fired."""
+    """A timer has fired.
+
+    Attributes:
+        timer_id: The ID of the action that has set it.
+        fire_at: The time for which it was set, in microseconds since the Unix epoch.
+    """
 
     timer_id: int
     fire_at: int
 
 
 class ChildCreated(_Event, frozen=True):
-    """A child workflow. One that is `refused` is not started, and fails of that.
+    """The call of a child workflow: one attempt.
 
-    A `detached` one only begins here: it has no parent, and nothing of it comes back. `first_id`
-    is set where this is a retry, to the ID of the first attempt.
+    Attributes:
+        id: The number of the action in its execution, from 1.
+        name: The name of the workflow.
+        instance_id: The ID of the child.
+        input: JSON text; None for no input.
+        detached: Whether it has no parent, and nothing of it comes back; False by default.
+        start_at: When it is to begin, in microseconds since the Unix epoch; None means at once.
+        refused: The reason why it fails without being started; None, the default, for others.
+        propagation: How much history the child is told, as in `TaskScheduled`; 0 by default.
+        first_id: For a retry, the ID of the first attempt; else None.
     """
 
     id: int
@@ -160,28 +238,50 @@ class ChildCreated(_Event, frozen=True):
 
 
 class ChildCompleted(_Event, frozen=True):
-    """The child workflow of action `task_id` has returned `output`."""
+    """A child workflow has returned.
+
+    Attributes:
+        task_id: The ID of the action that has called it.
+        output: JSON text; None for no result.
+    """
 
     task_id: int
     output: str | None
 
 
 class ChildFailed(_Event, frozen=True):
-    """The child workflow of action `task_id` has failed or was terminated."""
+    """A child workflow has failed, was terminated, or could not be started.
+
+    Attributes:
+        task_id: The ID of the action that has called it.
+        failure: The error with which it has ended.
+    """
 
     task_id: int
     failure: FailureDetails
 
 
 class EventRaised(_Event, frozen=True):
-    """An event has come from outside, or from another instance."""
+    """An event has come from outside, or from another instance.
+
+    Attributes:
+        name: The name of the event, as it was raised; names match without case.
+        input: Its data as JSON text; None for none.
+    """
 
     name: str
     input: str | None
 
 
 class EventSent(_Event, frozen=True):
-    """An event for another instance, which action `id` sent."""
+    """An event was sent to another instance.
+
+    Attributes:
+        id: The number of the action in its execution, from 1.
+        instance_id: The ID of the receiver.
+        name: The name of the event.
+        input: Its data as JSON text; None for none.
+    """
 
     id: int
     instance_id: str
@@ -190,26 +290,45 @@ class EventSent(_Event, frozen=True):
 
 
 class ExecutionSuspended(_Event, frozen=True):
-    """The instance was paused, for `reason` if one was given."""
+    """The instance was paused.
+
+    Attributes:
+        reason: The reason that the caller has given; None by default.
+    """
 
     reason: str | None = None
 
 
 class ExecutionResumed(_Event, frozen=True):
-    """The instance was resumed, for `reason` if one was given."""
+    """The instance was resumed.
+
+    Attributes:
+        reason: The reason that the caller has given; None by default.
+    """
 
     reason: str | None = None
 
 
 class ExecutionTerminated(_Event, frozen=True):
-    """The instance was terminated; a `recursive` termination ends its children too."""
+    """The instance was terminated.
+
+    Attributes:
+        output: The output that it gets, as JSON text; None, the default, for none.
+        recursive: Whether its children end with it; True by default.
+    """
 
     output: str | None = None
     recursive: bool = True
 
 
 class ExecutionCompleted(_Event, frozen=True):
-    """The end of an execution, with the status it closed in."""
+    """The end of an instance.
+
+    Attributes:
+        status: The status in which it has closed.
+        output: JSON text; None, the default, for no result.
+        failure: The error with which it has failed; None, the default, if it has not.
+    """
 
     status: WorkflowStatus
     output: str | None = None
@@ -217,7 +336,12 @@ class ExecutionCompleted(_Event, frozen=True):
 
 
 class ContinuedAsNew(_Event, frozen=True):
-    """The action of continue-as-new. The new execution's history begins where this one ends."""
+    """The action of continue-as-new. The new execution's history begins where this one ends.
+
+    Attributes:
+        input: The input of the new execution, as JSON text; None for no input.
+        carryover: Events that go over to it, in their order; none by default.
+    """
 
     input: str | None
     carryover: tuple[EventRaised, ...] = ()
@@ -254,10 +378,21 @@ _decoder: msgspec.json.Decoder[list[HistoryEvent]] = msgspec.json.Decoder(list[H
 
 
 def encode_events(events: Iterable[HistoryEvent]) -> bytes:
-    """Return the stored form: a JSON array with one tagged array per event."""
+    """Return the stored form: a JSON array with one tagged array per event.
+
+    Args:
+        events: The events, in their order.
+    """
     return _encoder.encode(events)
 
 
 def decode_events(data: bytes) -> list[HistoryEvent]:
-    """Read what `encode_events` wrote."""
+    """Return the events that `encode_events` has written, also that of an earlier version.
+
+    Args:
+        data: The stored form.
+
+    Raises:
+        msgspec.DecodeError: If it is not one, or has events that this version does not know.
+    """
     return _decoder.decode(data)

@@ -37,7 +37,25 @@ logger = logging.getLogger(__name__)
 
 
 class Host(Following):
-    """Delivers events to instances. Open it with `async with`; what runs ends with it."""
+    """Runs the instances of a component that keeps them itself, and does what their turns decide.
+
+    Open it with `async with`; what runs ends with it.
+
+    Args:
+        store: The store in which the component keeps its instances.
+        executor: The executor that runs their code.
+        clock: The clock of turns and timers.
+        machine: The source of the IDs of executions; by default the machine that this process runs
+            on.
+
+    Example:
+        ```python
+        async with Host(store, context.executor, context.clock, context.machine) as host:
+            for instance in await store.read_all():
+                await host.recover(instance)
+            yield MyComponent(context.name, store, host)
+        ```
+    """
 
     def __init__(
         self, store: InstanceStore, executor: Executor, clock: Clock, machine: Machine = SYSTEM
@@ -67,7 +85,15 @@ class Host(Following):
             await asyncio.gather(*self._background.cancel(), return_exceptions=True)
 
     async def start(self, request: StartRequest) -> None:
-        """Start an instance as the request says; it has no start time."""
+        """Start an instance, and return once it is stored and its first turn was run.
+
+        Args:
+            request: The workflow, its input and the new ID. A start time in it is ignored.
+
+        Raises:
+            WorkflowNotRegistered: If nobody can run the workflow.
+            InstanceAlreadyExists: If the ID is taken and may not be reused.
+        """
         self._executor.check_workflow(request.workflow)
         await self.finish(self._start(request))
 
@@ -93,10 +119,20 @@ class Host(Following):
     async def deliver(
         self, instance: HostedInstance, *events: HistoryEvent, execution_id: str | None = None
     ) -> bool:
-        """Run the turns that events cause and return once they are saved; False if none.
+        """Run the turns that events cause, and return once they are saved.
 
-        Results name the execution that asked for them: a later one must not see them. Where this
-        raises, the events have not come.
+        Where this raises, the events have not come.
+
+        Args:
+            instance: The instance that gets the events.
+            events: The events that have come, in order. Without any, the turns of events that
+                already wait are run.
+            execution_id: The ID of the execution that has asked for these results, as a later one
+                must not see them; None, the default, for events that are for any execution.
+
+        Returns:
+            False if none of the events changes anything: the instance has closed, is in another
+            execution, or was so already (a second pause, a second result).
         """
         return await self.finish(self._deliver(instance, *events, execution_id=execution_id))
 
@@ -117,7 +153,11 @@ class Host(Following):
             return is_admitted
 
     async def recover(self, instance: HostedInstance) -> None:
-        """Take up an instance of an earlier host where that one left it."""
+        """Take up an instance of an earlier host where that one left it.
+
+        Args:
+            instance: An instance that was read from the store by `HostedInstance.begin`.
+        """
         async with instance.turning:
             await self._take_up(instance)
         if instance.waiting:

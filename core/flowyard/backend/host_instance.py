@@ -38,18 +38,25 @@ class HostedInstance:
 
     What callers are shown (`status`, `history`, `state()`) is saved. A store saves `started`,
     `created_at`, `updated_at`, `custom_status`, `journal.history` and `backlog`.
+
+    Args:
+        instance_id: Its ID, kept as `id`.
+        started: The event with which its first execution begins.
+        now: The time of its creation, in microseconds since the Unix epoch.
+
+    Attributes:
+        journal: The history; ahead of what is saved while a turn is being saved.
+        waiting: The events that have come and that no turn has taken.
+        unsent: The events and starts that turns have sent, until their receivers have stored them.
+        unconfirmed: The marks of what may be saved as unsent.
+        received: Marks of what others have sent, until they have saved that it has come.
     """
 
     journal: Journal
-    """Ahead of what is saved while a turn is being saved."""
     waiting: list[HistoryEvent]
-    """What has come and no turn has taken."""
     unsent: list[Unsent]
-    """What turns have sent and started, until it is known to be kept elsewhere."""
     unconfirmed: set[Received]
-    """The marks of what may be saved as unsent."""
     received: dict[Received, asyncio.Event]
-    """Marks of what others have sent, until they have saved that it has come."""
 
     def __init__(self, instance_id: str, started: ExecutionStarted, now: int) -> None:
         self.id = instance_id
@@ -67,7 +74,12 @@ class HostedInstance:
         self.begin((), [started])
 
     def begin(self, past: Iterable[HistoryEvent], backlog: Iterable[BacklogEvent]) -> None:
-        """Go on from what was saved: the history, and the backlog that was saved last."""
+        """Go on from what was saved, before the host takes the instance up (`Host.recover`).
+
+        Args:
+            past: The events of the history, as they were given to `InstanceStore.save`.
+            backlog: The backlog that was saved last.
+        """
         kept = list(backlog)
         self.unsent = [event for event in kept if isinstance(event, Unsent)]
         self.unconfirmed = {self.mark_of(unsent) for unsent in self.unsent}
@@ -76,27 +88,44 @@ class HostedInstance:
         self.note_saved()
 
     def go_on(self, past: Iterable[HistoryEvent], waiting: Iterable[HistoryEvent]) -> None:
-        """Go on from another history, which is not saved yet."""
+        """Go on from another history, which is not saved yet. For the host.
+
+        Args:
+            past: The events of the history.
+            waiting: The events that have come and that no turn has taken.
+        """
         self.journal = Journal(self.id, past)
         self.waiting = list(waiting)
 
     def continue_as_new(self, execution_id: str) -> None:
-        """Go on as the execution that the last turn has asked for."""
+        """Go on as the execution that the last turn has asked for. For the host.
+
+        Args:
+            execution_id: The ID of the new execution.
+        """
         # What answers the execution that has ended is not for the next one.
         kept = [event for event in self.waiting if not isinstance(event, RESULTS)]
         self.go_on((), [*self.journal.successor(execution_id), *kept])
 
     def mark_of(self, unsent: Unsent) -> Received:
-        """Return by what the receiver knows something that this instance has sent."""
+        """Return the mark by which the receiver recognizes what this instance has sent.
+
+        Args:
+            unsent: The event or start that was sent.
+        """
         return Received(self.id, unsent.execution_id, unsent.id)
 
     def confirm(self, mark: Received) -> None:
-        """Forget the mark of something: it does not come again."""
+        """Forget the mark of something: it does not come again. For the host.
+
+        Args:
+            mark: The mark, also one that is forgotten already.
+        """
         if (confirmed := self.received.pop(mark, None)) is not None:
             confirmed.set()
 
     def note_saved(self) -> None:
-        """Show callers what there is now."""
+        """Show callers what there is now, which has been saved. For the host."""
         journal, status = self.journal, self.journal.status
         # A pause that no turn has taken up was acknowledged all the same.
         for event in () if status.is_closed else self.waiting:
@@ -138,7 +167,11 @@ class HostedInstance:
         return WorkflowStatus.STALLED if self.stalled is not None else self._saved.status
 
     def state(self, *, payloads: bool = True) -> WorkflowState:
-        """Return what callers see."""
+        """Return what callers see.
+
+        Args:
+            payloads: Whether it has input, output and failure; True by default.
+        """
         saved = self._saved
         completion = saved.completion
         failure = completion.failure if completion is not None else self.stalled

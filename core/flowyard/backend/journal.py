@@ -59,7 +59,23 @@ RESULTS = (*_TASK_RESULTS, *_CHILD_RESULTS, TimerFired)
 
 
 class Journal:
-    """The committed history of one execution, and what of it is still open."""
+    """The committed history of one execution, and what of it is still open.
+
+    Args:
+        instance_id: The ID of the instance.
+        history: The events that are committed already; none by default.
+
+    Attributes:
+        history: All events, in their order.
+        started: The event with which the execution has begun; None before.
+        suspended: Whether the instance is paused.
+        completion: The end of the instance; None before.
+        continuation: Set by the turn that continued as new: go on with `successor()`.
+        tasks: The activities that run, by the IDs of their actions.
+        timers: The timers that are set, by the IDs of their actions.
+        children: The children that run, by the IDs of their actions.
+        refused: The answers for children that are not started, which no turn has taken up yet.
+    """
 
     __slots__ = (
         "_suspended_before",
@@ -83,12 +99,10 @@ class Journal:
         self.suspended = False
         self.completion: ExecutionCompleted | None = None
         self.continuation: ContinuedAsNew | None = None
-        """Set by the turn that continued as new: go on with `successor()`."""
         self.tasks: dict[int, TaskScheduled] = {}
         self.timers: dict[int, TimerCreated] = {}
         self.children: dict[int, ChildCreated] = {}
         self.refused: dict[int, ChildFailed] = {}
-        """What children that are not started are answered with; not taken up yet."""
         self._terminated: ExecutionTerminated | None = None
         self._suspended_before = False
         for event in history:
@@ -112,23 +126,31 @@ class Journal:
         return self.completion is not None
 
     def next_timer(self) -> int | None:
-        """Return when the earliest open timer fires, in microseconds since the epoch."""
+        """Return when the earliest open timer fires, in microseconds since the epoch, or None."""
         if not self.timers:
             return None
         earliest = min(timer.fire_at for timer in self.timers.values())
         return earliest if earliest < NEVER else None
 
     def due_timers(self, now: int) -> list[TimerFired]:
-        """Return the events of the open timers that are due, earliest first."""
+        """Return the events of the open timers that are due, earliest first.
+
+        Args:
+            now: The time, in microseconds since the Unix epoch.
+        """
         due = [timer for timer in self.timers.values() if timer.fire_at <= now]
         due.sort(key=lambda timer: timer.fire_at)
         return [TimerFired(timer.id, timer.fire_at) for timer in due]
 
     def admit(self, event: HistoryEvent) -> bool:
-        """Take an event from outside into account; False if the history already answers it.
+        """Take an event from outside into account.
 
-        Duplicates of a result, a redundant pause or resume, a second start, and anything that
-        comes after the end are not admitted and must not be recorded.
+        Args:
+            event: The event that has come.
+
+        Returns:
+            False if the history already answers it, and it must not be recorded: a duplicate of a
+            result, a redundant pause or resume, a second start, and anything after the end.
         """
         if self.completion is not None or self._terminated is not None:
             return False
@@ -161,7 +183,12 @@ class Journal:
         return True
 
     def turn(self, now: int, admitted: Sequence[HistoryEvent]) -> Turn:
-        """Open a turn over events that were admitted. A paused instance records, runs no code."""
+        """Open a turn over events that were admitted. A paused instance records, runs no code.
+
+        Args:
+            now: The time of the turn, in microseconds since the Unix epoch.
+            admitted: The events, in their order.
+        """
         runs_code = (
             self.started is not None
             and self._terminated is None
@@ -180,9 +207,14 @@ class Journal:
         )
 
     def commit(self, turn: Turn, result: TurnResult) -> list[HistoryEvent]:
-        """Add a turn and its actions to the history; return the events that were added.
+        """Add a turn and its actions to the history.
 
-        What the result asks for in vain is taken out of it: of several ends the first one counts.
+        Args:
+            turn: The turn that `turn` has opened.
+            result: What the turn has decided. Ends after the first one are taken out of it.
+
+        Returns:
+            The events that were added, to be made durable.
         """
         actions = result.actions
         if len(actions) > 1 or (actions and type(actions[0]) is ChildCreated):
@@ -217,7 +249,11 @@ class Journal:
             )
 
     def successor(self, execution_id: str) -> list[HistoryEvent]:
-        """Return the events that begin the execution after continue-as-new."""
+        """Return the events that begin the execution after continue-as-new.
+
+        Args:
+            execution_id: The ID of the new execution.
+        """
         assert self.started is not None  # noqa: S101
         assert self.continuation is not None  # noqa: S101
         received = self.started.propagated
@@ -237,7 +273,12 @@ class Journal:
         return events
 
     def child_started(self, child: ChildCreated, execution_id: str) -> ExecutionStarted:
-        """Return what begins a child of this execution, to which this journal has it added."""
+        """Return what begins a child of this execution, to which this journal has it added.
+
+        Args:
+            child: The action, which is not refused.
+            execution_id: The ID of the child's execution.
+        """
         assert self.started is not None  # noqa: S101
         parent = self.started
         link = Parent(self.instance_id, parent.execution_id, parent.workflow, child.id)
@@ -293,7 +334,14 @@ class Journal:
 def propagated(
     instance_id: str, history: Sequence[HistoryEvent], scope: int, call: HistoryEvent | None = None
 ) -> Propagated:
-    """Return what a call is told of an execution: its events up to the call, or all of them."""
+    """Return what a call is told of an execution.
+
+    Args:
+        instance_id: The ID of the instance that calls.
+        history: The events of its execution.
+        scope: 1 for this execution alone, 2 for what it was told itself, too.
+        call: The action, up to which the events are told; all of them by default.
+    """
     events: list[HistoryEvent] = []
     workflow = ""
     chunks: tuple[HistoryChunk, ...] = ()
@@ -313,7 +361,14 @@ def propagated(
 def child_started(
     link: Parent, child: ChildCreated, execution_id: str, told: Propagated | None
 ) -> ExecutionStarted:
-    """Return what begins a child, or a detached instance, with the history that it is told."""
+    """Return what begins a child, or a detached instance.
+
+    Args:
+        link: The parent; a detached instance has none all the same.
+        child: The action that calls it.
+        execution_id: The ID of the child's execution.
+        told: The history that it is told; None for none.
+    """
     return ExecutionStarted(
         child.name,
         child.input,
@@ -327,7 +382,13 @@ def child_started(
 def result_for_parent(
     link: Parent, instance_id: str, completion: ExecutionCompleted
 ) -> ChildCompleted | ChildFailed:
-    """Return the event that tells a parent how its child, the instance, has ended."""
+    """Return the event that tells a parent how its child has ended.
+
+    Args:
+        link: The parent, and the action that has called the child.
+        instance_id: The ID of the child.
+        completion: The end of the child.
+    """
     if completion.status is WorkflowStatus.COMPLETED:
         return ChildCompleted(link.task_id, completion.output)
     failure = completion.failure or FailureDetails(

@@ -107,6 +107,12 @@ class Following(ABC):
 
         A component calls this before it removes the instance: with it would go what it has sent,
         and its parent would never be told how it ended.
+
+        Args:
+            instance: The closed instance, also one of an earlier host.
+
+        Raises:
+            BackendUnavailable: If the host ends meanwhile.
         """
         await self.recover(instance)
         if instance.following is not None:
@@ -121,6 +127,15 @@ class Following(ABC):
 
         What was cut off could still be under way when the store is called again. It is cancelled
         with the host.
+
+        Args:
+            work: The work, such as a purge.
+
+        Returns:
+            What the work returns; what it raises is raised.
+
+        Raises:
+            BackendUnavailable: If the host ends meanwhile.
         """
         task = self._background.run(work)
         try:

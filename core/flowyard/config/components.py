@@ -29,7 +29,25 @@ _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,253}")
 
 @dataclass(frozen=True, slots=True)
 class ComponentSpec:
-    """One configured component. Metadata values are text if read from YAML, anything from code."""
+    """One configured component.
+
+    Attributes:
+        name: The name that callers and messages use: up to 253 letters, digits and `_ - .`.
+        type: The component type, such as `workflow.engine`; case does not count.
+        version: The version of the type; `v1` by default.
+        metadata: The settings by their keys, whose case does not count: text or a `SecretRef` if
+            read from YAML, anything that the type's settings take from code. None by default.
+        source: The file that it was read from, for messages; None, the default, from code.
+
+    Example:
+        ```python
+        spec = ComponentSpec(
+            name="orders",
+            type="workflow.engine",
+            metadata={"connectionString": "sqlite:///orders.db"},
+        )
+        ```
+    """
 
     name: str
     type: str
@@ -49,17 +67,29 @@ class ComponentSpec:
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """The configured workflow components, in the order of the files. There is at least one."""
+    """The configured workflow components.
+
+    Attributes:
+        specs: The components, in the order of the files; at least one. Their names differ.
+    """
 
     specs: tuple[ComponentSpec, ...]
 
     @property
     def default(self) -> ComponentSpec:
-        """The first one."""
+        """The component that does the work where none is named: the first one."""
         return self.specs[0]
 
     def find(self, name: str | None = None) -> ComponentSpec:
-        """Return the component of that name, the default for None and for `dapr`."""
+        """Return the component of a name.
+
+        Args:
+            name: The name. None, the default, and `dapr`, which Dapr's SDKs send, mean the default
+                component, unless one is named `dapr`.
+
+        Raises:
+            ComponentNotFound: If no component has the name.
+        """
         if name is None:
             return self.default
         for spec in self.specs:
@@ -71,7 +101,18 @@ class Components:
 
 
 def load_components(source: str | Path | Sequence[ComponentSpec]) -> Components:
-    """Read components from a file, a folder of *.yaml and *.yml, or take them as they are."""
+    """Read the components from components.yaml, or take them as they are.
+
+    `resolve` then loads the plugin of each, and reads its secrets.
+
+    Args:
+        source: A file, a folder of *.yaml and *.yml files, or the components themselves. Components
+            of Dapr's other blocks are skipped, and in a folder its other kinds of documents, too.
+
+    Raises:
+        ConfigurationError: If a file cannot be read or is not of Dapr's shape, a name is not valid
+            or stands twice, or there is no component.
+    """
     specs = _read_specs(Path(source)) if isinstance(source, (str, Path)) else tuple(source)
     if not specs:
         raise ConfigurationError(
@@ -91,7 +132,20 @@ def load_components(source: str | Path | Sequence[ComponentSpec]) -> Components:
 def resolve(
     spec: ComponentSpec, extra: Iterable[ComponentType[Any]] = ()
 ) -> tuple[ComponentType[Any], BaseModel]:
-    """Return the component's type and its settings; each error names file and component."""
+    """Find a component's type, and check its metadata; secrets are read.
+
+    Args:
+        spec: The component.
+        extra: Types that no installed plugin offers; they come before those that are.
+
+    Returns:
+        The type and the settings, which are an object of `ComponentType.settings`.
+
+    Raises:
+        ConfigurationError: If the type is not installed, its plugin is broken, or the version, a
+            key, a value or a secret cannot be used. It names the file and the component, and shows
+            no value.
+    """
     try:
         found = component_type(spec.type, extra)
     except ConfigurationError as error:

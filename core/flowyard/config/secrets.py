@@ -112,12 +112,28 @@ ENVIRONMENT = EnvironmentSecrets()
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """A value to be read from a store when it is needed. Usable in code, too."""
+    """A value of `ComponentSpec.metadata` that is read from a store when the component is opened.
+
+    Attributes:
+        name: The name of the secret.
+        key: Its key, where the secret has several; by default the same as `name`.
+        store: The store that has it; by default the environment, where the key is the name of a
+            variable.
+
+    Example:
+        ```python
+        metadata = {"apiKey": SecretRef("TEMPORAL_API_KEY")}
+        ```
+    """
 
     name: str
     key: str = ""
     store: SecretStore = ENVIRONMENT
 
     def read(self) -> str:
-        """Return the secret."""
+        """Return the secret, which is read each time.
+
+        Raises:
+            ConfigurationError: If it is missing or empty, or the store cannot be read.
+        """
         return self.store.read(self.name, self.key or self.name)

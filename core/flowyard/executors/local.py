@@ -16,8 +16,8 @@ from typing import Any
 from flowyard.backend.executor import ActivityResult, ActivityTask, LocalCode, Turn, TurnResult
 from flowyard.errors import ActivityNotRegistered, WorkflowNotRegistered
 from flowyard.failure import FailureDetails
+from flowyard.workflow.activity_context import ActivityContext
 from flowyard.workflow.app import App
-from flowyard.workflow.context import ActivityContext
 from flowyard.workflow.definition import Definition, Function
 from flowyard.workflow.execution import Execution
 from flowyard.workflow.task import check_interrupt

@@ -27,10 +27,29 @@ from flowyard.workflow.app import App
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """What to serve, where and to whom. Without a token everybody may call who can reach it.
+    """What to serve, where and to whom.
 
-    Workers and SDKs connect to `grpc_port`, None for no gRPC, and work for `worker_component` or
-    the default one. The certificate and the limits of `http` are those of gRPC too.
+    Attributes:
+        components: A file, a folder, or the components themselves; `components.yaml` by default.
+        http: The address and port of HTTP (127.0.0.1:3500 by default; 0 is any free port), the
+            certificate and key for TLS (none by default), and how many seconds calls and activities
+            under way may take at the end (10). Host, certificate and seconds are gRPC's, too.
+        grpc_port: The port of gRPC, to which workers and SDKs connect; 50001 by default, None for
+            no gRPC.
+        worker_component: The component whose work the workers do; None, the default, for the
+            default one.
+        token: The token that every call has to carry as `dapr-api-token`; None, the default, lets
+            everybody call who can reach the server.
+        app_id: The name of this application in the metadata; `flowyard` by default.
+        max_body: The largest body and message that is taken, in bytes; 16 MiB by default.
+        turn_timeout: How long a worker may take to answer a turn, which then goes to another; 60 s
+            by default.
+        worker_message_bytes: The largest message for a worker that does not say that it takes any;
+            4 MiB by default, 0 for no limit.
+        allow_unauthenticated: Whether an address that other machines can reach may be served
+            without a token; False by default.
+        allowed_hosts: Without a token: other names of this server, and hosts whose web pages may
+            call it; none by default.
     """
 
     components: str | Path | Sequence[ComponentSpec] = "components.yaml"
@@ -44,7 +63,6 @@ class ServerOptions:
     worker_message_bytes: int = OLD_WORKERS_LIMIT
     allow_unauthenticated: bool = False
     allowed_hosts: Sequence[str] = ()
-    """Without a token: other names of this server, and hosts whose web pages may call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +78,36 @@ class Served:
 async def open_server(
     options: ServerOptions, app: App | None, stopping: asyncio.Event
 ) -> AsyncIterator[Served]:
-    """Serve until the end of the block. `stopping` is set where somebody asks for the end.
+    """Open the components and serve them by HTTP and gRPC until the end of the block.
 
-    From then on both faces refuse new calls and answer what is under way, while running activities
-    end, for `drain_seconds` of the address at the most. What was opened last ends first: no call
-    comes in while the components commit what they do.
+    At the end, and once `stopping` is set, both faces refuse new calls and answer what is under
+    way, while running activities end, for `drain_seconds` of the address at the most. What was
+    opened last ends first: no call comes in while the components commit what they do.
+
+    Args:
+        options: What to serve, where and to whom.
+        app: The workflows and activities that the server runs itself; None for none: workers run
+            them, or nobody.
+        stopping: The event that ends the server. A caller who shuts the server down sets it, and so
+            may the program. Wait for it in the block.
+
+    Yields:
+        The runtime, the URL of HTTP and the `host:port` of gRPC (None without it), as `runtime`,
+        `http` and `grpc`.
+
+    Raises:
+        ConfigurationError: If a component or the certificate cannot be used, an address cannot be
+            had, or other machines could reach it without a token.
+        ComponentNotFound: If the component for workers is not configured.
+        BackendUnavailable: If a backend does not answer.
+
+    Example:
+        ```python
+        stopping = asyncio.Event()
+        async with open_server(ServerOptions(), app, stopping) as served:
+            print(f"serving at {served.http}")
+            await stopping.wait()
+        ```
     """
     address = options.http
     check_exposure(address.host, options.token, allow_unauthenticated=options.allow_unauthenticated)

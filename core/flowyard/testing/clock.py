@@ -38,6 +38,10 @@ class VirtualClock:
 
     Alarms ring in the order of their times (of their creation, where times are equal), each while
     `now()` is its own time.
+
+    Args:
+        start: The time at first; a naive one is UTC. By default 2030-01-01, so that every run of a
+            test is the same.
     """
 
     def __init__(self, start: datetime = EPOCH) -> None:
@@ -51,11 +55,19 @@ class VirtualClock:
 
     @property
     def time(self) -> datetime:
-        """The same as an aware time."""
+        """The time as an aware datetime in UTC."""
         return to_datetime(self._now)
 
     def call_at(self, when: int, callback: Callable[[], None]) -> _VirtualAlarm:
-        """Call back once the time is reached, on the next round of the event loop if it is."""
+        """Call back once a time is reached, on the next round of the event loop if it is.
+
+        Args:
+            when: The time, in microseconds since the Unix epoch.
+            callback: Called once, without arguments.
+
+        Returns:
+            What cancels the call.
+        """
         alarm = _VirtualAlarm(callback)
         heapq.heappush(self._alarms, (when, next(self._order), alarm))
         if when <= self._now:
@@ -64,7 +76,7 @@ class VirtualClock:
 
     @property
     def next_alarm(self) -> int | None:
-        """The time of the next alarm, None if nothing is set.."""
+        """The time of the next alarm, in microseconds since the Unix epoch; None if none is set."""
         while self._alarms and not self._alarms[0][2].is_set:
             heapq.heappop(self._alarms)
         return self._alarms[0][0] if self._alarms and self._alarms[0][0] < NEVER else None
@@ -76,11 +88,20 @@ class VirtualClock:
         return upcoming is not None and upcoming <= self._now
 
     def advance(self, by: timedelta) -> None:
-        """Let time pass and ring what falls due on the way."""
+        """Let time pass and ring what falls due on the way.
+
+        Args:
+            by: The time that passes; a negative one changes nothing.
+        """
         self.advance_to(self._now + by // timedelta(microseconds=1))
 
     def advance_to(self, when: int) -> None:
-        """Let time pass up to `when`; a time that has gone by changes nothing."""
+        """Let time pass up to a time, and ring what falls due on the way.
+
+        Args:
+            when: The time, in microseconds since the Unix epoch; one that has gone by changes
+                nothing.
+        """
         while (upcoming := self.next_alarm) is not None and upcoming <= when:
             self._now = max(self._now, upcoming)
             self._ring_due()

@@ -22,7 +22,15 @@ _LONGEST_WAIT = timedelta(days=36_500)
 
 
 class NothingScheduled(FlowyardError):
-    """An instance waits, and neither work nor an alarm is left that could wake it."""
+    """An instance waits, and neither work nor an alarm is left that could wake it.
+
+    Args:
+        why: The part of the message that says what is missing.
+        waits: The things that the instance waits for, in words, for the message.
+
+    Attributes:
+        state: The state of the instance.
+    """
 
     def __init__(self, state: WorkflowState, why: str, waits: Sequence[str]) -> None:
         waits_for = f" It waits for {', '.join(waits)}." if waits else ""
@@ -44,7 +52,19 @@ class SupportsIdle(Protocol):
 
 
 class WorkflowKit:
-    """A runtime under a virtual clock. Time passes in `wait` and `advance`, and only there."""
+    """A runtime under a virtual clock. Time passes in `wait` and `advance`, and only there.
+
+    `open_kit` opens one, and so does the pytest fixture `workflow_kit`.
+
+    Args:
+        app: The app that the runtime runs.
+        runtime: Opened with the clock; kept as `runtime`, to start instances and raise events.
+        clock: The virtual clock; kept as `clock`.
+
+    Raises:
+        FlowyardError: If the default component cannot tell when it is idle, as only the built-in
+            engine does.
+    """
 
     def __init__(self, app: App, runtime: Runtime, clock: VirtualClock) -> None:
         component = runtime.component()
@@ -59,10 +79,17 @@ class WorkflowKit:
         self._registry = app.registry
 
     async def wait(self, instance_id: str, *, within: timedelta = _LONGEST_WAIT) -> WorkflowState:
-        """Return the state of the instance once it is closed, skipping the time until then.
+        """Return the state of an instance once it is closed, skipping the time until then.
 
-        Runs what is due; when nothing is, jumps to the next alarm. Raises `NothingScheduled` if
-        no alarm is left, or none `within` that much virtual time.
+        It runs what is due; when nothing is, it jumps to the next alarm.
+
+        Args:
+            instance_id: The ID of the instance, as `runtime.start` returned it.
+            within: The most virtual time that may be skipped; 36,500 days by default.
+
+        Raises:
+            NothingScheduled: If no alarm is left, or none within that time.
+            InstanceNotFound: If there is no such instance.
         """
         last = self.clock.now() + within // timedelta(microseconds=1)
         closed = asyncio.ensure_future(self.runtime.wait(instance_id))
@@ -90,7 +117,11 @@ class WorkflowKit:
             await self._component.idle()
 
     async def advance(self, by: timedelta) -> None:
-        """Let time pass; everything that falls due on the way runs at its own time."""
+        """Let time pass; everything that falls due on the way runs at its own time.
+
+        Args:
+            by: The virtual time that passes.
+        """
         target = self.clock.now() + by // timedelta(microseconds=1)
         await self.settle()
         while (upcoming := self.clock.next_alarm) is not None and upcoming <= target:
@@ -120,7 +151,31 @@ class WorkflowKit:
 async def open_kit(
     app: App, path: Path, *, activities: Mapping[str, Callable[..., object]] | None = None
 ) -> AsyncIterator[WorkflowKit]:
-    """Open a kit on a SQLite file, with these activities in place of the app's own."""
+    """Open a kit with the built-in engine on a SQLite file.
+
+    An activity that the app lacks fails at once.
+
+    Args:
+        app: The app under test, of which the kit runs a copy.
+        path: The file, which is made if there is none. What it holds goes on.
+        activities: Functions that replace the app's activities, by the names of these; none by
+            default.
+
+    Yields:
+        The kit, which is closed at the end of the block.
+
+    Raises:
+        RegistrationError: If the app has no activity of a name that is given.
+        BackendUnavailable: If the file cannot be used.
+
+    Example:
+        ```python
+        async with open_kit(app, tmp_path / "kit.db", activities={"remind": pretend}) as kit:
+            instance_id = await kit.runtime.start(approve)
+            state = await kit.wait(instance_id)
+            assert state.result() == "reminded"
+        ```
+    """
     clock = VirtualClock()
     spec = ComponentSpec(
         name="kit", type="workflow.engine", metadata={"connectionString": f"sqlite:///{path}"}
@@ -133,10 +188,25 @@ async def open_kit(
 
 
 class OpenWorkflowKit(Protocol):
-    """The type of the fixture `workflow_kit`."""
+    """The type of the pytest fixture `workflow_kit`, which comes with Flowyard.
+
+    Example:
+        ```python
+        async def test_nobody_answers(workflow_kit: OpenWorkflowKit) -> None:
+            async with workflow_kit(app, activities={"remind": lambda ctx: None}) as kit:
+                state = await kit.wait(await kit.runtime.start(approve))
+                assert state.result() == "reminded"
+        ```
+    """
 
     def __call__(
         self, app: App, *, activities: Mapping[str, Callable[..., object]] | None = None
     ) -> AbstractAsyncContextManager[WorkflowKit]:
-        """Open a kit on a fresh file; a later kit of the same test has a file of its own."""
+        """Open a kit on a fresh file; a later kit of the same test has a file of its own.
+
+        Args:
+            app: The app under test, of which the kit runs a copy.
+            activities: Functions that replace the app's activities, by the names of these; none by
+                default.
+        """
         ...

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from flowyard.errors import NonRetryableError
-from flowyard.workflow.context import ActivityContext
+from flowyard.workflow.activity_context import ActivityContext
 
 PATIENCE = timedelta(seconds=30)
 """How long the suite waits for anything. Reaching it is a failure, never part of a test."""

@@ -1,12 +1,11 @@
-"""What authors see: the context of a workflow and that of an activity. Names are Dapr's."""
+"""What the author of a workflow sees: its context. Names are Dapr's."""
 
 from __future__ import annotations
 
 import logging
 import random
 import uuid
-from collections.abc import Awaitable, Callable, Generator, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Generator
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar, overload
 
@@ -15,6 +14,7 @@ from flowyard.errors import InvalidRequest, WorkflowCodeError
 from flowyard.models import check_instance_id, check_text
 from flowyard.payload import ABSENT, UNTYPED, PayloadType, ResultType, encode
 from flowyard.workflow.commands import Schedule
+from flowyard.workflow.logger import ReplayAwareLogger
 from flowyard.workflow.registry import Registry, encode_input
 from flowyard.workflow.retry import RetryPolicy
 from flowyard.workflow.task import Task
@@ -23,25 +23,17 @@ T = TypeVar("T")
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class ReplayAwareLogger(logging.LoggerAdapter[logging.Logger]):
-    """Says nothing while history is replayed, so that each line appears once."""
-
-    def __init__(self, logger: logging.Logger, schedule: Schedule) -> None:
-        super().__init__(logger)
-        self._schedule = schedule
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
-        return not self._schedule.replaying and super().isEnabledFor(level)
-
-    def process(
-        self, msg: Any, kwargs: MutableMapping[str, Any]
-    ) -> tuple[Any, MutableMapping[str, Any]]:
-        extra = {**(kwargs.get("extra") or {}), "instance_id": self._schedule.instance_id}
-        return f"[{self._schedule.instance_id}] {msg}", {**kwargs, "extra": extra}
-
-
 class WorkflowContext:
-    """The only thing that workflow code may wait for, ask the time of, and act through."""
+    """The only thing that workflow code may wait for, ask the time of, and act through.
+
+    A workflow gets it as its first argument and uses it only while it runs. Once it has ended or
+    called `continue_as_new`, a call that schedules something raises `WorkflowCodeError`.
+
+    Args:
+        schedule: The actions that the code of the execution has asked for.
+        registry: The functions of the app.
+        workflow_name: The name by which the workflow was started, kept as `workflow_name`.
+    """
 
     __slots__ = ("_logger", "_registry", "_schedule", "workflow_name")
 
@@ -53,7 +45,7 @@ class WorkflowContext:
 
     @property
     def instance_id(self) -> str:
-        """The ID of this instance."""
+        """The ID of this instance, by which others raise events to it."""
         return self._schedule.instance_id
 
     @property
@@ -73,7 +65,7 @@ class WorkflowContext:
 
     @property
     def logger(self) -> ReplayAwareLogger:
-        """A logger that is silent during replay."""
+        """The logger `flowyard.workflow.<name of the workflow>`, which is silent during replay."""
         if self._logger is None:
             name = f"flowyard.workflow.{self.workflow_name}"
             self._logger = ReplayAwareLogger(logging.getLogger(name), self._schedule)
@@ -89,7 +81,15 @@ class WorkflowContext:
         return random.Random(self.new_uuid().int)  # noqa: S311 - not for secrets
 
     def set_custom_status(self, custom_status: object) -> None:
-        """Publish a status with the instance: text as it is, other values as JSON; None clears."""
+        """Publish a status with the instance, which `WorkflowState.custom_status` shows.
+
+        Args:
+            custom_status: Text as it stands, any other value as JSON; None clears it.
+
+        Raises:
+            PayloadError: If the value is not JSON.
+            InvalidRequest: If the text is not Unicode.
+        """
         if custom_status is None:
             custom_status = ""
         elif not isinstance(custom_status, str):
@@ -142,9 +142,27 @@ class WorkflowContext:
         app_id: str | None = None,
         result_type: object = None,
     ) -> Task[Any]:
-        """Schedule an activity, by function or by name; it runs at least once.
+        """Schedule an activity, which runs at least once.
 
-        The task fails with `TaskFailedError`. Raises `PayloadError` if the input does not fit.
+        Args:
+            activity: A registered function, or a name.
+            input: The input, of the type that the activity declares. Without one, a parameter takes
+                its default; None is an input like any other.
+            retry_policy: When it is tried again after a failure; by default it never is.
+            app_id: Dapr's argument for another app, which is refused: leave it out.
+            result_type: The type that the result is read as. By default it is the annotation of the
+                function, and plain JSON where the activity is given by name.
+
+        Returns:
+            A task that completes with the result, or fails with `TaskFailedError` after the last
+            attempt and with `PayloadError` if the result does not fit `result_type`.
+
+        Raises:
+            PayloadError: If the input is not JSON, or not of the declared type.
+            RegistrationError: If the function is a workflow, or another one has its name, or JSON
+                cannot be read as `result_type`.
+            InvalidRequest: If `app_id` is given, or the activity is neither function nor name.
+            WorkflowCodeError: If the workflow has ended or called `continue_as_new`.
         """
         _refuse_app_id(app_id)
         name = check_text(self._registry.activity_name(activity), "activity's name")
@@ -199,10 +217,27 @@ class WorkflowContext:
         app_id: str | None = None,
         result_type: object = None,
     ) -> Task[Any]:
-        """Start a child workflow, an instance of its own, and wait for its result.
+        """Start a child workflow, an instance of its own, whose result comes back.
 
-        Its ID is made of the parent's, the execution and the action's ID unless one is given. The
-        task fails with `TaskFailedError`.
+        Args:
+            workflow: A registered function, or a name.
+            input: The input, of the type that the child declares; by default as in `call_activity`.
+            instance_id: The child's ID, 1 to 255 letters, digits and `_ - . :`; by default made of
+                the parent's ID, its execution and the number of the call. A child fails whose ID an
+                active instance has.
+            retry_policy: When it is started again after a failure; by default it never is.
+            app_id: Dapr's argument for another app, which is refused: leave it out.
+            result_type: The type that the result is read as; by default as in `call_activity`.
+
+        Returns:
+            A task that completes and fails as that of `call_activity` does; a child that was
+            terminated fails it, too.
+
+        Raises:
+            PayloadError: If the input is not JSON, or not of the declared type.
+            RegistrationError: If the function is an activity; else as in `call_activity`.
+            InvalidRequest: If `app_id` is given, or the ID or the workflow cannot be used.
+            WorkflowCodeError: If the workflow has ended or called `continue_as_new`.
         """
         _refuse_app_id(app_id)
         name = check_text(self._registry.workflow_name(workflow), "workflow's name")
@@ -218,7 +253,18 @@ class WorkflowContext:
         return self._schedule.call_child(name, text, output, retry_policy, instance_id)
 
     def create_timer(self, fire_at: datetime | timedelta) -> Task[None]:
-        """Wait until a time (naive means UTC) or for a duration; it survives restarts."""
+        """Set a timer, which survives restarts.
+
+        Args:
+            fire_at: A duration from the time of the turn, or a time; a naive one is UTC. What has
+                gone by fires at once.
+
+        Returns:
+            A task that completes then, with None.
+
+        Raises:
+            WorkflowCodeError: If it is neither of the two, or the workflow has ended.
+        """
         return self._schedule.timer(self._when(fire_at))
 
     @overload
@@ -236,10 +282,22 @@ class WorkflowContext:
         timeout: datetime | timedelta | None = None,
         data_type: object = None,
     ) -> Task[Any]:
-        """Wait for an event of that name (case does not count) and return its data.
+        """Wait for an event; one that came before is kept until somebody waits for it.
 
-        Without a timeout, or with a negative one, it waits for ever; otherwise the task fails with
-        `TimeoutError` when the event has not arrived by then.
+        Args:
+            name: The name of the event; case does not count.
+            timeout: A duration, or a time (a naive one is UTC), after which the task fails with
+                `TimeoutError`. By default, and if the duration is negative, it waits for ever.
+            data_type: The type that the event's data is read as; plain JSON by default.
+
+        Returns:
+            A task that completes with the data of the oldest such event, or fails with
+            `PayloadError` if it does not fit `data_type`.
+
+        Raises:
+            InvalidRequest: If the name is no text.
+            RegistrationError: If JSON cannot be read as `data_type`.
+            WorkflowCodeError: If the timeout is neither of the two, or the workflow has ended.
         """
         name = check_text(name, "event's name")
         fire_at: int | None = None
@@ -249,7 +307,19 @@ class WorkflowContext:
         return self._schedule.wait_for_event(name, PayloadType.of(data_type), fire_at)
 
     def send_event(self, instance_id: str, name: str, *, data: object = None) -> None:
-        """Raise an event to another instance; one that does not exist or is closed drops it."""
+        """Raise an event to another instance of the same component, without waiting for it.
+
+        Args:
+            instance_id: The ID of the receiver. If it does not exist or is closed, the event is
+                dropped.
+            name: The name of the event; case does not count.
+            data: The value that the waiting code gets, written as JSON; None by default.
+
+        Raises:
+            InvalidRequest: If the ID or the name cannot be used.
+            PayloadError: If the data is not JSON.
+            WorkflowCodeError: If the workflow has ended or called `continue_as_new`.
+        """
         check_instance_id(instance_id)
         text = None if data is None else encode(data, f"data of event '{name}'")
         self._schedule.send_event(instance_id, check_text(name, "event's name"), text)
@@ -257,10 +327,20 @@ class WorkflowContext:
     def continue_as_new(self, new_input: object, *, save_events: bool = False) -> Task[NoReturn]:
         """End this execution and begin again with a new input and an empty history.
 
-        Return right after it, or wait for what it returns (`yield ctx.continue_as_new(…)`): it is
-        decided, also if the code then waits for something else or fails. With `save_events`, events
-        nobody has waited for are kept. What was asked for and has not completed by then is given
+        Return right after it, or wait for what it returns: it is decided, also if the code then
+        waits for something else or fails. What was asked for and has not completed by then is given
         up; activities asked for in the same turn are not begun.
+
+        Args:
+            new_input: The input of the next execution, of the type that the workflow declares.
+            save_events: Whether events that nobody has waited for are kept; False by default.
+
+        Returns:
+            A task that never completes: `return await ctx.continue_as_new(…)`.
+
+        Raises:
+            PayloadError: If the input is not JSON, or not of the declared type.
+            WorkflowCodeError: If the workflow has ended or called it already.
         """
         definition = self._registry.workflows.get(self.workflow_name)
         what = f"new input of workflow '{self.workflow_name}'"
@@ -268,7 +348,21 @@ class WorkflowContext:
         return self._schedule.continue_as_new(text, save_events=save_events)
 
     def is_patched(self, patch_name: str) -> bool:
-        """True where code behind the patch runs; False in an execution that is older than it."""
+        """Say whether code behind a patch runs, so that code can change while instances run.
+
+        Args:
+            patch_name: A name for the change, which histories keep.
+
+        Returns:
+            True in new executions and those that have not come this far; False in an execution that
+            had passed this place before the code was changed.
+
+        Raises:
+            InvalidRequest: If the name is no text.
+
+        Example:
+            `activity = message if ctx.is_patched("messages") else letter`
+        """
         return self._schedule.is_patched(check_text(patch_name, "patch's name"))
 
     def _when(self, when: datetime | timedelta) -> int:
@@ -287,18 +381,3 @@ def _refuse_app_id(app_id: str | None) -> None:
         raise InvalidRequest(
             f"app_id={app_id!r}: calls across apps are not supported. Leave app_id out."
         )
-
-
-@dataclass(frozen=True, slots=True)
-class ActivityContext:
-    """What an activity knows of its call.
-
-    `task_execution_id` is the same for every attempt of one call, also after a crash: use it as
-    the idempotency key towards the outside. `attempt` counts the attempts of the retry policy,
-    from 1; a repetition after a crash is the same attempt.
-    """
-
-    workflow_id: str
-    task_id: int
-    task_execution_id: str
-    attempt: int = 1

@@ -18,9 +18,30 @@ _LONGEST_INTERVAL = timedelta(days=3650).total_seconds()
 class RetryPolicy:
     """When a failed activity or child workflow is tried again. Names are Dapr's.
 
-    `retry_timeout` bounds the time from the first attempt to the start of the last.
-    `non_retryable_error_types` are class names (or classes) of errors that end the retries; their
-    subclasses do, too.
+    Attributes:
+        first_retry_interval: The time between the first attempt and the second.
+        max_number_of_attempts: The largest number of attempts, including the first one; at least 1.
+        backoff_coefficient: The factor by which each wait is longer than the one before; at least
+            1. By default, and for None, it is 1.0: all waits are equal.
+        max_retry_interval: The longest wait; None, the default, for 3,650 days.
+        retry_timeout: The longest time from the first attempt to the start of the last; None, the
+            default, for no bound.
+        non_retryable_error_types: Classes of errors, or their names, that end the retries; their
+            subclasses do, too. None by default.
+
+    Raises:
+        InvalidRequest: If a number is below 1, or a time is negative or no timedelta.
+
+    Example:
+        ```python
+        policy = RetryPolicy(
+            first_retry_interval=timedelta(seconds=1),
+            max_number_of_attempts=5,
+            backoff_coefficient=2.0,
+            non_retryable_error_types=[ValueError],
+        )
+        await ctx.call_activity(charge, input=order, retry_policy=policy)
+        ```
     """
 
     first_retry_interval: timedelta
@@ -44,9 +65,15 @@ class RetryPolicy:
     def next_delay(
         self, failed_attempts: int, elapsed: timedelta, failure: FailureDetails
     ) -> timedelta | None:
-        """Return how long to wait before the next attempt, None if there is none.
+        """Decide whether there is a next attempt, and when.
 
-        `elapsed` is the time since the first attempt began, by the history's clock.
+        Args:
+            failed_attempts: The number of attempts so far, all of which have failed; at least 1.
+            elapsed: The time since the first attempt began, by the history's clock.
+            failure: The error of the last attempt.
+
+        Returns:
+            How long to wait before the next attempt; None if there is none.
         """
         if failure.non_retryable or failed_attempts >= self.max_number_of_attempts:
             return None

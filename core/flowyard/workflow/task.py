@@ -37,7 +37,11 @@ class Waiter(Protocol):
 
 
 class Task(Generic[T_co]):
-    """A result that the history will bring. Attribute names are Dapr's."""
+    """A result that the history will bring. Attribute names are Dapr's.
+
+    Calls of a `WorkflowContext` return one. Workflow code awaits it (or yields it in a generator),
+    which gives the result or raises the error, or combines several by `when_all` and `when_any`.
+    """
 
     __slots__ = ("_error", "_is_settled", "_value", "_waiters")
 
@@ -63,7 +67,11 @@ class Task(Generic[T_co]):
         return any(waiter.is_waiting for waiter in self._waiters)
 
     def get_result(self) -> T_co:
-        """Return the result, raise the task's error, or raise if it has not completed."""
+        """Return the result, or raise the task's error.
+
+        Raises:
+            WorkflowCodeError: If the task has not completed.
+        """
         if not self.is_complete:  # the property: asking may complete it
             raise WorkflowCodeError("the task has not completed: await (or yield) it first")
         if self._error is not None:
@@ -71,7 +79,11 @@ class Task(Generic[T_co]):
         return cast("T_co", self._value)
 
     def get_exception(self) -> BaseException:
-        """Return the error of a failed task."""
+        """Return the error of a failed task.
+
+        Raises:
+            WorkflowCodeError: If the task has not failed.
+        """
         if self._error is None:
             raise WorkflowCodeError("the task has not failed")
         return self._error
@@ -82,26 +94,42 @@ class Task(Generic[T_co]):
         return self.get_result()
 
     def complete(self, value: T_co) -> None:  # type: ignore[misc]
-        """Settle the task with a result; only the first settlement counts."""
+        """Settle the task with a result; only the first settlement counts. Not for workflow code.
+
+        Args:
+            value: The result.
+        """
         if not self._is_settled:
             self._value = value
             self._settle()
 
     def fail(self, error: BaseException) -> None:
-        """Settle the task with an error; only the first settlement counts."""
+        """Settle the task with an error; only the first settlement counts. Not for workflow code.
+
+        Args:
+            error: The error that is raised where the task is awaited.
+        """
         if not self._is_settled:
             self._error = error
             self._settle()
 
     def claim(self) -> None:
-        """Take note that running code begins to wait for the task."""
+        """Take note that running code begins to wait for the task. Not for workflow code."""
 
     def add_waiter(self, waiter: Waiter) -> None:
-        """Tell a waiter when the task settles; it must not have yet."""
+        """Tell a waiter when the task settles; it must not have yet. Not for workflow code.
+
+        Args:
+            waiter: The object whose `settled` is called.
+        """
         self._waiters.append(waiter)
 
     def remove_waiter(self, waiter: Waiter) -> None:
-        """Do not tell a waiter any more."""
+        """Do not tell a waiter any more. Not for workflow code.
+
+        Args:
+            waiter: One that was added; another one changes nothing.
+        """
         if waiter in self._waiters:
             self._waiters.remove(waiter)
 
@@ -320,10 +348,45 @@ def when_all(tasks: Sequence[Generator[Any, Any, T]]) -> WhenAllTask[T]: ...
 @overload
 def when_all(tasks: Sequence[Step[Any]]) -> WhenAllTask[Any]: ...
 def when_all(tasks: Sequence[Step[Any]]) -> WhenAllTask[Any]:
-    """Wait for all tasks (or coroutines of workflow code); the first failure fails it."""
+    """Wait for all tasks; the first failure fails it, and the other tasks go on.
+
+    Args:
+        tasks: Tasks of the context, and coroutines or generators of workflow code, which then run
+            side by side. One may be given twice; without any it completes at once.
+
+    Returns:
+        A task whose result is the list of their results, in the order given.
+
+    Raises:
+        WorkflowCodeError: If something else is among them.
+
+    Example:
+        ```python
+        sizes = await when_all([ctx.call_activity(size_of, input=name) for name in names])
+        ```
+    """
     return WhenAllTask(tasks)
 
 
 def when_any(tasks: Sequence[Step[Any]]) -> WhenAnyTask:
-    """Wait for the first of the tasks (or coroutines of workflow code) and return that task."""
+    """Wait for the first task that settles, with a result or an error; the others go on.
+
+    Args:
+        tasks: Tasks of the context, and coroutines or generators of workflow code, which then run
+            side by side; at least one.
+
+    Returns:
+        A task whose result is the first of the tasks to settle. For a coroutine it is the task that
+        runs it, which `get_tasks()` of the returned task has at the same place.
+
+    Raises:
+        WorkflowCodeError: If there is none, or something else is among them.
+
+    Example:
+        ```python
+        answer = ctx.wait_for_external_event("answer", data_type=str)
+        first = await when_any([answer, ctx.create_timer(timedelta(days=3))])
+        return answer.get_result() if first is answer else "nobody answered"
+        ```
+    """
     return WhenAnyTask(tasks)

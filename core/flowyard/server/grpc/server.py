@@ -66,40 +66,58 @@ async def serve_grpc(
     shut_down: Callable[[], None] | None = None,
     stopping: asyncio.Event | None = None,
 ) -> AsyncIterator[int]:
-    """Serve while the context lasts; gives the port, which the system chooses for port 0.
+    """Serve Dapr's gRPC methods until the end of the block.
 
     Workers and clients of SDKs, whose protocol names no component, get the given one or the
     default.
 
     Args:
-        runtime: What is served.
+        runtime: The open runtime that callers reach.
         executors: The executors with which the runtime was opened.
-        component: Whose work workers do; the default component without it.
-        host: The address to listen on.
-        port: The port to listen on; 0 is any free one.
-        app_id: What the metadata call this application.
-        token: What every call has to carry as `dapr-api-token`; without it everybody may call.
-        credentials: For TLS.
-        max_message_bytes: The largest message that is taken. What a worker answers with more
-            fails its activity, or its instance.
-        max_pending_bytes: What all calls under way may take together; more calls are refused with
-            RESOURCE_EXHAUSTED. The answers of workers never are.
+        component: The component whose work the workers do; None for the default one.
+        host: The address to listen on; 127.0.0.1 by default.
+        port: The port to listen on; 50001 by default, 0 for any free one.
+        app_id: The name of this application in the metadata; `flowyard` by default.
+        token: The token that every call has to carry as `dapr-api-token`; without one, everybody
+            may call.
+        credentials: The certificate and key for TLS; without them nothing is encrypted.
+        max_message_bytes: The largest message that is taken; 16 MiB by default. What a worker
+            answers with more fails its activity, or its instance.
+        max_pending_bytes: The memory that all calls under way may take together, 1 GiB by default;
+            further calls are refused with RESOURCE_EXHAUSTED, but never the answers of workers.
         worker_message_bytes: The largest message for a worker that does not say that it takes any
-            (SDKs before 1.19, except for .NET); 0 for no limit.
+            (SDKs before 1.19, except for .NET); 4 MiB by default, 0 for no limit.
         grace_seconds: How long, at the end, workers have to answer what they have in hand, and the
-            host to make it durable. No more work goes out meanwhile.
-        ping_seconds: How often a worker that asks for pings gets one.
-        keepalive_seconds: How long a connection is silent before its other end is asked for a sign
-            of life.
-        keepalive_timeout_seconds: How long that sign may take. Then the connection is dropped, and
-            the work of its worker goes to others.
-        extras: What the metadata have besides.
-        shut_down: What the method Shutdown does.
+            host to make it durable; 10 by default. No more work goes out meanwhile.
+        ping_seconds: The time between two pings to a worker that asks for them; 30 by default.
+        keepalive_seconds: How long a connection may be silent before its other end is asked for a
+            sign of life; 30 by default.
+        keepalive_timeout_seconds: How long that sign may take, 10 by default. Then the connection
+            is dropped, and the work of its worker goes to others.
+        extras: Further values for the metadata; none by default.
+        shut_down: Called by the method Shutdown, which is refused without it.
         stopping: Once it is set, new calls are refused, and only the answers of workers are taken.
-            Who sets it drains the queue before the context ends.
+            Whoever sets it has to drain the queue before the block ends, and `grace_seconds` has no
+            effect.
+
+    Yields:
+        The port, which the system chooses for port 0.
 
     Raises:
         ConfigurationError: If the address cannot be had.
+        ComponentNotFound: If the component is not configured.
+
+    Example:
+        ```python
+        from flowyard.executors.remote import RemoteExecutors
+
+        executors = RemoteExecutors()
+        async with (
+            Runtime.open("components.yaml", executor=executors.make) as runtime,
+            serve_grpc(runtime, executors) as port,
+        ):
+            await asyncio.Event().wait()
+        ```
     """
     queue = executors.queue(runtime.component(component).name)
     router = route(
