@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import grpc.aio
@@ -60,7 +59,7 @@ class Connection:
     """Births that had closed before it came: no activity of theirs may be handed out."""
     share_of_later_versions: float = 0.0
     _playing: dict[asyncio.Task[None], None] = field(default_factory=dict)
-    _answering: dict[Key, asyncio.Lock] = field(default_factory=dict)
+    _answering: dict[Key | str, asyncio.Lock] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._epoch = self.server.epoch
@@ -185,11 +184,10 @@ class Connection:
                 delivery.is_answered = True
                 await answer(delivery.item.completion_token if self.sends_tokens else "")
 
-    def _in_order(self, delivery: Delivery) -> AbstractAsyncContextManager[object]:
-        """Without tokens an answer must not overtake the one before it, which it would be then."""
-        if self.sends_tokens:
-            return nullcontext()
-        return self._answering.setdefault(delivery.key, asyncio.Lock())
+    def _in_order(self, delivery: Delivery) -> asyncio.Lock:
+        """A second answer must not overtake the first; without tokens, nor that to a later turn."""
+        of = delivery.item.completion_token if self.sends_tokens else delivery.key
+        return self._answering.setdefault(of, asyncio.Lock())
 
     async def _answer_older(self, delivery: Delivery) -> None:
         """Without tokens an answer is for the oldest of its key: leave none of them behind."""
