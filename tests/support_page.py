@@ -50,7 +50,6 @@ _NEEDS_CODE = re.compile(
     r"declares no hosting, and `native_workflows`|not declare [^:]*hosting|not declare volatile$"
 )
 _UNDECLARED = re.compile(r"does not declare (.+)$")
-_DEVIATION = re.compile(r"deviation (\d+)")
 
 _HEAD = """# What works where
 
@@ -70,7 +69,7 @@ code of ours to run do not apply to them.
 _MISSING = """
 ## What does not work, and why
 
-What the numbers mean is documented in [deviations](deviations.md).
+[Deviations](deviations.md) says more about each of those that are cited here.
 """
 
 
@@ -192,8 +191,6 @@ class Matrix:
 
 
 def _reason(why: str) -> str:
-    if (found := _DEVIATION.search(why)) is not None:
-        return f"deviation {found[1]}"
     if (found := _UNDECLARED.search(why)) is not None:
         return f"does not declare `{found[1]}`"
     return why
