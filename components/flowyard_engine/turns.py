@@ -161,8 +161,7 @@ class Turns:
     def _stall(self, instance: Instance, failure: FailureDetails, batch: Batch) -> None:
         """Keep what has come for the instance until fitting code runs it again."""
         if instance.record.status is not WorkflowStatus.STALLED:
-            text = "instance '%s' is STALLED: %s"
-            self._logger.warning(text, instance.record.id, failure.message)
+            self._logger.warning("instance %r is STALLED: %s", instance.record.id, failure.message)
         commit, entries = self.stalled.take_back(instance, failure, batch)
 
         def done(outcome: Outcome) -> None:
