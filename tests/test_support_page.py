@@ -27,7 +27,7 @@ def row(matrix: Matrix) -> str:
 
 def test_what_passes_everywhere_is_told_as_all(matrix: Matrix) -> None:
     assert row(matrix).endswith(" | all 2 | all 2 | all 2 |")
-    assert matrix.page().rstrip().endswith("each of those that are cited here.")
+    assert matrix.page().rstrip().endswith("each deviation that is cited here.")
 
 
 def test_what_fails_in_one_way_of_running_a_backend_is_named_with_its_reason(
