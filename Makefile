@@ -2,7 +2,7 @@
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Otherwise every program that a test starts would compile everything anew.
+# Otherwise every program that a test starts would compile all modules again.
 export PYTHONDONTWRITEBYTECODE =
 
 # Most tests wait for servers and processes most of the time; some chosen ones run one by one.
@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 
 .PHONY: help install demo test test-long simulate chaos check fix bench servers proto support docs lock
 
-help: ## Say what there is
+help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 install: $(VENV)/.development ## Set up .venv for development
@@ -28,13 +28,13 @@ demo: $(VENV)/.demo ## Process an order; kill it half-way and run it again
 test: $(VENV)/.development ## Run the tests; ARGS='-k name' for some, LIVE=0 for no servers
 	$(BIN)/python -m pytest $(TESTING) $(ARGS)
 
-test-long: $(VENV)/.development ## Run what takes longer: more variants, more of others' programs
+test-long: $(VENV)/.development ## Run the tests that take longer: more variants, more of others' programs
 	$(BIN)/python -m pytest $(TESTING) --long -m long $(ARGS)
 
-simulate: $(VENV)/.development ## Kill a simulated engine, faster; ARGS='--seeds 1000 --from 1'
+simulate: $(VENV)/.development ## Kill a simulated engine, and check what it acknowledged; ARGS='--seeds 1000 --from 1'
 	@PYTHONPATH=tests $(BIN)/python -m simulation $(ARGS)
 
-chaos: $(VENV)/.development ## Kill and mislead it for long; ARGS='kills --backend temporal', 'workers', …
+chaos: $(VENV)/.development ## Kill real processes, and check what they acknowledged; ARGS='kills --backend temporal', 'workers', …
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 check: $(VENV)/.development ## Check format, lint, types and the direction of imports
@@ -43,14 +43,14 @@ check: $(VENV)/.development ## Check format, lint, types and the direction of im
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports --no-logo
 
-fix: $(VENV)/.development ## Format, and mend what lint can mend
+fix: $(VENV)/.development ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
 bench: $(VENV)/.development $(VENV)/dbos/.made ## Measure the figures of docs/benchmarks.md; ARGS='chain' or 'temporal'
 	$(BIN)/python -m bench --dbos $(VENV)/dbos/bin/python $(ARGS)
 
-servers: $(VENV)/.made ## Build the servers of the live tests, once, and say where they are
+servers: $(VENV)/.made ## Get the servers of the live tests, once, and print where they are
 	@PYTHONPATH=tests $(BIN)/python -m servers
 
 proto: $(VENV)/proto/.made ## Generate the code of core/flowyard/wire from its .proto files
@@ -87,19 +87,19 @@ $(VENV)/.development: $(VENV)/.made $(wildcard adapters/*/pyproject.toml) \
 	$(BIN)/python -m pip install --quiet -c constraints.txt -r requirements-dev.txt
 	@touch $(VENV)/.demo $@
 
-# Apart from the rest: its dependencies are not ours.
+# In an environment of its own, because its dependencies are not ours.
 $(VENV)/dbos/.made: $(VENV)/.made bench/requirements.txt
 	$(BIN)/python -m venv $(VENV)/dbos
 	$(VENV)/dbos/bin/python -m pip install --quiet -r bench/requirements.txt
 	@touch $@
 
-# Apart from the rest, too: it serves no test.
+# In an environment of its own, too, because no test needs it.
 $(VENV)/docs/.made: $(VENV)/.made docs/requirements.txt
 	$(BIN)/python -m venv $(VENV)/docs
 	$(VENV)/docs/bin/python -m pip install --quiet -r docs/requirements.txt
 	@touch $@
 
-# An old generator on purpose: code that it makes runs with every protobuf that we allow.
+# An old generator on purpose: its code runs with every version of protobuf that we allow.
 $(VENV)/proto/.made: $(VENV)/.made
 	$(BIN)/python -m venv $(VENV)/proto
 	$(VENV)/proto/bin/python -m pip install --quiet grpcio-tools==1.75.1

@@ -37,7 +37,7 @@ world = OutsideWorld("combined-world.db")
 
 @dataclass(frozen=True)
 class Order:
-    """What a customer wants, and where."""
+    """What a customer wants, and where it goes."""
 
     item: str
     quantity: int
@@ -176,7 +176,7 @@ async def run(arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Run the example."""
     parser = options("Fulfil an order that has to be shipped.")
-    parser.add_argument("--country", default="Belgium", help="where to (%(default)s)")
+    parser.add_argument("--country", default="Belgium", help="the country to ship to (%(default)s)")
     parser.add_argument("--outcome", choices=("success", "failure", "timeout"), default="success")
     parser.add_argument(
         "--patience", type=float, default=300, help="seconds to wait for the shipment (%(default)s)"

@@ -1,4 +1,4 @@
-"""What the main() of the examples have in common: options, and going on after an interruption."""
+"""What the examples share: their options, and how they go on after an interruption."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ def options(description: str, *, pace: float = 1.0) -> argparse.ArgumentParser:
     """Return a parser with the options that every example has."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
-        "--components", default="components.yaml", help="which engine to use (%(default)s)"
+        "--components",
+        default="components.yaml",
+        help="the file that says which engine to use (%(default)s)",
     )
     parser.add_argument(
         "--pace", type=float, default=pace, help="seconds that an activity takes (%(default)s)"

@@ -83,7 +83,7 @@ async def run(arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Run the example."""
     parser = options("Run a workflow that never ends.", pace=0)
-    parser.add_argument("--stop", action="store_true", help="terminate it")
+    parser.add_argument("--stop", action="store_true", help="terminate the workflow")
     arguments = parser.parse_args()
     world.pace = arguments.pace
     launch(run(arguments))

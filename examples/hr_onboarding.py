@@ -39,7 +39,7 @@ world = OutsideWorld("hr_onboarding-world.db")
 
 @dataclass(frozen=True)
 class Onboarding:
-    """Who comes and when."""
+    """The new colleague, and the first day."""
 
     employee: str
     start_date: date
@@ -56,7 +56,7 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Reminder:
-    """A nudge to a department."""
+    """A reminder to a department."""
 
     department: str
     employee: str
@@ -154,7 +154,9 @@ async def run(arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Run the example."""
     parser = options("Onboard a new colleague.")
-    parser.add_argument("--employee", default="Jane Doe", help="who comes (%(default)s)")
+    parser.add_argument(
+        "--employee", default="Jane Doe", help="the name of the new colleague (%(default)s)"
+    )
     parser.add_argument(
         "--remind-after", type=float, default=3, help="seconds between reminders (%(default)s)"
     )

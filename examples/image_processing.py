@@ -1,4 +1,4 @@
-"""Sort images by what they show; one that cannot be read costs only itself.
+"""Sort images by what they show; an image that cannot be read does not stop the others.
 
     $ python examples/image_processing.py
     Started images-1.
@@ -149,7 +149,7 @@ async def run(arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Run the example."""
     parser = options("Sort images by what they show.", pace=0.5)
-    parser.add_argument("--images", type=int, default=12, help="how many (%(default)s)")
+    parser.add_argument("--images", type=int, default=12, help="the number of images (%(default)s)")
     arguments = parser.parse_args()
     world.pace = arguments.pace
     world.put("busy", ["image-02.pgm", "image-09.pgm"])

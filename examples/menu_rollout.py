@@ -1,4 +1,4 @@
-"""Roll a menu out to 300 stores: region after region, 50 stores at a time, and back if it fails.
+"""Roll out a menu to 300 stores, 50 at a time, and undo it all if too many stores fail.
 
     $ python examples/menu_rollout.py --broken 8 --decision roll-back
     Started rollout-1.
@@ -7,7 +7,7 @@
     The demo answers the question itself: roll-back.
     rollout-1 is COMPLETED: 0 stores have the menu, 8 failed, 162 were rolled back.
 
-Without options nothing fails, and all of the stores get the menu.
+Without options nothing fails, and all stores get the menu.
 """
 
 from __future__ import annotations
@@ -184,7 +184,10 @@ def main() -> None:
         "--broken", type=int, default=0, help="how many stores of the second region do not answer"
     )
     parser.add_argument(
-        "--decision", choices=("continue", "roll-back"), default="continue", help="(%(default)s)"
+        "--decision",
+        choices=("continue", "roll-back"),
+        default="continue",
+        help="the answer when too many fail (%(default)s)",
     )
     arguments = parser.parse_args()
     world.pace = arguments.pace

@@ -1,4 +1,4 @@
-"""Watch a job for ever: seldom while it is healthy, often while it is not, one alert per outage.
+"""Watch a job for ever: rarely while it is healthy, often while it is not, one alert per outage.
 
     $ python examples/monitor.py
       check_job: job-7 is healthy
@@ -8,7 +8,7 @@
       check_job: job-7 is healthy
     The monitor would go on for ever; it is terminated: TERMINATED.
 
-Each round begins anew with continue_as_new, so that the history never grows.
+Each round is a new execution (continue_as_new), so the history never grows.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@
       notify: order-1 was completed.
     order-1 is COMPLETED with the result {"processed":true}; 90 cars are left.
 
-Kill it half-way and run it again: it says where it goes on, and repeats nothing that was recorded.
+Kill it half-way and run it again: it says where it goes on, and repeats no recorded step.
 """
 
 from __future__ import annotations
@@ -171,9 +171,9 @@ def main() -> None:
     parser = options("Process an order.")
     parser.add_argument("--item", default="cars", help="what to order (%(default)s)")
     parser.add_argument("--quantity", type=int, default=10, help="how many (%(default)s)")
-    parser.add_argument("--cost", type=int, help="the price of it all (15000 a car)")
-    parser.add_argument("--reject", action="store_true", help="let the manager reject it")
-    parser.add_argument("--no-answer", action="store_true", help="let the manager be silent")
+    parser.add_argument("--cost", type=int, help="the price of the whole order (15000 for a car)")
+    parser.add_argument("--reject", action="store_true", help="let the manager reject the order")
+    parser.add_argument("--no-answer", action="store_true", help="let the manager not answer")
     parser.add_argument(
         "--patience", type=float, default=30, help="seconds to wait for an approval (%(default)s)"
     )
@@ -188,13 +188,13 @@ def main() -> None:
     say(
         f"""
 Try next:
-  {command(example, "--cost 5000")}        # cheap enough to need no approval
-  {command(example, "--reject")}           # the manager says no
-  {command(example, "--quantity 1000")}    # more than there is
   {command(example)}                    # kill it half-way (kill -9, Ctrl-C), then run it again
-  {command("hr_onboarding.py")}
-  {command("image_processing.py")}
-  make test"""
+  {command(example, "--cost 5000")}        # cheap enough to need no approval
+  {command(example, "--reject")}           # the manager rejects the order
+  {command(example, "--quantity 1000")}    # more cars than are in stock
+  {command("hr_onboarding.py")}                       # child workflows and reminders
+  {command("image_processing.py")}                    # many activities at once
+  make help                                                  # everything else in this checkout"""
     )
 
 

@@ -50,27 +50,26 @@ _NEEDS_CODE = re.compile(
     r"declares no hosting, and `native_workflows`|not declare [^:]*hosting|not declare volatile$"
 )
 _UNDECLARED = re.compile(r"does not declare (.+)$")
-_DEVIATION = re.compile(r"deviation (\d+)")
 
 _HEAD = """# What works where
 
 The [conformance suite](plugins.md) states every rule of the interface as a test. This page is \
-written from its runs on real servers, and a run that comes out differently fails (`make support` \
-writes it again). A number is of tests that pass; every one has passed in each of the ways in \
-which a backend is run: with the app in the process and with workers of an SDK, with instances in \
-memory and without. Where workers of an SDK run the code, whether a change of it is noticed is \
-partly the SDK's business: [.NET's does not compare names](workers.md#what-to-know).
+written from runs of the suite on real servers, and a run with another outcome fails (`make \
+support` writes the page again). The numbers count the tests that pass. Each of them has passed in \
+every way in which the backend is run: with the app in the process and with SDK workers, with \
+instances in memory and without. When SDK workers run the code, it also depends on the SDK whether \
+a change of the code is noticed: [.NET's does not compare names](workers.md#what-to-know).
 """
 _NATIVE = """
 ## Native workflows
 
 Workflows that other people's workers run are managed through the same interface. Tests that need \
-code of ours to run do not apply to them.
+Flowyard to run the code of the workflow do not apply to them.
 """
 _MISSING = """
 ## What does not work, and why
 
-What the numbers mean is documented in [deviations](deviations.md).
+[Deviations](deviations.md) explains each deviation that is cited here.
 """
 
 
@@ -192,8 +191,6 @@ class Matrix:
 
 
 def _reason(why: str) -> str:
-    if (found := _DEVIATION.search(why)) is not None:
-        return f"deviation {found[1]}"
     if (found := _UNDECLARED.search(why)) is not None:
         return f"does not declare `{found[1]}`"
     return why
@@ -245,7 +242,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if config.getoption("write_support"):
         PAGE.write_text(seen)
     elif not PAGE.exists() or PAGE.read_text() != seen:
-        _fail(session, "docs/support.md is not what was seen: run `make support`")
+        _fail(session, "docs/support.md differs from what this run has seen: run `make support`")
 
 
 def _is_everything(config: pytest.Config) -> bool:

@@ -71,12 +71,6 @@ def test_the_changelog_has_a_place_for_the_next_change() -> None:
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_a_deviation_has_a_number_of_its_own() -> None:
-    text = (ROOT / "docs" / "deviations.md").read_text()
-    numbers = [int(number) for number in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)]
-    assert numbers == list(range(1, len(numbers) + 1))
-
-
 def test_importing_flowyard_loads_nothing_that_only_some_programs_need() -> None:
     # yaml serves the configuration, pytest the tests, sqlite3 the engine.
     heavy = ["yaml", "pytest", "sqlite3", "flowyard_engine", "flowyard.testing"]

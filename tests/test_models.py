@@ -176,11 +176,11 @@ def test_a_query_takes_a_status_as_it_is_written(status: Any) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"status": "failed"}, "status is a set of RUNNING"),
-        ({"status": 3}, "status is a set of RUNNING"),
-        ({"workflow": state}, "workflow is text, not 'function'"),
-        ({"instance_id_prefix": 7}, "instance_id_prefix is text"),
-        ({"created_from": "2030-01-01"}, "created_from is a datetime, not 'str'"),
+        ({"status": "failed"}, "status must be a set of RUNNING"),
+        ({"status": 3}, "status must be a set of RUNNING"),
+        ({"workflow": state}, "workflow must be text, not 'function'"),
+        ({"instance_id_prefix": 7}, "instance_id_prefix must be text"),
+        ({"created_from": "2030-01-01"}, "created_from must be a datetime, not 'str'"),
         ({"page_size": "7"}, "page_size is '7'"),
     ],
 )
@@ -192,7 +192,7 @@ def test_a_query_for_what_no_instance_can_have_is_refused(
 
 
 def test_an_id_is_text() -> None:
-    with pytest.raises(InvalidRequest, match="an instance ID is text, not 'UUID'"):
+    with pytest.raises(InvalidRequest, match="an instance ID must be text, not 'UUID'"):
         check_instance_id(UUID(int=7))  # type: ignore[arg-type]
 
 

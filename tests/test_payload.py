@@ -293,10 +293,10 @@ def test_what_a_model_keeps_to_itself_is_not_missed() -> None:
 @pytest.mark.parametrize(
     ("annotation", "value", "message"),
     [
-        (Reading, Reading(celsius=float("nan")), "celsius: NaN is no number in JSON"),
-        (float | None, float("inf"), "value: an infinity is no number in JSON"),
-        (None, Reading(celsius=float("nan")), "celsius: NaN is no number in JSON"),
-        (None, {"a": [float("nan")]}, "a.0: NaN is no number in JSON"),
+        (Reading, Reading(celsius=float("nan")), "celsius: NaN is not a number in JSON"),
+        (float | None, float("inf"), "value: an infinity is not a number in JSON"),
+        (None, Reading(celsius=float("nan")), "celsius: NaN is not a number in JSON"),
+        (None, {"a": [float("nan")]}, "a.0: NaN is not a number in JSON"),
         (None, b"\xff", "encode them with base64"),
         (bytes, b"\xff", "encode them with base64"),
         (dict, {1: "a"}, "its keys change"),

@@ -85,11 +85,11 @@ async def test_what_cannot_be_started_is_refused(workflow_kit: OpenWorkflowKit) 
     async with workflow_kit(app) as kit:
         with pytest.raises(WorkflowNotRegistered, match=r"Did you mean 'process_order'\?"):
             await kit.runtime.start("proces_order", input={"item": "cup"})
-        with pytest.raises(InvalidRequest, match="the workflow's name is empty"):
+        with pytest.raises(InvalidRequest, match="the name of the workflow is empty"):
             await kit.runtime.start("")
         with pytest.raises(InvalidRequest, match="instance ID 'a b' is not valid"):
             await kit.runtime.start(patient, instance_id="a b")
-        with pytest.raises(InvalidRequest, match="the event's name is empty"):
+        with pytest.raises(InvalidRequest, match="the name of the event is empty"):
             await kit.runtime.raise_event("order-7", "")
         with pytest.raises(PayloadError, match="data of event 'go' is not JSON"):
             await kit.runtime.raise_event("order-7", "go", object())

@@ -37,7 +37,7 @@ class EngineTasks(BackgroundTasks):
         if not task.cancelled():
             error = task.exception()
             if error is not None and not isinstance(error, LeaseLost):
-                self._logger.error("background work of the engine failed", exc_info=error)
+                self._logger.error("a background task of the engine failed", exc_info=error)
         self.notice()
 
 

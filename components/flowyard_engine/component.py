@@ -85,7 +85,9 @@ class EngineComponent(WorkflowComponent):
             await asyncio.gather(keeper, return_exceptions=True)
             if component._engine is not None:
                 await component._engine.stop(
-                    BackendUnavailable(f"component '{context.name}' was closed")
+                    BackendUnavailable(
+                        f"component '{context.name}' was closed: open it again, and repeat the call"
+                    )
                 )
 
     @property
@@ -110,7 +112,8 @@ class EngineComponent(WorkflowComponent):
                 await self._engine.start(request)
             except LeaseLost:
                 self._context.logger.info(
-                    "start of '%s' goes to the new owner", request.instance_id
+                    "the start of instance '%s' is passed to the new owner of the file",
+                    request.instance_id,
                 )
             else:
                 return
@@ -188,7 +191,9 @@ class EngineComponent(WorkflowComponent):
             try:
                 admitted = await self._engine.deliver(instance_id, event)
             except LeaseLost:
-                self._context.logger.info("'%s' is now run by another process", instance_id)
+                self._context.logger.info(
+                    "an event for instance '%s' is passed to the new owner of the file", instance_id
+                )
             else:
                 if admitted is not None:
                     return admitted
@@ -254,7 +259,9 @@ class EngineComponent(WorkflowComponent):
         while True:
             if self._engine is not None:
                 await self._lost.wait()
-                self._context.logger.warning("another process runs the workflows now")
+                self._context.logger.warning(
+                    "another process has become the owner of the file, and runs its workflows"
+                )
                 engine, self._engine = self._engine, None
                 await engine.stop(LeaseLost("another process has become the owner of the file"))
             await asyncio.sleep(self._settings.lease_seconds / 10)
@@ -265,7 +272,9 @@ class EngineComponent(WorkflowComponent):
             except BackendUnavailable as error:
                 if str(error) != trouble:
                     trouble = str(error)
-                    self._context.logger.warning("the file cannot be taken over yet: %s", error)
+                    self._context.logger.warning(
+                        "this process cannot become the owner of the file yet: %s", error
+                    )
 
     async def _own(self) -> None:
         assert self._context.executor is not None  # noqa: S101

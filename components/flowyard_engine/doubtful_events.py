@@ -20,7 +20,8 @@ def warn_of_doubtful_events(connection: sqlite3.Connection) -> None:
     """Name each instance whose history has an event that waits for it as well."""
     for instance_id, name in _doubtful(connection):
         logger.warning(
-            "instance '%s' gets event '%s' although its history has an equal one: an older version "
+            "instance '%s' is given event '%s' although its history has an equal one: an older "
+            "version "
             "of flowyard may have delivered it already",
             instance_id,
             name,

@@ -105,8 +105,8 @@ def _row(connection: sqlite3.Connection) -> _Row:
     row = connection.execute(Q["fence"]).fetchone()
     if row is None:
         raise BackendUnavailable(
-            "the table 'lease' of the database has no row, so that nobody can own it: something "
-            "else than flowyard has deleted it. Use a copy from before, or another file"
+            "the table 'lease' of the database has no row, so no process can own it: another "
+            "program has deleted it. Restore a backup, or use another file"
         )
     # By position: one column has had two names.
     return _Row(*row)

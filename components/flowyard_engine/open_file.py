@@ -31,7 +31,7 @@ class OpenFile:
             if _identify(path) != opened:
                 raise FileGone(
                     f"the file {path} was deleted or replaced while it was open: what is written "
-                    "now would be lost. Put it back, or end this process and begin again"
+                    "now would be lost. Put it back, or restart this process"
                 )
 
     @property

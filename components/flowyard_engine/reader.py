@@ -51,7 +51,9 @@ class Reader:
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         jobs, self._jobs = self._jobs, []
         if self._is_closed:
-            error = BackendUnavailable("the component was closed")
+            error = BackendUnavailable(
+                "the component was closed: open it again, and repeat the call"
+            )
             _answer([(future, None, error) for _, future in jobs])
             return
         for start in range(0, len(jobs), _MOST_TOGETHER):

@@ -72,6 +72,8 @@ class Recovery:
         except LeaseLost:
             raise
         except Exception:
-            self._logger.exception("instance '%s' cannot be read", instance_id)
+            self._logger.exception(
+                "instance '%s' cannot be read; its workflow stands still", instance_id
+            )
             return False
         return True

@@ -41,7 +41,7 @@ def of_rerun(
 ) -> Commit:
     """Return all that begins the copy. Whatever was open then, an owner does as after a crash."""
     if request.instance_id == request.source_id:
-        raise InvalidRequest(f"a rerun of '{request.source_id}' needs an ID of its own")
+        raise InvalidRequest(f"a rerun of '{request.source_id}' needs an instance ID of its own")
     wanted, first, end = _wanted(request, history)
     turn = history[first]
     assert isinstance(turn, TurnStarted)  # noqa: S101

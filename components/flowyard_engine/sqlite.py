@@ -226,7 +226,7 @@ class SqliteStore:
                         messages.append(_to_message(*row))
                 except FlowyardError as error:
                     # What is there for other instances must not wait for it.
-                    _logger.error("message %d is left out: %s", row[0], error)  # noqa: TRY400
+                    _logger.error("message %d cannot be read, and is skipped: %s", row[0], error)  # noqa: TRY400
             return Arrived(messages, copies)
 
         return await self._scanner.run(arrived)
@@ -250,7 +250,8 @@ class SqliteStore:
             before = -1
         if not 0 <= before < 2**63:
             raise InvalidRequest(
-                f"continuation token {query.continuation_token!r} is not one of this component's"
+                f"continuation token {query.continuation_token!r} was not given by this component: "
+                "pass the token of a page, or none"
             )
         times = {
             name: None if time is None else to_microseconds(time)
@@ -286,7 +287,7 @@ def _decoding(instance_id: str) -> Iterator[None]:
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         raise FlowyardError(
             f"what the database holds of instance '{instance_id}' cannot be decoded: {error}. "
-            "Something else than flowyard has changed it"
+            "Another program has changed it"
         ) from error
 
 

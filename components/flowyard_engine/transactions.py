@@ -147,7 +147,7 @@ class Transactions:
             self._most_log = 2 * size
             self._logger.warning(
                 "the write-ahead log of %s has grown to %d MB: a program that has been reading the "
-                "file for long keeps it from being emptied",
+                "file for a long time keeps it from being emptied. End that program's transaction",
                 self._settings.path,
                 size >> 20,
             )

@@ -142,7 +142,7 @@ class Turns:
                 result = self._executor.run_turn(turn)
             except Exception as error:
                 # An executor returns what its code raises; this is a fault of its own.
-                self._logger.exception("a turn of '%s' could not be run", turn.instance_id)
+                self._logger.exception("a turn of instance '%s' could not be run", turn.instance_id)
                 result = TurnResult(stalled=FailureDetails.of(error))
         if isinstance(result, TurnResult):
             self._conclude(instance, turn, result, batch)
@@ -161,7 +161,7 @@ class Turns:
     def _stall(self, instance: Instance, failure: FailureDetails, batch: Batch) -> None:
         """Keep what has come for the instance until fitting code runs it again."""
         if instance.record.status is not WorkflowStatus.STALLED:
-            self._logger.warning("'%s' is STALLED: %s", instance.record.id, failure.message)
+            self._logger.warning("instance %r is STALLED: %s", instance.record.id, failure.message)
         commit, entries = self.stalled.take_back(instance, failure, batch)
 
         def done(outcome: Outcome) -> None:
@@ -337,7 +337,7 @@ class Turns:
                 entry.acknowledge(False)
         except Exception:
             if not self.is_stopped:
-                self._logger.exception("a result for '%s' was not taken up", instance_id)
+                self._logger.exception("instance '%s': a result was not taken up", instance_id)
                 await self.recovery.reload(instance_id, entry)
 
     def _fire(self, now: int, due: set[str], *, on_disk: bool) -> None:

@@ -95,7 +95,7 @@ class Writer:
         `written` is called in the thread with what the job has returned, once it is on disk.
         """
         if self._is_stopped:
-            raise BackendUnavailable("the component was closed")
+            raise BackendUnavailable("the component was closed: open it again, and repeat the call")
         future: asyncio.Future[T] = self._loop.create_future()
         self._hand_over()
         self._queue.put(_Job(job, written, future))
@@ -183,7 +183,7 @@ class Writer:
                 callback(outcome)
             except Exception:
                 # What goes wrong for one must not leave the others waiting.
-                self._logger.exception("the answer of a commit could not be taken up")
+                self._logger.exception("the result of a commit could not be taken up")
 
 
 def _answer(future: asyncio.Future[Any], answer: object) -> None:

@@ -121,7 +121,7 @@ class Client:
         """
         name = workflow if isinstance(workflow, str) else workflow.__name__
         if not name:
-            raise InvalidRequest("the workflow's name is empty")
+            raise InvalidRequest("the name of the workflow is empty")
         body: dict[str, Any] = {"workflow": name, "reuse": reuse, "options": dict(options or {})}
         if instance_id is not None:
             body["instanceID"] = check_instance_id(instance_id)
@@ -166,7 +166,7 @@ class Client:
     ) -> bool:
         """Raise an event to an instance; False if it is closed. As `Runtime.raise_event`."""
         if not name:
-            raise InvalidRequest("the event's name is empty")
+            raise InvalidRequest("the name of the event is empty")
         text = "" if data is None else encode(data, f"data of event '{name}'")
         path = _path(instance_id, "events", name)
         return bool((await self._call("POST", path, component, content=text.encode()))["changed"])
@@ -243,7 +243,10 @@ class Client:
     ) -> str:
         """Start a copy of a closed instance from one of its events. As `Runtime.rerun`."""
         if input is not None and not overwrite_input:
-            raise InvalidRequest("an input is given for a rerun that does not overwrite it")
+            raise InvalidRequest(
+                "an input was given for a rerun that does not overwrite it: set "
+                "overwrite_input=True, or leave the input out"
+            )
         body: dict[str, Any] = {"eventID": event_id, "overwriteInput": overwrite_input}
         if new_instance_id is not None:
             body["instanceID"] = check_instance_id(new_instance_id)
@@ -313,13 +316,15 @@ def _time(time: datetime | None) -> str | None:
 
 def _check_port(port: int | None) -> None:
     if port is not None and not 0 < port < 2**16:
-        raise ValueError(f"there is no port {port}")
+        raise ValueError(f"its port is {port}; use 1 to 65535")
 
 
 def _header(token: str) -> bytes:
     # The library's own message would show it.
     if not token.isprintable():
-        raise InvalidRequest("the API token has characters that a header cannot carry")
+        raise InvalidRequest(
+            "the API token has characters that an HTTP header cannot have: use printable ones"
+        )
     return token.encode()
 
 
@@ -341,13 +346,16 @@ def _document(response: httpx.Response, url: str) -> Any:
     try:
         return response.json()
     except ValueError as error:
-        raise BackendUnavailable(f"{url} does not answer as Flowyard does: {error}") from error
+        raise BackendUnavailable(
+            f"the answer of {url} is not one of Flowyard's: {error}. Is another server listening "
+            "there?"
+        ) from error
 
 
 def _error(response: httpx.Response, url: str) -> FlowyardError:
     if response.status_code == 401:
         return AccessDenied(
-            f"{url} wants an API token, or another one. Set DAPR_API_TOKEN to the server's token."
+            f"{url} refuses the API token, or needs one. Set DAPR_API_TOKEN to the server's token."
         )
     try:
         body = response.json()
@@ -356,7 +364,7 @@ def _error(response: httpx.Response, url: str) -> FlowyardError:
         )
     except (ValueError, LookupError, TypeError):
         return BackendUnavailable(
-            f"{url} answered {response.status_code}, and not as Flowyard does. "
+            f"{url} answered {response.status_code}, which is not an answer of Flowyard's. "
             "Is another server listening there?"
         )
     return error_of(fault)

@@ -21,7 +21,7 @@ def unsayable(value: object) -> str | None:
         reason = None
         if isinstance(part, float):
             if not math.isfinite(part):
-                reason = f"{'NaN' if math.isnan(part) else 'an infinity'} is no number in JSON"
+                reason = f"{'NaN' if math.isnan(part) else 'an infinity'} is not a number in JSON"
         elif isinstance(part, (SecretStr, SecretBytes)):
             reason = "a secret is written as asterisks"
         elif isinstance(part, (bytes, bytearray)):

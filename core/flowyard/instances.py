@@ -144,7 +144,7 @@ class Instances:
             InstanceNotFound: If the component has no such instance.
         """
         if not check_text(name, "event's name"):
-            raise InvalidRequest("the event's name is empty")
+            raise InvalidRequest("the name of the event is empty")
         text = None if data is None else encode(data, f"data of event '{name}'")
         return await self._at(component, instance_id).raise_event(instance_id, name, text)
 
@@ -314,7 +314,10 @@ class Instances:
         text = None
         if input is not None:
             if not overwrite_input:
-                raise InvalidRequest("an input is given for a rerun that does not overwrite it")
+                raise InvalidRequest(
+                    "an input was given for a rerun that does not overwrite it: set "
+                    "overwrite_input=True, or leave the input out"
+                )
             text = encode(input, f"input of event {event_id} of instance '{instance_id}'")
         await self.component(component).rerun(
             RerunRequest(instance_id, event_id, new_id, text, overwrite_input, child_instance_id)

@@ -34,7 +34,7 @@ def check_instance_id(instance_id: str) -> str:
         return str(instance_id)
     if not isinstance(instance_id, str):
         raise InvalidRequest(
-            f"an instance ID is text, not {type(instance_id).__name__!r}: write str(…)"
+            f"an instance ID must be text, not {type(instance_id).__name__!r}: write str(…)"
         )
     if _INSTANCE_ID.fullmatch(instance_id) is None:
         raise InvalidInstanceId(instance_id)
@@ -60,7 +60,7 @@ def check_any_id(instance_id: str) -> CheckedId:
 def check_text(text: str, what: str) -> str:
     """Return text that can be stored, or raise `InvalidRequest`: lone surrogates cannot."""
     if not isinstance(text, str):
-        raise InvalidRequest(f"the {what} is text, not {type(text).__name__!r}")
+        raise InvalidRequest(f"the {what} must be text, not {type(text).__name__!r}")
     if not text.isascii():
         try:
             text.encode()
@@ -73,7 +73,7 @@ def check_duration(duration: timedelta | None, what: str) -> None:
     """Raise `InvalidRequest` for what is no timedelta."""
     if duration is not None and not isinstance(duration, timedelta):
         raise InvalidRequest(
-            f"the {what} is a timedelta, not {type(duration).__name__!r}: "
+            f"the {what} must be a timedelta, not {type(duration).__name__!r}: "
             "write timedelta(seconds=…)"
         )
 
@@ -317,11 +317,11 @@ class InstanceQuery:
         for name in ("workflow", "instance_id_prefix", "continuation_token"):
             text = getattr(self, name)
             if text is not None and not isinstance(text, str):
-                raise InvalidRequest(f"{name} is text, not {type(text).__name__!r}")
+                raise InvalidRequest(f"{name} must be text, not {type(text).__name__!r}")
         for name in ("created_from", "created_to"):
             time = getattr(self, name)
             if time is not None and not isinstance(time, datetime):
-                raise InvalidRequest(f"{name} is a datetime, not {type(time).__name__!r}")
+                raise InvalidRequest(f"{name} must be a datetime, not {type(time).__name__!r}")
         page_size: object = self.page_size
         if not isinstance(page_size, int) or not 1 <= page_size <= 1000:
             raise InvalidRequest(f"page_size is {page_size!r}: use 1 to 1000")
@@ -334,7 +334,9 @@ def _statuses(given: object) -> frozenset[WorkflowStatus]:
     try:
         return frozenset(WorkflowStatus(one) for one in several)
     except (TypeError, ValueError) as error:
-        raise InvalidRequest(f"status is a set of {', '.join(WorkflowStatus)}: {error}") from error
+        raise InvalidRequest(
+            f"status must be a set of {', '.join(WorkflowStatus)}: {error}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

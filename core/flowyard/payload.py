@@ -229,9 +229,9 @@ class ResultType:
         if not self._has_warned:
             self._has_warned = True
             logger.warning(
-                "%s: its annotation does not say what it returns, which is accepted as it is. "
-                "%s. Correct the annotation, or use App(strict_results=True) to have such results "
-                "fail. This is said once.",
+                "%s: what it returned does not fit its annotation, and is accepted as it is. %s. "
+                "Correct the annotation, or use App(strict_results=True) to make such results "
+                "fail. This warning is given once.",
                 self._of,
                 error,
             )

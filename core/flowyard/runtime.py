@@ -159,11 +159,13 @@ class Runtime(Instances):
         self._check_loop()
         name = check_text(self._registry.workflow_name(workflow), "workflow's name")
         if not name:
-            raise InvalidRequest("the workflow's name is empty")
+            raise InvalidRequest("the name of the workflow is empty")
         if start_at is not None:
             self._require(component, Capability.START_AT, "a start time (start_at)")
             if not isinstance(start_at, datetime):
-                raise InvalidRequest(f"start_at is a datetime, not {type(start_at).__name__!r}")
+                raise InvalidRequest(
+                    f"start_at must be a datetime, not {type(start_at).__name__!r}"
+                )
             if start_at.tzinfo is None:
                 start_at = start_at.replace(tzinfo=UTC)
         definition = self._registry.workflows.get(name)

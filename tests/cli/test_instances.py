@@ -50,7 +50,7 @@ def test_the_whole_life_of_an_instance(flowyard: Command) -> None:
     lines = flowyard("history", "life").out.splitlines()
     assert len(lines) == len(events)
     assert "reason=lunch" in "".join(lines)
-    assert flowyard("terminate", "life").out == "Nothing to terminate: it is closed.\n"
+    assert flowyard("terminate", "life").out == "Nothing to terminate: the instance is closed.\n"
     assert flowyard("purge", "life").out == "Removed 1 instance.\n"
     assert flowyard("get", "life").code == 4
 

@@ -125,8 +125,8 @@ def test_what_of_dapr_has_no_effect_is_said(
     file.write_text(component("orders") + "  ignoreErrors: true\nscopes: [checkout]\n")
     with caplog.at_level(logging.INFO, "flowyard"):
         load_components(file)
-    assert "component 'orders': scopes is Dapr's and has no effect" in caplog.text
-    assert "spec.ignoreErrors is Dapr's and has no effect" in caplog.text
+    assert "component 'orders': scopes is a setting of Dapr's that has no effect" in caplog.text
+    assert "spec.ignoreErrors is a setting of Dapr's that has no effect" in caplog.text
 
 
 def test_a_version_left_out_is_the_first(tmp_path: Path) -> None:

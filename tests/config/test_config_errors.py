@@ -101,7 +101,7 @@ def test_text_that_is_not_yaml_is_told_with_its_place(fault: Fault) -> None:
 def test_a_value_that_breaks_yaml_is_not_shown(fault: Fault, value: str) -> None:
     message = fault(f"{HEAD}spec:\n  metadata:\n  - name: password\n    value: {value}\n")
     assert message.startswith("not YAML at line ")
-    assert message.endswith("Correct it; a value with special characters stands in quotes.")
+    assert message.endswith("Correct it; put a value with special characters in quotes.")
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_a_value_from_code_that_is_no_text_is_told_without_it() -> None:
 
 def test_a_key_twice_in_one_mapping_is_not_yaml(fault: Fault) -> None:
     assert fault("kind: Component\nkind: Component\n") == (
-        "not YAML at line 2, column 1: a key stands twice in one mapping. "
-        "Correct it; a value with special characters stands in quotes."
+        "not YAML at line 2, column 1: a key is given twice in one mapping. "
+        "Correct it; put a value with special characters in quotes."
     )
 
 
@@ -235,7 +235,7 @@ def test_a_known_type_is_told_with_the_package_that_has_it(
 
 def test_a_pattern_is_told_in_words(fault: Fault) -> None:
     assert fault(with_key("queue", "hunter2")) == (
-        "component 'orders': key 'queue' cannot be used: it has to be small letters. "
+        "component 'orders': key 'queue' cannot be used: it must be small letters. "
         "Correct it in spec.metadata."
     )
 
@@ -301,7 +301,7 @@ def test_all_faults_of_the_settings_are_told_at_once(fault: Fault) -> None:
 def test_a_key_given_twice_is_told(fault: Fault, again: str) -> None:
     message = fault(with_key("maxTurns", "3") + f"  - {{name: {again}, value: hunter2}}\n")
     assert message == (
-        f"component 'orders': key '{again}' stands twice in spec.metadata. Remove one of them."
+        f"component 'orders': key '{again}' is given twice in spec.metadata. Remove one of them."
     )
 
 
@@ -417,7 +417,7 @@ def test_a_missing_file_is_told(file: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_components(file)
     assert str(caught.value) == (
-        f"{file}: there is no such file or folder. Create it, or give the path of another."
+        f"{file}: there is no such file or folder. Create it, or give another path."
     )
 
 

@@ -177,7 +177,7 @@ def test_two_distributions_that_claim_one_type_are_refused_by_name(
     install("first-plugin", "workflow.twice")
     install("second-plugin", second)
     message = fault("workflow.twice")
-    assert message.startswith("component type 'workflow.twice' is claimed more than once: by ")
+    assert message.startswith("component type 'workflow.twice' is offered more than once, by ")
     assert "'first-plugin' (first_plugin)" in message
     assert "'second-plugin' (second_plugin)" in message
     assert message.endswith("Uninstall all but one of them.")

@@ -138,7 +138,7 @@ async def test_an_event_that_an_older_version_may_have_delivered_is_kept_and_sai
         if record.name == "flowyard_engine.doubtful_events"
     ]
     assert warnings == [
-        f"instance '{instance_id}' gets event 'pay'"
+        f"instance '{instance_id}' is given event 'pay'"
         for instance_id in ("once", "again", "same-again", "other-again", "same-again")
     ]
 

@@ -40,7 +40,8 @@ async def test_what_has_waited_for_a_minute_is_one_line(
     assert told(caplog) == [
         (
             "component 'orders': instance 'first' has waited for a worker that runs activity "
-            "'charge' for more than 60 s, and 1000 pieces of work beside it"
+            "'charge' for more than 60 s, and 1000 other tasks wait as well. "
+            "Connect a worker that does"
         )
     ]
 

@@ -288,7 +288,7 @@ async def test_nobody_waits_for_a_host_that_never_tells(
     _, kept = await delivered(queue, activity_of("three"))
     clock.advance(timedelta(seconds=30))
     assert kept.result() is False
-    assert "was not written" in caplog.text
+    assert "was not stored" in caplog.text
 
 
 async def test_a_drain_waits_for_what_workers_have_and_for_what_is_not_kept_yet(

@@ -1,7 +1,7 @@
 """Tests on Conductor that its server's own database has failed are run again.
 
 SQLite refuses a transaction of the server that reads and then writes while another one writes, and
-the server ends the workflow for it (docs/deviations.md, 57): nothing that a test is about.
+the server ends the workflow (deviation 57, busy database). No test is about that.
 """
 
 from __future__ import annotations

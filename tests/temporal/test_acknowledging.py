@@ -80,7 +80,7 @@ async def test_a_result_is_acknowledged_once_temporal_has_it(
             server.kill()
             with caplog.at_level(logging.WARNING, "flowyard.component.orders"):
                 paced.may_end.set()
-                while "is delivered again" not in caplog.text:  # noqa: ASYNC110 - it is a log
+                while "will be delivered again" not in caplog.text:  # noqa: ASYNC110 - it is a log
                     await asyncio.sleep(0.01)
             assert executor.kept.empty()
             server.restart()

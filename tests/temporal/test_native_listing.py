@@ -157,7 +157,7 @@ async def test_more_listings_than_the_server_allows_are_refused_and_can_be_repea
         assert refused
         for one in refused:
             assert isinstance(one, BackendUnavailable)
-            assert "has had too many requests" in str(one)
+            assert "has received too many requests" in str(one)
         async with managing("30") as patient:
             assert (await patient.list()).instances == ()
 

@@ -83,7 +83,7 @@ async def test_nobody_is_at_the_address() -> None:
     error = await refusal(hostPort=address)
     assert isinstance(error, BackendUnavailable)
     assert f"component 'orders': Temporal at {address} cannot be reached" in str(error)
-    assert "Connection refused: nobody listens there." in str(error)
+    assert "Connection refused: nothing listens there." in str(error)
     assert "correct the key 'hostPort'" in str(error)
 
 
@@ -166,7 +166,7 @@ async def test_a_client_certificate_and_a_key_that_do_not_fit(with_mutual_tls: S
     }
     error = await refusal(**with_mutual_tls.trusted, **files)
     assert isinstance(error, ConfigurationError)
-    assert "'tlsClientCert' and 'tlsClientKey' do not fit each other" in str(error)
+    assert "'tlsClientCert' and 'tlsClientKey' do not belong together" in str(error)
 
 
 @pytest.mark.parametrize("key", ["tlsClientCert", "tlsClientKey"])
@@ -184,7 +184,7 @@ async def test_a_file_that_is_not_there_or_no_pem(tmp_path: Path) -> None:
     (tmp_path / "no.pem").write_text("hello")
     other = await refusal(tlsServerCa=str(tmp_path / "no.pem"))
     assert isinstance(other, ConfigurationError)
-    assert "the file that key 'tlsServerCa' names has no PEM" in str(other)
+    assert "the file that key 'tlsServerCa' names holds no PEM text" in str(other)
 
 
 async def test_a_client_key_that_is_no_pem_is_not_shown(tmp_path: Path) -> None:

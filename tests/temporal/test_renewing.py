@@ -180,7 +180,7 @@ async def test_a_turn_that_asks_for_too_much_fails_the_instance(spec: ComponentS
         assert state.result() == 2
         state = await runtime.wait(await runtime.start(stuffing, input=3), timeout=PATIENCE)
     assert state.failure is not None
-    assert "ask for it in more turns" in state.failure.message
+    assert "spread the calls over several turns" in state.failure.message
 
 
 async def test_more_activities_at_a_time_than_temporal_takes_stall_the_instance_with_its_words(

@@ -188,7 +188,7 @@ def test_a_renamed_workflow_stalls_with_the_nearest_names(rehearse: Rehearse) ->
     renamed.complete(1, "paid")
     assert renamed.stalled is not None
     assert renamed.stalled.message == (
-        "history is of workflow 'order', which is not registered. Did you mean 'orders'?"
+        "the history is of workflow 'order', which is not registered. Did you mean 'orders'?"
     )
 
 

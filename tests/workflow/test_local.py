@@ -121,7 +121,7 @@ async def test_a_result_that_does_not_fit_is_accepted_with_one_warning(
             assert result.output == '{"name":"cup"}'
     (warning,) = caplog.records
     assert warning.levelno == logging.WARNING
-    assert "activity 'step': its annotation does not say what it returns" in warning.message
+    assert "activity 'step': what it returned does not fit its annotation" in warning.message
     assert "item: Field required" in warning.message
 
 

@@ -396,7 +396,7 @@ def test_what_is_no_function_and_no_name_is_refused(activity: Any) -> None:
 
 @pytest.mark.parametrize("function", [3, classmethod(lambda cls: cls)])
 def test_what_cannot_be_called_is_refused(function: Any) -> None:
-    with pytest.raises(RegistrationError, match="it is no function"):
+    with pytest.raises(RegistrationError, match="it is not a function"):
         App().activity(function)
 
 

@@ -204,5 +204,5 @@ def test_subclasses_of_an_error_that_ends_retries_end_them_too(final: Any) -> No
 
 
 def test_an_interval_is_a_timedelta() -> None:
-    with pytest.raises(InvalidRequest, match="first_retry_interval is a timedelta, not 'int'"):
+    with pytest.raises(InvalidRequest, match="first_retry_interval must be a timedelta, not 'int'"):
         RetryPolicy(first_retry_interval=5, max_number_of_attempts=3)  # type: ignore[arg-type]

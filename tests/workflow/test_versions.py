@@ -83,7 +83,7 @@ def test_a_missing_version_stalls_the_instance_until_it_is_back(rehearse: Rehear
     assert without.stalled is not None
     assert without.stalled.error_type == "NonDeterminismError"
     assert without.stalled.message == (
-        "history is of version 'v1' of workflow 'order', which is not registered. "
+        "the history is of version 'v1' of workflow 'order', which is not registered. "
         "Did you mean 'v2'?"
     )
     back = rehearsal.with_code(versions("v1", "v2", latest="v2"))

@@ -47,7 +47,8 @@ class _Place:
             return _Place(int(at), frozenset(map(str, seen)))
         except (ValueError, TypeError, OverflowError) as error:
             raise InvalidRequest(
-                "the continuation token is not one of a listing: pass the token of a page, or none"
+                "the continuation token was not given by this component: pass the token of a page, "
+                "or none"
             ) from error
 
     @property

@@ -74,7 +74,7 @@ class Purging:
             if time.monotonic() > deadline:
                 raise BackendUnavailable(
                     f"{self._instances.connection.where}: workflow {found.workflow_id} of instance "
-                    f"'{found.instance_id}' is still there though the server has removed it. "
+                    f"'{found.instance_id}' is still there although the server has removed it. "
                     "Purge it again."
                 )
             await asyncio.sleep(0.05)

@@ -117,7 +117,8 @@ class TemporalComponent(WorkflowComponent):
     async def raise_event(self, instance_id: str, name: str, data: str | None = None) -> bool:
         if name == WAKE:
             raise InvalidRequest(
-                f"'{WAKE}' is no name for an event: hosted instances are woken by it"
+                f"'{WAKE}' is a reserved event name, because it wakes hosted instances. Choose "
+                "another"
             )
         request = SignalWorkflowExecutionRequest(
             namespace=self._connection.namespace,

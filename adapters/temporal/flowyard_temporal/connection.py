@@ -111,7 +111,9 @@ class Connection:
         except asyncio.CancelledError as error:
             if not self._is_closed:
                 raise
-            raise BackendUnavailable(f"component '{self.name}' was closed") from error
+            raise BackendUnavailable(
+                f"component '{self.name}' was closed: open it again, and repeat the call"
+            ) from error
         finally:
             self._waiting.discard(answer)
 
@@ -212,5 +214,7 @@ def _pem(name: str, key: str, value: str | None) -> bytes | None:
             f"file: {reason}"
         ) from None
     if b"-----BEGIN " not in data:
-        raise ConfigurationError(f"component '{name}': the file that key '{key}' names has no PEM")
+        raise ConfigurationError(
+            f"component '{name}': the file that key '{key}' names holds no PEM text"
+        )
     return data

@@ -33,7 +33,7 @@ _OPENING = (
         r"InvalidCertificate\(",
         "its certificate is not trusted. Correct the key 'tlsServerCa'",
     ),
-    (r"InconsistentKeys", "the keys 'tlsClientCert' and 'tlsClientKey' do not fit each other"),
+    (r"InconsistentKeys", "the keys 'tlsClientCert' and 'tlsClientKey' do not belong together"),
     (r"InvalidMessage\(", "it does not speak TLS. Set the key 'tls' to false"),
     (
         r"code: (PermissionDenied|Unauthenticated)",
@@ -42,9 +42,9 @@ _OPENING = (
 )
 # Likewise, where there may be nobody. What it quotes of Rust helps nobody.
 _UNREACHABLE = (
-    (r"ConnectionRefused", "Connection refused: nobody listens there"),
-    (r"dns error|failed to lookup address", "its name is not known"),
-    (r"(Host|Network)Unreachable", "there is no way to it"),
+    (r"ConnectionRefused", "Connection refused: nothing listens there"),
+    (r"dns error|failed to lookup address", "its name cannot be resolved"),
+    (r"(Host|Network)Unreachable", "there is no route to it"),
     (r"TimedOut|deadline has elapsed", "it does not answer"),
 )
 _CUT_OFF = r"fatal alert|BrokenPipe|ConnectionReset|connection closed|unexpected end of file"
@@ -75,7 +75,9 @@ def error_of(error: RPCError, where: str) -> FlowyardError:
     if status in _FOR_THE_CALLER:
         return Rejected(f"{where} refuses the request: {reason}", status)
     if status is RPCStatusCode.RESOURCE_EXHAUSTED:
-        return BackendUnavailable(f"{where} has had too many requests: {reason}. Try again later.")
+        return BackendUnavailable(
+            f"{where} has received too many requests: {reason}. Try again later."
+        )
     return BackendUnavailable(f"{where} did not answer ({status.name}): {reason}")
 
 

@@ -113,7 +113,9 @@ class Host(Following):
             await self._deliver(instance)
         except Exception:
             # It is there all the same.
-            logger.exception("the first turn of an instance was not saved; it is tried again")
+            logger.exception(
+                "instance '%s': its first turn was not saved; trying it again", instance.id
+            )
             self._tell(instance)
 
     async def deliver(
@@ -148,7 +150,9 @@ class Host(Following):
                 while goes_on:
                     _, goes_on = await self._run_turn(instance, ())
             except Exception:
-                logger.exception("a turn was not saved; it is tried again")
+                logger.exception(
+                    "instance '%s': a turn was not saved; trying it again", instance.id
+                )
                 self._tell(instance)
             return is_admitted
 

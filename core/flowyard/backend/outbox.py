@@ -118,7 +118,9 @@ class Following(ABC):
         if instance.following is not None:
             await asyncio.wait([instance.following])
             if instance.following.cancelled():
-                raise BackendUnavailable("the component was closed")
+                raise BackendUnavailable(
+                    "the component was closed: open it again, and repeat the call"
+                )
         for confirmed in list(instance.received.values()):
             await confirmed.wait()
 
@@ -143,7 +145,9 @@ class Following(ABC):
         except asyncio.CancelledError:
             asking = asyncio.current_task()
             if task.cancelled() and asking is not None and not asking.cancelling():
-                raise BackendUnavailable("the component was closed") from None
+                raise BackendUnavailable(
+                    "the component was closed: open it again, and repeat the call"
+                ) from None
             raise
         return task.result()
 
@@ -194,7 +198,7 @@ class Following(ABC):
                 except FlowyardError as error:
                     receiver, failure = None, FailureDetails.of(error)
                     if unsent.is_detached:
-                        message = "instance '%s': detached workflow '%s' is not started: %s"
+                        message = "instance '%s': detached workflow '%s' was not started: %s"
                         logger.warning(message, instance.id, event.workflow, error)
                 else:
                     self._tell(receiver)
@@ -314,7 +318,7 @@ class Following(ABC):
             try:
                 return await work()
             except Exception:
-                text = "something was not saved; it is tried again in %g s"
+                text = "the state of an instance was not saved; trying again in %g s"
                 logger.exception(text, backoff.seconds)
             await backoff.sleep()
 

@@ -15,11 +15,11 @@ from flowyard.errors import (
 )
 
 FAILED = 1
-"""The workflow (or the suite) ended, and not well."""
+"""The workflow ended with another status than COMPLETED, or the suite failed."""
 USAGE = 2
 """The command line cannot be understood."""
 REFUSED = 3
-"""What was asked for is not acceptable, not configured or not supported."""
+"""The request is not valid, not configured or not supported."""
 NOT_FOUND = 4
 CONFLICT = 5
 UNREACHABLE = 6

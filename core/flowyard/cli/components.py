@@ -23,11 +23,11 @@ _PATIENCE_SECONDS = 10.0
 def components(
     path: ComponentsFile = COMPONENTS,
     installed: Annotated[
-        bool, typer.Option("--installed", help="Only what is installed; reads no file.")
+        bool, typer.Option("--installed", help="Show only the installed types; read no file.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the installed component types, and which of the configured components answer."""
+    """Show the installed component types, and whether each configured component answers."""
     types = installed_types()
     # Without a file of the usual name there is still what is installed.
     none = installed or (path == COMPONENTS and not path.exists())

@@ -25,27 +25,31 @@ if TYPE_CHECKING:
 
 def conformance(
     name: Annotated[
-        str | None, typer.Argument(metavar="COMPONENT", help="Which one; else the default.")
+        str | None,
+        typer.Argument(metavar="COMPONENT", help="The component; by default the first one."),
     ] = None,
     path: ComponentsFile = COMPONENTS,
     only: Annotated[
-        str | None, typer.Option("-k", metavar="EXPRESSION", help="Only tests that match.")
+        str | None, typer.Option("-k", metavar="EXPRESSION", help="Run only the tests that match.")
     ] = None,
     native: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=NATIVE", help="The engine's own workflow; repeatable."),
+        typer.Option(
+            metavar="NAME=NATIVE",
+            help="The native workflow that stands for a workflow of the suite; repeatable.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the conformance suite on a configured component.
 
-    It starts and purges instances there, whose IDs begin with `conformance-`. Needs pytest.
+    It starts and purges instances whose IDs begin with `conformance-`. It needs pytest.
     """
     try:
         import pytest
     except ImportError as error:
         raise FlowyardError(
-            "the suite needs pytest. Install it with: pip install 'flowyard[testing]'"
+            "the conformance suite needs pytest. Install it with: pip install 'flowyard[testing]'"
         ) from error
     spec = load_components(path).find(name)
     resolve(spec)

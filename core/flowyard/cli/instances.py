@@ -36,31 +36,36 @@ _GLANCE = timedelta(seconds=1)
 
 Seconds = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="SECONDS", min=0, help="How long to wait; else for ever."),
+    typer.Option(
+        "--timeout", metavar="SECONDS", min=0, help="How long to wait; by default for ever."
+    ),
 ]
 
 
 def start(
-    workflow: Annotated[str, typer.Argument(help="The workflow's name.")],
+    workflow: Annotated[str, typer.Argument(metavar="WORKFLOW", help="The name of the workflow.")],
     input: Input = None,
     instance_id: NewId = None,
     at: Annotated[
-        datetime | None, typer.Option(metavar="TIME", help="Not before this time (UTC).")
+        datetime | None, typer.Option(metavar="TIME", help="Start no earlier than this time (UTC).")
     ] = None,
     unused: Annotated[
-        bool, typer.Option("--new", help="Refuse the ID of a closed instance too.")
+        bool, typer.Option("--new", help="Refuse an ID that a closed instance has, too.")
     ] = False,
     option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="For the engine; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="An option of the engine; repeatable."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is closed.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the instance is closed, and print its state.")
+    ] = False,
     timeout: Seconds = None,
     component: ComponentName = None,
     url: Url = DEFAULT_URL,
     ca: Authorities = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start a workflow and print the instance ID."""
+    """Start a workflow, and print the ID of the instance."""
     given = read_json(input, "--input")
     options = dict(_pair(one) for one in option or ())
 
@@ -101,20 +106,30 @@ def get(
 
 
 def list_instances(
-    workflow: Annotated[str | None, typer.Option(help="Only of this workflow.")] = None,
-    status: Annotated[
-        list[WorkflowStatus] | None, typer.Option(case_sensitive=False, help="Only in these.")
+    workflow: Annotated[
+        str | None, typer.Option(help="List only instances of this workflow.")
     ] = None,
-    prefix: Annotated[str | None, typer.Option(help="Only IDs that begin so.")] = None,
+    status: Annotated[
+        list[WorkflowStatus] | None,
+        typer.Option(
+            metavar="STATUS",
+            case_sensitive=False,
+            help="List only those with this status, such as running or stalled; repeatable.",
+        ),
+    ] = None,
+    prefix: Annotated[str | None, typer.Option(help="List only IDs that begin like this.")] = None,
     created_from: Annotated[
-        datetime | None, typer.Option(metavar="TIME", help="Only created then (UTC) or later.")
+        datetime | None,
+        typer.Option(metavar="TIME", help="List only those created at this time (UTC) or later."),
     ] = None,
     created_to: Annotated[
-        datetime | None, typer.Option(metavar="TIME", help="Only created before (UTC).")
+        datetime | None,
+        typer.Option(metavar="TIME", help="List only those created before this time (UTC)."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="List at most this many.")] = 100,
     after: Annotated[
-        str | None, typer.Option(metavar="TOKEN", help="Where the page before ended.")
+        str | None,
+        typer.Option(metavar="TOKEN", help="List what follows the page that gave this token."),
     ] = None,
     component: ComponentName = None,
     url: Url = DEFAULT_URL,
@@ -145,7 +160,7 @@ def history(
     ca: Authorities = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the events of an instance."""
+    """Print the history of an instance."""
     events = _run(url, ca, lambda client: client.history(instance_id, component=component))
     if as_json:
         output.print_json({"events": [event_json(one) for one in events]})
@@ -161,7 +176,7 @@ def watch(
     ca: Authorities = None,
     as_json: AsJson = False,
 ) -> None:
-    """Follow an instance until it is closed."""
+    """Follow an instance until it is closed, and print its state."""
 
     async def call(client: Client) -> WorkflowState:
         async with asyncio.timeout(timeout):
@@ -185,40 +200,47 @@ def watch(
 
 def pause(
     instance_id: InstanceId,
-    reason: Annotated[str | None, typer.Option(help="Kept in the history.")] = None,
+    reason: Annotated[str | None, typer.Option(help="A reason to keep in the history.")] = None,
     component: ComponentName = None,
     url: Url = DEFAULT_URL,
     ca: Authorities = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let an instance take no turn until it is resumed."""
+    """Pause an instance until it is resumed."""
     changed = _run(
         url, ca, lambda client: client.pause(instance_id, reason=reason, component=component)
     )
-    _tell(changed, "Paused.", "Nothing to pause: it is paused already, or closed.", as_json)
+    _tell(
+        changed, "Paused.", "Nothing to pause: the instance is paused already, or closed.", as_json
+    )
 
 
 def resume(
     instance_id: InstanceId,
-    reason: Annotated[str | None, typer.Option(help="Kept in the history.")] = None,
+    reason: Annotated[str | None, typer.Option(help="A reason to keep in the history.")] = None,
     component: ComponentName = None,
     url: Url = DEFAULT_URL,
     ca: Authorities = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a paused instance go on."""
+    """Resume a paused instance."""
     changed = _run(
         url, ca, lambda client: client.resume(instance_id, reason=reason, component=component)
     )
-    _tell(changed, "Resumed.", "Nothing to resume: it is not paused.", as_json)
+    _tell(changed, "Resumed.", "Nothing to resume: the instance is not paused.", as_json)
 
 
 def raise_event(
     instance_id: InstanceId,
-    event: Annotated[str, typer.Argument(help="The event's name.")],
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="The name of the event.")],
     data: Annotated[
         str | None,
-        typer.Option("--data", "-d", metavar="JSON", help="JSON; @FILE reads a file, - stdin."),
+        typer.Option(
+            "--data",
+            "-d",
+            metavar="JSON",
+            help="The data as JSON; @FILE reads a file, - reads stdin.",
+        ),
     ] = None,
     component: ComponentName = None,
     url: Url = DEFAULT_URL,
@@ -230,21 +252,22 @@ def raise_event(
     changed = _run(
         url, ca, lambda client: client.raise_event(instance_id, event, given, component=component)
     )
-    _tell(changed, "Raised.", "Dropped: the instance is closed.", as_json)
+    _tell(changed, "Raised.", "Nothing raised: the instance is closed.", as_json)
 
 
 def terminate(
     instance_id: InstanceId,
     result: Annotated[
-        str | None, typer.Option("--output", metavar="JSON", help="The output it ends with.")
+        str | None,
+        typer.Option("--output", metavar="JSON", help="The output of the instance, as JSON."),
     ] = None,
-    recursive: Annotated[bool, typer.Option(help="Its children too.")] = True,
+    recursive: Annotated[bool, typer.Option(help="Terminate its children too.")] = True,
     component: ComponentName = None,
     url: Url = DEFAULT_URL,
     ca: Authorities = None,
     as_json: AsJson = False,
 ) -> None:
-    """End an instance as TERMINATED."""
+    """End an instance with the status TERMINATED."""
     given = read_json(result, "--output")
     changed = _run(
         url,
@@ -253,24 +276,27 @@ def terminate(
             instance_id, output=given, recursive=recursive, component=component
         ),
     )
-    _tell(changed, "Terminated.", "Nothing to terminate: it is closed.", as_json)
+    _tell(changed, "Terminated.", "Nothing to terminate: the instance is closed.", as_json)
 
 
 def rerun(
     instance_id: InstanceId,
     event: Annotated[
-        int, typer.Argument(metavar="EVENT", help="The ID that `history` shows for the event.")
+        int,
+        typer.Argument(metavar="EVENT_ID", help="The ID of the event that `history` shows."),
     ],
     input: Annotated[
         str | None,
         typer.Option(
-            "--input", "-i", metavar="JSON", help="For the event, instead of the input it had."
+            "--input", "-i", metavar="JSON", help="An input for the event that replaces its own."
         ),
     ] = None,
     new_id: NewId = None,
     child_id: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="For the child that is started anew; else the one it had."),
+        typer.Option(
+            metavar="ID", help="The ID of the child, if the event is one; by default the same."
+        ),
     ] = None,
     component: ComponentName = None,
     url: Url = DEFAULT_URL,
@@ -279,8 +305,8 @@ def rerun(
 ) -> None:
     """Start a copy of a closed instance from one of its events, and print the copy's ID.
 
-    The event is an activity, a timer or a child that the instance asked for. It is done anew, and
-    so is all that came later; the instance itself stays as it is.
+    The event is the start of an activity, a timer or a child workflow. The copy repeats it and
+    everything after it; the closed instance itself is not changed.
     """
     given = read_json(input, "--input")
     copy = _run(
@@ -301,13 +327,13 @@ def rerun(
 
 def purge(
     instance_id: InstanceId,
-    recursive: Annotated[bool, typer.Option(help="Its children too.")] = True,
+    recursive: Annotated[bool, typer.Option(help="Remove its children too.")] = True,
     component: ComponentName = None,
     url: Url = DEFAULT_URL,
     ca: Authorities = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove a closed instance."""
+    """Remove a closed instance and its history."""
     purged = _run(
         url, ca, lambda client: client.purge(instance_id, recursive=recursive, component=component)
     )

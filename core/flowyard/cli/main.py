@@ -14,7 +14,7 @@ from flowyard.cli.command import Command
 
 # Where each command is, by its panel of the help: a command imports no other's module.
 _PANELS: Mapping[str, Mapping[str, str]] = {
-    "Run": {"serve": "serving:serve", "run": "runs:run"},
+    "Serve and run": {"serve": "serving:serve", "run": "runs:run"},
     "Instances on a server": {
         "start": "instances:start",
         "get": "instances:get",
@@ -28,7 +28,7 @@ _PANELS: Mapping[str, Mapping[str, str]] = {
         "rerun": "instances:rerun",
         "purge": "instances:purge",
     },
-    "Set-up": {
+    "Installation": {
         "components": "components:components",
         "schema": "schema:schema",
         "conformance": "conformance:conformance",
@@ -36,13 +36,29 @@ _PANELS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+_HELP = """One workflow API over any workflow engine.
+
+`serve` and `run` open the components of a file and run workflows. The commands for instances call \
+a server, which `--url` or FLOWYARD_URL names, with the API token of DAPR_API_TOKEN.
+"""
+_EXAMPLES = """Examples:
+
+* `flowyard run orders:app process_order --input @order.json`
+* `flowyard serve --app orders:app`
+* `flowyard start process_order --id order-1 --input @order.json`
+* `flowyard raise order-1 approval --data true`
+* `flowyard list --status running --status stalled`
+"""
+
 
 def build(only: str | None = None) -> typer.Typer:
     """Return the command line, with that command alone if there is one of the name."""
     known = {name for commands in _PANELS.values() for name in commands}
     app = typer.Typer(
         name="flowyard",
-        help="One workflow API over any workflow engine.",
+        help=_HELP,
+        epilog=_EXAMPLES,
+        rich_markup_mode="markdown",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

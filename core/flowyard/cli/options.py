@@ -20,31 +20,45 @@ from flowyard.workflow.app import App
 
 Url = Annotated[
     str,
-    typer.Option("--url", envvar="FLOWYARD_URL", help="Where the server is.", show_default=True),
+    typer.Option(
+        "--url", envvar="FLOWYARD_URL", help="The address of the server.", show_default=True
+    ),
 ]
 Authorities = Annotated[
     str | None,
     typer.Option(
-        "--ca", envvar="FLOWYARD_CA", metavar="FILE", help="Authorities to trust, for https."
+        "--ca",
+        envvar="FLOWYARD_CA",
+        metavar="FILE",
+        help="A file of the authorities to trust for https.",
     ),
 ]
 ComponentName = Annotated[
     str | None,
-    typer.Option("--component", "-c", metavar="NAME", help="Which component; else the default."),
+    typer.Option(
+        "--component", "-c", metavar="NAME", help="The component; by default the first one."
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs to read.")]
 ComponentsFile = Annotated[
-    Path, typer.Option("--components", metavar="PATH", help="A components file, or a folder.")
+    Path,
+    typer.Option(
+        "--components", metavar="PATH", help="The file of components, or a folder of files."
+    ),
 ]
-InstanceId = Annotated[str, typer.Argument(metavar="ID", help="The instance ID.")]
+InstanceId = Annotated[str, typer.Argument(metavar="ID", help="The ID of the instance.")]
 Input = Annotated[
     str | None,
     typer.Option(
-        "--input", "-i", metavar="JSON", help="The input as JSON; @FILE reads a file, - stdin."
+        "--input",
+        "-i",
+        metavar="JSON",
+        help="The input as JSON; @FILE reads a file, - reads stdin.",
     ),
 ]
 NewId = Annotated[
-    str | None, typer.Option("--id", metavar="ID", help="The new instance's ID; else a UUID.")
+    str | None,
+    typer.Option("--id", metavar="ID", help="The ID of the new instance; by default a UUID."),
 ]
 
 COMPONENTS = Path("components.yaml")
@@ -95,7 +109,9 @@ def load_app(place: str) -> App:
     """Import the app that `module:name` names; raise `ConfigurationError`."""
     module_name, separator, name = place.partition(":")
     if not (separator and module_name and name):
-        raise ConfigurationError(f"'{place}' names no app: write module:name, for example main:app")
+        raise ConfigurationError(
+            f"'{place}' does not name an app: write module:name, for example main:app"
+        )
     # As `python -m` does it: programs live where they are called.
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
@@ -113,6 +129,6 @@ def load_app(place: str) -> App:
         ) from error
     app = getattr(module, name, None)
     if not isinstance(app, App):
-        found = f"is {type(app).__name__}" if app is not None else "does not exist"
-        raise ConfigurationError(f"'{place}' {found}: it has to be a flowyard.App")
+        found = f"is of type {type(app).__name__}" if app is not None else "does not exist"
+        raise ConfigurationError(f"'{place}' {found}: name a flowyard.App of the module")
     return app

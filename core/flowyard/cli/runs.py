@@ -37,18 +37,20 @@ _GLANCE = timedelta(seconds=0.2)
 
 
 def run(
-    app: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the app is.")],
-    workflow: Annotated[str, typer.Argument(help="The workflow's name.")],
+    app: Annotated[
+        str, typer.Argument(metavar="MODULE:APP", help="The app, for example orders:app.")
+    ],
+    workflow: Annotated[str, typer.Argument(metavar="WORKFLOW", help="The name of the workflow.")],
     input: Input = None,
     instance_id: NewId = None,
     components: ComponentsFile = COMPONENTS,
     component: ComponentName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a workflow to its end, and print its output.
+    """Run a workflow to its end in this process, and print its output.
 
-    The ID of an instance that is not closed yet is taken up again: after an interruption the same
-    command goes on.
+    If the instance of the given ID is not closed yet, it goes on from where it was: so the same
+    command continues after an interruption.
     """
     given = read_json(input, "--input")
     state = asyncio.run(

@@ -10,7 +10,7 @@ from flowyard.config.plugins import installed_types
 
 
 def schema(as_json: AsJson = False) -> None:
-    """Print the JSON Schema of components.yaml, with the settings of the installed types."""
+    """Print a JSON Schema of components.yaml, with the settings of the installed types."""
     # Lazy: no other command needs it.
     from flowyard.config.schema import components_schema
 

@@ -33,6 +33,11 @@ _LEAST_SECONDS_FOR_THREADS = 1.0
 # Libraries whose lines at debug would hide ours.
 _TALKATIVE = ("grpc", "asyncio", "httpcore", "httpx")
 
+_ADDRESSES = "Addresses"
+_ACCESS = "Access"
+_WORKERS = "Workers"
+_LIMITS = "Limits"
+
 logger = logging.getLogger(__name__)
 
 
@@ -48,70 +53,123 @@ class LogLevel(StrEnum):
 def serve(
     components: ComponentsFile = COMPONENTS,
     app: Annotated[
-        str | None, typer.Option(metavar="MODULE:APP", help="Run the workflows of this app too.")
-    ] = None,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    http_port: Annotated[
-        int, typer.Option(min=0, max=65535, envvar="DAPR_HTTP_PORT", help="0 is any free one.")
-    ] = 3500,
-    grpc_port: Annotated[
-        int, typer.Option(min=0, max=65535, envvar="DAPR_GRPC_PORT", help="0 is any free one.")
-    ] = 50001,
-    grpc: Annotated[bool, typer.Option(help="Serve workers and clients of SDKs.")] = True,
-    worker_component: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Whose work workers do; else the default's."),
+        typer.Option(metavar="MODULE:APP", help="An app whose workflows run in this process."),
     ] = None,
     app_id: Annotated[
-        str, typer.Option(envvar="APP_ID", help="What the metadata call this application.")
+        str, typer.Option(envvar="APP_ID", help="The name of this application in the metadata.")
     ] = "flowyard",
-    tls_cert: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Serve TLS with this certificate (PEM).")
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The certificate's key (PEM).")
-    ] = None,
-    max_body: Annotated[
-        int, typer.Option(min=1, metavar="BYTES", help="The largest request or message.")
-    ] = 16 * 1024 * 1024,
-    turn_timeout: Annotated[
-        float,
-        typer.Option(min=1, metavar="SECONDS", help="How long a worker has to answer a turn."),
-    ] = 60.0,
-    worker_message: Annotated[
+    host: Annotated[
+        str, typer.Option(help="The address to listen on.", rich_help_panel=_ADDRESSES)
+    ] = "127.0.0.1",
+    http_port: Annotated[
         int,
         typer.Option(
             min=0,
-            metavar="BYTES",
-            help="The largest message for workers before 1.19 that are not .NET; 0 for any.",
+            max=65535,
+            envvar="DAPR_HTTP_PORT",
+            help="The port for HTTP; 0 takes a free one.",
+            rich_help_panel=_ADDRESSES,
         ),
-    ] = OLD_WORKERS_LIMIT,
-    drain: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="How long a stop may take.")
-    ] = 10.0,
+    ] = 3500,
+    grpc_port: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=65535,
+            envvar="DAPR_GRPC_PORT",
+            help="The port for gRPC; 0 takes a free one.",
+            rich_help_panel=_ADDRESSES,
+        ),
+    ] = 50001,
+    grpc: Annotated[
+        bool,
+        typer.Option(help="Serve workers and clients of SDKs.", rich_help_panel=_ADDRESSES),
+    ] = True,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Serve TLS with this certificate (PEM).",
+            rich_help_panel=_ADDRESSES,
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The key of the certificate (PEM).", rich_help_panel=_ADDRESSES
+        ),
+    ] = None,
     allow_unauthenticated: Annotated[
         bool,
         typer.Option(
-            "--allow-unauthenticated", help="Serve other machines though there is no token."
+            "--allow-unauthenticated",
+            help="Serve other machines although there is no token.",
+            rich_help_panel=_ACCESS,
         ),
     ] = False,
     allowed_host: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Without a token: another name of this server, or the host of a web page that "
-            "may call it; repeatable.",
+            help="If there is no token: another name of this server, or the host of a web page "
+            "that may call it; repeatable.",
+            rich_help_panel=_ACCESS,
         ),
     ] = None,
+    worker_component: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The component that workers run workflows for; by default the first one.",
+            rich_help_panel=_WORKERS,
+        ),
+    ] = None,
+    turn_timeout: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="How long a worker has to answer a turn.",
+            rich_help_panel=_WORKERS,
+        ),
+    ] = 60.0,
+    worker_message: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="BYTES",
+            help="The largest message to workers of SDKs before 1.19, except .NET; 0 for any size.",
+            rich_help_panel=_WORKERS,
+        ),
+    ] = OLD_WORKERS_LIMIT,
+    max_body: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="BYTES",
+            help="The largest request or message that is accepted.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 16 * 1024 * 1024,
+    drain: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="How long running work may take to finish after a stop signal.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 10.0,
     log_level: Annotated[
-        LogLevel, typer.Option(case_sensitive=False, help="What to log, on standard error.")
+        LogLevel, typer.Option(case_sensitive=False, help="How much to log on standard error.")
     ] = LogLevel.WARNING,
     as_json: AsJson = False,
 ) -> None:
-    """Serve the components over HTTP and gRPC, as Dapr does it, until SIGTERM or Ctrl-C.
+    """Serve the components over HTTP and gRPC like Dapr's sidecar, until SIGTERM or Ctrl-C.
 
-    The first signal lets what is under way finish, the second one stops at once. With
-    DAPR_API_TOKEN set, callers have to send that token.
+    The first signal lets running work finish, the second one stops at once. If DAPR_API_TOKEN is
+    set, callers and workers have to send that token.
     """
     from flowyard.server.http.server import Address
     from flowyard.server.server import ServerOptions
@@ -158,7 +216,7 @@ async def _serve(options: ServerOptions, app: App | None, *, as_json: bool) -> N
             until = loop.time() + drain
             stop_at_once()
             if not as_json:
-                output.say("Stopping when what is under way is finished. Once more stops at once.")
+                output.say("Stopping once running work is finished. A second signal stops at once.")
             # What is acknowledged is on disk: to stop at once loses nothing.
             overdue = loop.call_later(drain + _GRACE, os._exit, codes.TIMED_OUT)
         overdue.cancel()
@@ -198,7 +256,10 @@ def _leave_threads(seconds: float) -> None:
     """
 
     def leave() -> None:
-        logger.warning("a thread is still at work; the process ends without it")
+        logger.warning(
+            "An activity still runs in a thread: the process ends without it, and it will run "
+            "again."
+        )
         logging.shutdown()
         sys.stdout.flush()
         os._exit(0)

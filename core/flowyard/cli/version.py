@@ -10,7 +10,7 @@ from flowyard.cli.options import AsJson
 
 
 def version(as_json: AsJson = False) -> None:
-    """Print the version."""
+    """Print the version of Flowyard."""
     number = version_of("flowyard")
     if as_json:
         output.print_json({"flowyard": number, "python": sys.version.split()[0]})

@@ -201,7 +201,7 @@ def _spec(manifest: Manifest, store: SecretStore) -> ComponentSpec:
     for item in manifest.spec.metadata:
         if item.name in metadata:
             raise ConfigurationError(
-                f"{bare.label}: key '{item.name}' stands twice in spec.metadata. "
+                f"{bare.label}: key '{item.name}' is given twice in spec.metadata. "
                 "Remove one of them."
             )
         metadata[item.name] = _value(bare.label, item, store)

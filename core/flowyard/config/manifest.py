@@ -109,7 +109,7 @@ def read_manifests(path: Path) -> tuple[list[Manifest], list[str]]:
                 continue
             foreign = _foreign(document, where, is_folder=is_folder)
             if foreign:
-                logger.info("%s: skipped %s, which is not Flowyard's concern", where, foreign)
+                logger.info("%s: skipped %s, which Flowyard does not use", where, foreign)
                 skipped.append(foreign)
             else:
                 manifests.append(_parse(document, where, file))
@@ -176,7 +176,7 @@ def _say_what_has_no_effect(manifest: Manifest, parsed: _Document) -> None:
     }
     for key in (key for key, value in written.items() if value):
         logger.info(
-            "%s: component '%s': %s is Dapr's and has no effect",
+            "%s: component '%s': %s is a setting of Dapr's that has no effect here",
             manifest.source,
             manifest.name,
             key,

@@ -48,7 +48,7 @@ def component_type(name: str, extra: Iterable[ComponentType[Any]] = ()) -> Compo
     wanted = canonical(name)
     given = [one for one in extra if canonical(one.name) == wanted]
     if len(given) > 1:
-        raise ConfigurationError(f"component type '{wanted}' was given twice; give it once.")
+        raise ConfigurationError(f"component type '{wanted}' was given twice. Give it once.")
     if given:
         return given[0]
     claims = _claims()
@@ -103,7 +103,7 @@ def _load_only(name: str, claims: list[EntryPoint]) -> ComponentType[Any]:
     if len(claims) > 1:
         owners = " and ".join(f"'{_owner(one)}' ({one.value})" for one in claims)
         raise ConfigurationError(
-            f"component type '{name}' is claimed more than once: by {owners}. "
+            f"component type '{name}' is offered more than once, by {owners}. "
             "Uninstall all but one of them."
         )
     return _load(name, claims[0])

@@ -57,7 +57,7 @@ def _match_keys(
             )
         if key in matched:
             raise ConfigurationError(
-                f"{label}: key '{name}' stands twice in spec.metadata. Remove one of them."
+                f"{label}: key '{name}' is given twice in spec.metadata. Remove one of them."
             )
         matched[key] = value
     return matched
@@ -78,7 +78,8 @@ def _read(label: str, key: str, value: object) -> object:
             raise ConfigurationError(f"{label}: key '{key}': {error}") from error
     if isinstance(value, str) and _NOT_TEXT.search(value):
         raise ConfigurationError(
-            f"{label}: key '{key}' has a character that no text has: NUL, or half of a surrogate "
+            f"{label}: key '{key}' has a character that text cannot have: NUL, or half of a "
+            "surrogate "
             "pair. Correct it in spec.metadata."
         )
     return value
@@ -96,7 +97,7 @@ def _explain(fault: ErrorDetails, values: Mapping[str, object], model: type[Base
         return f"key '{place}' is missing. Add its name and value to spec.metadata."
     reason = fault["msg"][:1].lower() + fault["msg"][1:]
     if fault["type"] == "string_pattern_mismatch" and (rule := _rule(model, place)):
-        reason = f"it has to be {rule}"
+        reason = f"it must be {rule}"
     if fault["type"] not in _DISCREET:
         for text in sorted(filter(None, map(str, values.values())), key=len, reverse=True):
             reason = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", "…", reason)

@@ -45,7 +45,7 @@ class _Loader(yaml.SafeLoader):
         text = super().construct_scalar(node)
         if not _is_text(text):
             raise yaml.constructor.ConstructorError(
-                None, None, "a value has a character that no text has", node.start_mark
+                None, None, "a value has a character that text cannot have", node.start_mark
             )
         return text
 
@@ -55,7 +55,7 @@ class _Loader(yaml.SafeLoader):
             size = known[id(node)]
             if size is None:
                 raise yaml.constructor.ConstructorError(
-                    None, None, "an alias stands within what it means", node.start_mark
+                    None, None, "an alias refers to a value that contains it", node.start_mark
                 )
             return size
         known[id(node)] = None
@@ -64,7 +64,7 @@ class _Loader(yaml.SafeLoader):
             size += self._size(child, known)
             if size > _MOST_NODES:
                 raise yaml.constructor.ConstructorError(
-                    None, None, "its aliases stand for too much", node.start_mark
+                    None, None, "its aliases expand to too much text", node.start_mark
                 )
         known[id(node)] = size
         return size
@@ -75,7 +75,7 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, "a key stands twice in one mapping", key.start_mark
+                    None, None, "a key is given twice in one mapping", key.start_mark
                 )
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
         return super().construct_mapping(node, deep)
@@ -102,7 +102,7 @@ def read_documents(path: Path) -> list[object]:
         text = path.read_bytes()
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"{path}: there is no such file or folder. Create it, or give the path of another."
+            f"{path}: there is no such file or folder. Create it, or give another path."
         ) from error
     except OSError as error:
         raise ConfigurationError(
@@ -120,6 +120,6 @@ def read_documents(path: Path) -> list[object]:
         place, problem = "", "it is nested too deeply"
     # Outside of the handlers, so that no chained message shows a line of the file.
     raise ConfigurationError(
-        f"{path}: not YAML{place}: {problem}. Correct it; a value with special characters "
-        "stands in quotes."
+        f"{path}: not YAML{place}: {problem}. Correct it; put a value with special characters "
+        "in quotes."
     )

@@ -113,7 +113,8 @@ class Acknowledgements:
         task = _task(delivered.work)
         if self._host_tells:
             logger.error(
-                "the result of activity '%s' of instance '%s' was not written within %g s",
+                "the result of activity '%s' of instance '%s' was not stored within %g s: "
+                "its worker is told so, and the activity may run again",
                 task.name,
                 task.instance_id,
                 self._seconds,
@@ -123,7 +124,7 @@ class Acknowledgements:
         self._host_tells = False
         logger.warning(
             "component '%s' does not tell when the result of an activity is on disk: workers "
-            "are answered at once, and what they have delivered may be lost in a crash",
+            "are answered at once, and a result that they have sent may be lost in a crash",
             self._component,
         )
         for execution in list(self._delivered):

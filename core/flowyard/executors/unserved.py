@@ -51,10 +51,10 @@ class Unserved:
         request = late[0].request
         logger.warning(
             "component '%s': instance '%s' has waited for a worker that runs %s for more than "
-            "%g s%s",
+            "%g s%s. Connect a worker that does",
             self._component,
             request.instance_id,
             f"activity '{request.name}'" if isinstance(request, ActivityTask) else "its turn",
             UNSERVED_SECONDS,
-            f", and {len(late) - 1} pieces of work beside it" if len(late) > 1 else "",
+            f", and {len(late) - 1} other tasks wait as well" if len(late) > 1 else "",
         )

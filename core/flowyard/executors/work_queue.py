@@ -202,8 +202,8 @@ class WorkQueue:
         stream.connection.give_up(delivery, is_overdue=True)
         if not work.answer.done():
             logger.warning(
-                "instance '%s': the worker at %s has not answered a turn within %g s, "
-                "which now goes to another one",
+                "instance '%s': the worker at %s did not answer a turn within %g s; the turn is "
+                "given to another worker",
                 work.request.instance_id,
                 stream.address or "(this process)",
                 self._turn_seconds,

@@ -14,7 +14,11 @@ class Extras(dict[str, str]):
     def add(self, key: str, value: str) -> None:
         """Keep a value; raises `RequestFault` if there are too many, or if it is too long."""
         if key not in self and len(self) >= _MOST_EXTRAS:
-            raise RequestFault(400, "ERR_METADATA_FULL", f"there are {_MOST_EXTRAS} values already")
+            raise RequestFault(
+                400,
+                "ERR_METADATA_FULL",
+                f"the metadata has {_MOST_EXTRAS} values already, and takes no more",
+            )
         if len(key) + len(value) > 2 * LONGEST_EXTRA:
             text = f"the value is longer than {LONGEST_EXTRA} characters"
             raise RequestFault(400, "ERR_METADATA_FULL", text)

@@ -34,11 +34,13 @@ async def listen(host: str, port: int) -> socket.socket:
                     f"{reason}Choose another port, or stop what listens there."
                 ) from error
             if attempt == 0:
-                logger.warning("%sNobody listens there: it is tried again", reason)
+                logger.warning(
+                    "%sNobody listens there, so the port is tried again for some seconds", reason
+                )
             elif attempt == _TRIES - 1:
                 raise ConfigurationError(
-                    f"{reason}Nobody listens there, so that an outgoing connection of this machine "
-                    "has it: try again, choose another port, or reserve this one "
+                    f"{reason}Nobody listens there, so an outgoing connection of this machine "
+                    "must have it: try again, choose another port, or reserve this one "
                     "(net.ipv4.ip_local_reserved_ports)."
                 ) from error
         await asyncio.sleep(_PAUSE_SECONDS)

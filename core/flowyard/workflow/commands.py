@@ -352,7 +352,7 @@ class Schedule:
         )
         self.continuation = ContinuedAsNew(input_text, tuple(event for _, event in kept))
         self.refusal = (
-            "the workflow has called continue_as_new: return from it, ask for nothing more"
+            "the workflow has called continue_as_new: return from it without further calls"
         )
         return Task[NoReturn]()
 

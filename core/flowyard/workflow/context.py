@@ -371,7 +371,7 @@ class WorkflowContext:
         if isinstance(when, datetime):
             return to_microseconds(when)
         raise WorkflowCodeError(
-            f"a time is a datetime or a timedelta, not {type(when).__name__!r}: "
+            f"a time must be a datetime or a timedelta, not {type(when).__name__!r}: "
             "write timedelta(seconds=…)"
         )
 

@@ -53,7 +53,7 @@ def define(
     """
     if not callable(function):
         raise RegistrationError(
-            f"{function!r} cannot be registered: it is no function"
+            f"{function!r} cannot be registered: it is not a function"
             f"{' (in a class body: register the bound method)' * isinstance(function, classmethod)}"
         )
     name = name or getattr(function, "__name__", None)
@@ -199,4 +199,4 @@ def _advice(error: Exception) -> str:
             "Define the class above the function, and import it at run time, "
             "not only under TYPE_CHECKING."
         )
-    return "It has to be an expression that can be evaluated at run time."
+    return "It must be an expression that can be evaluated at run time."

@@ -142,7 +142,7 @@ class Execution:
         """Abandon the code."""
         self._schedule.refusal = (
             "the workflow's context was used after the workflow had ended: "
-            "what `finally` blocks and callbacks ask of it then is not done"
+            "calls from `finally` blocks and callbacks then have no effect"
         )
         self._strands.close()
 
@@ -212,11 +212,11 @@ class Execution:
             return definition
         if version is None:
             raise NonDeterminismError(
-                f"history is of workflow '{name}', which is not registered. "
+                f"the history is of workflow '{name}', which is not registered. "
                 f"{nearest(name, self._registry.workflows)}"
             )
         raise NonDeterminismError(
-            f"history is of version '{version}' of workflow '{name}', which is not registered. "
+            f"the history is of version '{version}' of workflow '{name}', which is not registered. "
             f"{nearest(version, self._registry.versions(name))}"
         )
 
@@ -321,7 +321,8 @@ class Execution:
         if root.is_failed and not schedule.replaying:
             error = root.get_exception()
             logger.warning(
-                "workflow '%s' of instance '%s' raised %s after continue_as_new, which counts: %s",
+                "workflow '%s' of instance '%s' raised %s after continue_as_new, which takes "
+                "effect all the same: %s",
                 self._workflow,
                 schedule.instance_id,
                 type(error).__name__,

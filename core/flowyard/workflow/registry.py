@@ -26,7 +26,10 @@ class Registry:
         """Register an activity; a second one of the same name is refused."""
         known = self.activities.get(definition.name)
         if known is not None and not same_place(definition.function, known.function):
-            raise RegistrationError(f"activity '{definition.name}' is registered twice")
+            raise RegistrationError(
+                f"activity '{definition.name}' is registered twice: give one of the functions "
+                "another name (name=…)"
+            )
         self.activities[definition.name] = definition
         _name(definition, self._activity_names)
         for on_added in list(self._watchers):
@@ -40,14 +43,19 @@ class Registry:
             of_version = self._versions.get((name, version))
             if of_version is not None and not same_place(definition.function, of_version.function):
                 raise RegistrationError(
-                    f"version '{version}' of workflow '{name}' is registered twice"
+                    f"version '{version}' of workflow '{name}' is registered twice: give one of "
+                    "the functions another version_name"
                 )
             self._versions[name, version] = definition
             if known is of_version:
                 known = None
         if is_latest:
             if known is not None and not same_place(definition.function, known.function):
-                what = "has two latest versions" if version else "is registered twice"
+                what = (
+                    "has two latest versions: give is_latest=True to one of them"
+                    if version
+                    else "is registered twice: give one of the functions another name (name=…)"
+                )
                 raise RegistrationError(f"workflow '{name}' {what}")
             self.workflows[name] = definition
         _name(definition, self._workflow_names)

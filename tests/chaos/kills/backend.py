@@ -67,7 +67,10 @@ class Backend:
     draw: Callable[[random.Random], Mapping[str, str]]
     """Draws what may change from one process to the next."""
     are_turns_shown_early: bool = False
-    """Whether a history tells of a turn before there is one (deviation 58)."""
+    """Whether a history shows a turn that has not taken place yet.
+
+    See deviation 58, events before their turn.
+    """
 
     def load(self) -> None:
         """Import all its code, so that each process that is forked has it."""

@@ -38,7 +38,8 @@ _LONGEST_DELAY = 1.0
 _MOST_READS = 25
 _LOOK_INTERVAL = 0.1
 """In seconds: how long the first event that another process stores may be overtaken (deviation
-56). An owner that stands still keeps its instances for no longer than `_LONGEST_OVERSIGHT`."""
+56, order across processes). An owner that stands still keeps its instances for no longer than
+`_LONGEST_OVERSIGHT`."""
 _LONGEST_OVERSIGHT = 4.0
 _MOST_CARRIED = 40
 """Each execution carries all that have come: their work grows with the square of the number."""

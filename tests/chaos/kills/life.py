@@ -54,7 +54,10 @@ class Plan:
     mark: str = ""
     """What the IDs of instances end with."""
     are_turns_shown_early: bool = False
-    """Whether a history tells of a turn before there is one (deviation 58)."""
+    """Whether a history shows a turn that has not taken place yet.
+
+    See deviation 58, events before their turn.
+    """
 
 
 @dataclass(frozen=True, slots=True)

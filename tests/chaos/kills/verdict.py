@@ -45,9 +45,10 @@ def digest_of_state(state: WorkflowState) -> str:
 
 
 def taken_up(history: Sequence[HistoryEvent]) -> Sequence[HistoryEvent]:
-    """Return the events that a turn has seen; others may be told with another turn (deviation 58).
+    """Return the events that a turn has seen.
 
-    The last turn of an open instance may be told for their sake only.
+    The last turn of an open instance may be shown only because of events that no turn has seen
+    (deviation 58, events before their turn).
     """
     turns = [index for index, event in enumerate(history) if isinstance(event, TurnStarted)]
     is_closed = bool(history) and isinstance(history[-1], ExecutionCompleted)
@@ -179,7 +180,8 @@ def _faults_of_events(ledger: Ledger, entry: Entry, output: list[str]) -> Iterat
         yield "event lost", f"{lost} were acknowledged, and are not in {output}"
     if lost := [payload for payload in entry.sent if payload not in counts]:
         yield "sent event lost", f"{lost} were sent by completed instances, not in {output}"
-    # Between two processes of one file the first may be overtaken (deviation 56).
+    # Between two processes of one file the first event may be overtaken (deviation 56, order
+    # across processes).
     for via in dict.fromkeys(payload.partition("@")[2] for payload in raised):
         if via == UNORDERED:
             continue

@@ -327,7 +327,7 @@ async def test_a_purge_by_filter_goes_on_past_a_parent_whose_child_is_active(
         assert (answer.deleted_instance_count, answer.is_complete.value) == (1, False)
         assert await peer.status("older") == ""
         assert await peer.status("parent") == "COMPLETED"
-        assert "left 1 closed instances whose children are active: parent" in caplog.text
+        assert "left out 1 closed instances that have active children: parent" in caplog.text
 
 
 async def test_what_is_meant_for_another_app_is_not_done_here(peer: Peer) -> None:

@@ -58,7 +58,7 @@ async def test_a_wait_that_history_has_is_not_taken_twice(peer: Peer) -> None:
     await worker.decide(await worker.turn(), indefinite_wait(1))
     await raise_event(peer)
     await worker.decide(await worker.turn(), indefinite_wait(1))
-    assert "action #1, which history has already" in await stalled(peer)
+    assert "action #1, which the history already has" in await stalled(peer)
 
 
 async def test_one_number_for_two_actions_is_not_said_to_be_in_history(peer: Peer) -> None:
@@ -120,7 +120,7 @@ async def test_another_name_under_the_number_of_a_failed_activity_stalls(peer: P
     worker = peer.worker()
     await peer.start("chain")
     await worker.decide(await first_attempt_failed(peer, worker), schedule(1, "other"))
-    assert "action #1, which history has already" in await stalled(peer)
+    assert "action #1, which the history already has" in await stalled(peer)
 
 
 async def patched_once(peer: Peer, worker: Worker) -> taskhub.WorkItem:
@@ -137,7 +137,7 @@ async def test_patches_that_do_not_begin_as_those_of_history_stall(
 ) -> None:
     worker = peer.worker()
     await decide(peer, await patched_once(peer, worker), complete(2, "1"), patches=patches)
-    assert "history has these patches, in this order: 'a', 'b'." in await stalled(peer)
+    assert "the history has these patches, in this order: 'a', 'b'." in await stalled(peer)
     other = peer.worker()
     turns = {asyncio.create_task(one.turn()): one for one in (worker, other)}
     done, _ = await asyncio.wait(turns, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)

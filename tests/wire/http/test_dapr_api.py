@@ -125,7 +125,7 @@ async def test_the_path_names_the_component(served: Served) -> None:
 
 
 async def test_an_unknown_instance_is_not_found(http: httpx.AsyncClient) -> None:
-    # Deviation 2: daprd answers 500 to pause, resume and raiseEvent.
+    # Deviation 2, unknown instance over HTTP: daprd answers 500 to pause, resume and raiseEvent.
     assert await _fault(http, "GET", f"{_BASE}/x") == (404, "ERR_INSTANCE_ID_NOT_FOUND")
     for verb, code in (
         ("terminate", "ERR_INSTANCE_ID_NOT_FOUND"),
@@ -140,7 +140,7 @@ async def test_an_unknown_instance_is_not_found(http: httpx.AsyncClient) -> None
 
 
 async def test_an_active_id_is_a_conflict(http: httpx.AsyncClient) -> None:
-    # Deviation 3: daprd answers 500.
+    # Deviation 3, active instance over HTTP: daprd answers 500.
     await http.post(f"{_BASE}/gate/start?instanceID=a")
     for verb in ("pause", "resume"):
         fault = await _fault(http, "POST", f"{_BASE}/gate/start?instanceID=a")
@@ -149,14 +149,15 @@ async def test_an_active_id_is_a_conflict(http: httpx.AsyncClient) -> None:
 
 
 async def test_purging_an_active_instance_is_a_conflict(http: httpx.AsyncClient) -> None:
-    # Deviation 3.
+    # Deviation 3, active instance over HTTP.
     await http.post(f"{_BASE}/gate/start?instanceID=a")
     assert await _fault(http, "POST", f"{_BASE}/a/purge") == (409, "ERR_PURGE_WORKFLOW")
     assert (await http.get(f"{_BASE}/a")).json()["runtimeStatus"] == "RUNNING"
 
 
 async def test_what_the_runtime_cannot_accept_is_the_callers_fault(http: httpx.AsyncClient) -> None:
-    # Deviations 4 and 5: daprd starts whatever it is given, and the instance fails.
+    # Deviation 4, input that does not fit, and deviation 5, unknown workflow: daprd starts any
+    # workflow with any input, and the instance fails.
     start = f"{_BASE}/OrderProcessingWorkflow/start?instanceID=a"
     for body in ("{", '{"Name": "x"}', ""):
         expected = (202, None) if body == "" else (400, "ERR_START_WORKFLOW")
@@ -185,7 +186,7 @@ async def test_an_id_that_cannot_be_is_refused(
 async def test_an_id_may_be_longer_and_have_more_letters_than_at_dapr(
     http: httpx.AsyncClient,
 ) -> None:
-    # Deviation 6.
+    # Deviation 6, form of instance IDs.
     for instance_id in ("x" * 255, "order:7.b"):
         answer = await http.post(f"{_BASE}/gate/start", params={"instanceID": instance_id})
         assert answer.status_code == 202
@@ -226,7 +227,7 @@ async def test_a_verb_takes_json_or_nothing(http: httpx.AsyncClient, verb: str) 
 
 @pytest.mark.parametrize("body", ["{bad", "[" * 10_000 + "]" * 10_000, " ", "NaN", "1 2"])
 async def test_a_payload_that_is_no_json_is_refused_at_the_call(served: Served, body: str) -> None:
-    # Deviation 39: daprd takes it, and the instance fails.
+    # Deviation 39, text that is not JSON: daprd takes it, and the instance fails.
     start = await _fault(served.http, "POST", f"{_BASE}/echo/start?instanceID=b", content=body)
     assert start == (400, "ERR_START_WORKFLOW")
     assert (await served.http.get(f"{_BASE}/b")).status_code == 404

@@ -71,7 +71,9 @@ def error_of(error: ApiException, where: str) -> FlowyardError:
     if status == 0:
         return BackendUnavailable(f"{where} did not answer: {message}")
     if status == _TOO_MANY:
-        return BackendUnavailable(f"{where} has had too many requests: {message}. Try again later.")
+        return BackendUnavailable(
+            f"{where} has received too many requests: {message}. Try again later."
+        )
     if status in _OVERLOADED:
         return BackendUnavailable(f"{where} did not answer ({status}): {message}")
     return Rejected(f"{where} refuses the request ({status}): {message}", status)

@@ -46,7 +46,7 @@ class IdLocks:
             except TimeoutError as error:
                 raise BackendUnavailable(
                     f"{self._connection.where} took more than {_LONGEST_SECONDS:g} s to change "
-                    f"instance '{instance_id}'. Look at it before you try again."
+                    f"instance '{instance_id}'. Read its state before you try again."
                 ) from error
             finally:
                 await self._release(name, version)
@@ -83,8 +83,8 @@ class IdLocks:
                 continue
             await backoff.sleep()
         raise BackendUnavailable(
-            f"{self._connection.where}: instance '{instance_id}' is being changed by others all "
-            "the time. Try again."
+            f"{self._connection.where}: instance '{instance_id}' is being changed by other "
+            "callers all the time. Try again."
         )
 
     async def _create(self, name: str, version: int, instance_id: str) -> bool:

@@ -105,7 +105,7 @@ class Outbox:
             except (InstanceAlreadyExists, InvalidRequest) as error:
                 if child.detached:
                     logger.warning(
-                        "instance '%s': detached workflow '%s' is not started: %s",
+                        "instance '%s': detached workflow '%s' was not started: %s",
                         *(instance.instance_id, child.name, error),
                     )
                 elif not instance.pending_execution:

@@ -30,7 +30,9 @@ class Stalled:
         """Take note that the code of this process does not fit."""
         self._tried.add(instance.workflow_id)
         if instance.stalled is None:
-            self._logger.warning("'%s' is STALLED: %s", instance.instance_id, failure.message)
+            self._logger.warning(
+                "instance '%s' is STALLED: %s", instance.instance_id, failure.message
+            )
             # Its watchdog finds a process with other code.
             await self._side_workflows.start(instance, "", [], [STALL], _WATCHDOG_DELAY_SECONDS, [])
 

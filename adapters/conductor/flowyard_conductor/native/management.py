@@ -117,7 +117,7 @@ class Natives:
             "raise_event",
             f"no WAIT or HUMAN task '{name}' is open in instance '{found.instance_id}' of the "
             f"native workflow '{found.definition}' (open: {', '.join(waiting) or 'none'}), and "
-            "Conductor keeps no event for later. Raise it again when the workflow has come there",
+            "Conductor keeps no event for later. Raise it again when that task is open",
         )
 
     async def terminate(self, found: Found, *, output: str | None, recursive: bool) -> bool:
@@ -194,7 +194,8 @@ class Natives:
             if time.monotonic() > deadline:
                 raise BackendUnavailable(
                     f"{self._connection.where}: instance '{found.instance_id}' is still {now} "
-                    f"though the server has said otherwise. Ask for its state."
+                    "although the server has accepted the change. Read its state before you try "
+                    "again."
                 )
             await asyncio.sleep(0.05)
 
@@ -212,7 +213,7 @@ def _version(request: StartRequest, component: str) -> int | None:
     if unknown:
         raise InvalidRequest(
             f"component '{component}' knows no option '{unknown[0]}' of a start: "
-            f"leave it out; '{VERSION}' is the only one"
+            f"leave it out; the only option is '{VERSION}'"
         )
     version = request.options.get(VERSION)
     if version is None:

@@ -76,10 +76,14 @@ class Poller:
                 try:
                     polled = await self._tasks.poll(self._kind, count)
                 except FlowyardError as error:
-                    self._logger.warning("no tasks can be had: %s", error)
+                    self._logger.warning(
+                        "this process cannot fetch tasks from Conductor, and tries again: %s", error
+                    )
                     wait = self._longest_wait
                 except Exception:
-                    self._logger.exception("no tasks can be had")
+                    self._logger.exception(
+                        "this process cannot fetch tasks from Conductor, and tries again"
+                    )
                     wait = self._longest_wait
             if self._is_closing:
                 await self._tasks.give_back(polled)
@@ -143,7 +147,9 @@ class Poller:
             try:
                 following = await self._do(task)
             except FlowyardError as error:
-                self._logger.warning("task %s is done again: %s", task["taskId"], error)
+                self._logger.warning(
+                    "task %s failed, and will be done again: %s", task["taskId"], error
+                )
                 await self._again(task)
                 return
             except asyncio.CancelledError:
@@ -154,7 +160,7 @@ class Poller:
                 return
             except BaseException:
                 # Whatever it is, a task that nobody answers would stand still.
-                self._logger.exception("task %s is done again", task["taskId"])
+                self._logger.exception("task %s failed, and will be done again", task["taskId"])
                 await self._again(task)
                 return
 

@@ -46,9 +46,13 @@ class Sweeper:
             try:
                 await self._sweep()
             except FlowyardError as error:
-                self._logger.warning("no task can be looked after: %s", error)
+                self._logger.warning(
+                    "tasks of ended processes cannot be looked for, which is tried again: %s", error
+                )
             except Exception:
-                self._logger.exception("no task can be looked after")
+                self._logger.exception(
+                    "tasks of ended processes cannot be looked for, which is tried again"
+                )
 
     async def _sweep(self) -> None:
         now = time.monotonic()

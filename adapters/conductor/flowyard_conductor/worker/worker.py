@@ -214,6 +214,6 @@ class Worker:
             await work
         except FlowyardError as error:
             # All that is done like this is done again by a watchdog, or merely tidies up.
-            self._logger.warning("something is done later: %s", error)
+            self._logger.warning("a background task failed, and will be done later: %s", error)
         except Exception:
-            self._logger.exception("something is done later")
+            self._logger.exception("a background task failed, and will be done later")

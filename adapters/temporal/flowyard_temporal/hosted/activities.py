@@ -168,8 +168,8 @@ class Activities:
             if error.status is RPCStatusCode.NOT_FOUND and not await self._is_wanted(info):
                 return True
             self._logger.warning(
-                "the result of activity '%s' of instance '%s' was not taken, and is delivered "
-                "again: %s",
+                "the result of activity '%s' of instance '%s' was not accepted, and will be "
+                "delivered again: %s",
                 info.activity_type,
                 info.workflow_id,
                 error.message,

@@ -199,7 +199,7 @@ class Commands:
         """Say why a child is not started; of a detached one nobody waits for an answer."""
         if created.detached:
             workflow.logger.warning(
-                "detached workflow '%s' is not started: %s", created.name, refusal.message
+                "detached workflow '%s' was not started: %s", created.name, refusal.message
             )
         else:
             self._deliver(ChildFailed(created.id, refusal))
@@ -210,4 +210,6 @@ class Commands:
             await target.signal(sent.name, raw(sent.input))
         except FailureError:
             # An instance that does not exist or is closed drops it, as everywhere.
-            workflow.logger.info("event '%s' found no instance '%s'", sent.name, sent.instance_id)
+            workflow.logger.info(
+                "event '%s' was dropped: there is no instance '%s'", sent.name, sent.instance_id
+            )

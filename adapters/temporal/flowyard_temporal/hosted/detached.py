@@ -46,7 +46,7 @@ class DetachedStarts:
             if error.status is not RPCStatusCode.ALREADY_EXISTS:
                 raise
             self._logger.warning(
-                "instance '%s': detached workflow '%s' is not started: instance '%s' is active",
+                "instance '%s': detached workflow '%s' was not started: instance '%s' is active",
                 *(activity.info().workflow_id, created.name, created.instance_id),
             )
         return raw(encode_events([created]).decode())

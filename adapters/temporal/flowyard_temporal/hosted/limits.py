@@ -53,7 +53,7 @@ class Limits:
         return FailureDetails(
             "PayloadTooLarge",
             f"the {what} has {size} bytes, and Temporal stores at most {self.value} in one value "
-            "(limit.blobSize.error of its namespace). Keep it elsewhere, and pass where it is.",
+            "(limit.blobSize.error of its namespace). Store it elsewhere, and pass a reference.",
             non_retryable=True,
         )
 
@@ -92,7 +92,7 @@ class Limits:
             "PayloadTooLarge",
             f"the new input of the workflow and the events that it keeps have {size} bytes, and "
             f"Temporal stores at most {self.value} at a time. Take more events before "
-            "continue_as_new, or pass where their data is.",
+            "continue_as_new, or pass references to their data.",
             non_retryable=True,
         )
 
@@ -114,7 +114,7 @@ class Limits:
             return None
         return FailureDetails(
             "PayloadTooLarge",
-            f"the failure of the workflow has {size} bytes as Temporal stores it, which is at most "
+            f"the failure of the workflow has {size} bytes as Temporal stores it, and may have "
             f"{self.value}. It begins: {failure.message[:_SHOWN] if failure is not None else ''}",
             non_retryable=True,
         )
@@ -132,8 +132,8 @@ def _message_refusal(actions: Sequence[Action]) -> FailureDetails | None:
 def _too_much(size: int, most: int) -> FailureDetails:
     return FailureDetails(
         "PayloadTooLarge",
-        f"what the workflow has asked for in one turn has {size} bytes, and Temporal takes at "
-        f"most {most} at a time. Pass less, or ask for it in more turns.",
+        f"the inputs of one turn of the workflow have {size} bytes, and Temporal takes at most "
+        f"{most} at a time. Pass less, or spread the calls over several turns.",
         non_retryable=True,
     )
 

@@ -157,7 +157,7 @@ class HostedWorkflow:
         if self.environment.executor.local_code(name) is None:
             raise UnfitCode(
                 turn.instance_id,
-                f"workflow '{name}' was begun by code of the application that is not there any "
+                f"workflow '{name}' was started by code of the application that is not there any "
                 "more. Register it again.",
             )
         turn.replaying = workflow.unsafe.is_replaying()

@@ -58,7 +58,7 @@ class Instances:
             return snapshot
         raise BackendUnavailable(
             f"{self._connection.where}: instance '{instance_id}' changes faster than it can be "
-            "read. Try again, or without payloads."
+            "read. Try again, or read it without payloads."
         )
 
     async def describe(
@@ -125,7 +125,7 @@ class Instances:
             if STATUSES[description.workflow_execution_info.status].is_closed:
                 return False
         raise BackendUnavailable(
-            f"{self._connection.where}: instance '{instance_id}' is replaced again and again. "
+            f"{self._connection.where}: instance '{instance_id}' is being replaced repeatedly. "
             "Try again."
         )
 

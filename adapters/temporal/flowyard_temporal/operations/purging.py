@@ -67,7 +67,8 @@ class Purging:
             more = f" and {len(pending) - _SHOWN} more" if len(pending) > _SHOWN else ""
             raise BackendUnavailable(
                 f"{self._connection.where} has accepted the purge, but has not removed {shown}"
-                f"{more} within {patience:g} s (purgeTimeout). It goes on; look again later."
+                f"{more} within {patience:g} s (purgeTimeout). The server continues; look again "
+                "later."
             ) from error
 
     async def _is_there(self, run: Run) -> bool:

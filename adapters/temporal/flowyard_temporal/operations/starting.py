@@ -92,7 +92,7 @@ class Starts:
         if unknown:
             raise InvalidRequest(
                 f"component '{self._connection.name}' knows no option '{unknown[0]}' of a start: "
-                f"leave it out; '{TASK_QUEUE}' and '{SPREAD_INPUT}' are all"
+                f"leave it out; the options are '{TASK_QUEUE}' and '{SPREAD_INPUT}'"
             )
         queue = request.options.get(TASK_QUEUE, self._connection.settings.task_queue)
         if not queue:

@@ -137,7 +137,7 @@ class Terminating:
                     self._connection.name,
                     "terminate",
                     f"Temporal ends child '{child.workflow_id}' with its parent, as the parent's "
-                    "code has said (parent close policy). Terminate both (recursive), or none",
+                    "code says (parent close policy). Terminate both (recursive), or neither",
                 )
 
 

@@ -64,4 +64,7 @@ def _digest(data: bytes) -> bytes:
 
 
 def _unknown(text: str) -> InvalidRequest:
-    return InvalidRequest(f"the continuation token {text!r} is none that this component gave")
+    return InvalidRequest(
+        f"the continuation token {text!r} was not given by this component: pass the token of a "
+        "page, or none"
+    )

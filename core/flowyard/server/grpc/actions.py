@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 _VERSION_MISSING = FailureDetails(
     "WorkflowVersionNotAvailable",
-    "no connected worker has the version of the workflow that history names: "
+    "no connected worker has the version of the workflow that the history names: "
     "the instance goes on when one that has it connects",
 )
 # What the SDKs of Python and JavaScript, and of Java, call it.
@@ -62,7 +62,9 @@ def turn_result(response: wire.WorkflowResponse, turn: Turn, app_id: str) -> Tur
     except NonDeterminismError as error:
         return TurnResult(stalled=FailureDetails.of(error))
     except InvalidRequest as error:
-        logger.warning("instance '%s' fails by its worker's answer: %s", turn.instance_id, error)
+        logger.warning(
+            "instance '%s' fails because of its worker's answer: %s", turn.instance_id, error
+        )
         failure = FailureDetails.of(error)
         actions = [ExecutionCompleted(WorkflowStatus.FAILED, failure=failure)]
     return TurnResult(
@@ -84,8 +86,9 @@ def _other_patches(recorded: tuple[str, ...], asked: tuple[str, ...]) -> Failure
     of_history, of_code = (", ".join(map(repr, patches)) or "none" for patches in (recorded, asked))
     return FailureDetails(
         "PatchMismatch",
-        f"history has these patches, in this order: {of_history}. The worker's code has asked for: "
-        f"{of_code}. The instance goes on when a worker connects that has those of history first.",
+        f"the history has these patches, in this order: {of_history}. The worker's code asked for: "
+        f"{of_code}. The instance goes on when a worker connects whose code begins with the "
+        "patches of the history.",
     )
 
 
@@ -125,7 +128,7 @@ class _Decoding:
         if kind != "complete_workflow":
             if self._known.has(action):
                 raise NonDeterminismError(
-                    f"the worker asked for action #{action.id}, which history has already"
+                    f"the worker asked for action #{action.id}, which the history already has"
                 )
             if action.id in self._asked:
                 raise NonDeterminismError(
@@ -181,7 +184,7 @@ class _Decoding:
         if refused is not None:
             # Nobody waits for it: there is nothing that could be answered.
             logger.warning(
-                "instance '%s': detached workflow '%s' is not started: %s",
+                "instance '%s': detached workflow '%s' was not started: %s",
                 self._instance_id,
                 call.name,
                 refused.message,
@@ -260,7 +263,7 @@ class _Decoding:
         if completion.HasField("failure_details"):
             failure = failure_of(completion.failure_details)
         elif status is WorkflowStatus.FAILED:
-            failure = FailureDetails("Error", "the worker said no more than that it failed")
+            failure = FailureDetails("Error", "the worker gave no reason for the failure")
         return ExecutionCompleted(
             status, None if status is WorkflowStatus.FAILED else result, failure
         )
@@ -281,7 +284,9 @@ def _check_call(name: str, kind: str, scope: int, instance_id: str | None) -> No
     if not name:
         raise InvalidRequest(f"the name of the {kind} is empty")
     if not 0 <= scope <= LINEAGE:
-        raise InvalidRequest(f"{kind} '{name}' is called with propagation scope {scope}")
+        raise InvalidRequest(
+            f"{kind} '{name}' is called with history propagation scope {scope}: use 0 to {LINEAGE}"
+        )
 
 
 def _text(message: Message, field: str) -> str | None:

@@ -65,10 +65,10 @@ class AnswerService:
         if not isinstance(answer, wire.WorkflowResponse):
             delivery.conclude(delivery.failed(self._too_large(answer.instance_id, len(data))))
         elif not answer.completion_token and is_repeated(answer, turn):
-            self._drop("REPEATED", "history has it already", answer.instance_id, context)
+            self._drop("REPEATED", "the history already has it", answer.instance_id, context)
         elif delivery.is_settled:
             self._queue.answered(delivery)
-            self._drop("LATE", "nobody waits for it any more", answer.instance_id, context)
+            self._drop("LATE", "nothing waits for it any more", answer.instance_id, context)
         else:
             delivery.conclude(self._turn_result(answer, turn, delivery))
             self._starts.note(turn.instance_id)
@@ -86,7 +86,7 @@ class AnswerService:
         if delivery.is_settled:
             self._queue.answered(delivery)
             if not acknowledgements.is_pending(delivery.work):
-                self._drop("LATE", "nobody waits for it any more", answer.instance_id, context)
+                self._drop("LATE", "nothing waits for it any more", answer.instance_id, context)
                 return wire.Nothing()
         elif _lacks_activity(answer):
             delivery.decline(None, f"no connected worker has activity '{task.name}'")
@@ -101,7 +101,7 @@ class AnswerService:
         if kept is not None and not await kept:
             raise BackendUnavailable(
                 f"the result of activity '{task.name}' of instance '{task.instance_id}' was not "
-                "written: it runs again"
+                "stored, so the activity will run again"
             )
         return wire.Nothing()
 
@@ -152,9 +152,9 @@ class AnswerService:
     ) -> Delivery | None:
         delivery = self._queue.find(answer.completion_token, key, context.peer())
         if delivery is None:
-            why = "was never handed out, or is settled"
+            why = "its work was never given to a worker, or is done"
             if not answer.completion_token:
-                why += "; without a token it has to come over the connection that it was sent over"
+                why += "; without a token it must come over the connection that brought the work"
             self._drop("UNKNOWN", why, answer.instance_id, context)
         return delivery
 
@@ -183,14 +183,16 @@ class AnswerService:
             for action in result.actions:
                 if isinstance(action, ExecutionCompleted) and action.failure is not None:
                     logger.warning(
-                        "instance '%s' fails by the answer of its worker: %s",
+                        "instance '%s' fails because of its worker's answer: %s",
                         turn.instance_id,
                         action.failure.message,
                     )
         return result
 
     def _too_large(self, instance_id: str, size: int) -> FailureDetails:
-        message = f"the answer takes {size} bytes, and no more than {self._max_bytes} are taken"
+        message = (
+            f"the answer has {size} bytes, and at most {self._max_bytes} are accepted (--max-body)"
+        )
         logger.error("instance '%s': %s", instance_id, message)
         return FailureDetails("PayloadSizeExceeded", message, non_retryable=True)
 

@@ -150,7 +150,7 @@ class ManagementService:
     async def shutdown(self, _request: Empty, context: Context) -> Empty:
         """Begin to stop."""
         if self._shut_down is None:
-            text = "the program that serves this does not let callers end it"
+            text = "this server does not let callers stop it"
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
         else:
             self._shut_down()
@@ -168,5 +168,5 @@ def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidRequest(f"{_START_TIME} is no RFC 3339 time: {text!r}") from error
+        raise InvalidRequest(f"{_START_TIME} is not an RFC 3339 time: {text!r}") from error
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)

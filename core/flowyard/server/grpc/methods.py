@@ -182,7 +182,7 @@ class Methods:
             return f"Received message larger than max ({size} vs. {self._max_bytes})"
         # One call is always taken, however small the limit.
         if self._pending_bytes and self._pending_bytes + cost > self._max_pending_bytes:
-            return "too many calls are under way; make it again later"
+            return "too many calls are under way: try again later"
         return None
 
 
@@ -220,7 +220,7 @@ def _read(kind: type[Message], data: bytes) -> Message:
     try:
         return kind.FromString(data)
     except DecodeError as error:
-        raise InvalidRequest(f"the message is no {kind.DESCRIPTOR.name}: {error}") from error
+        raise InvalidRequest(f"the message is not a {kind.DESCRIPTOR.name}: {error}") from error
 
 
 def _status_of(error: Exception) -> tuple[grpc.StatusCode, str]:

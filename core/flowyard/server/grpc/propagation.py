@@ -39,7 +39,7 @@ class Propagation:
             history = await self._runtime.history(task.instance_id, component=self._component)
         except FlowyardError as error:
             logger.warning(
-                "instance '%s': activity '%s' is not told what has happened, as it should be: %s",
+                "instance '%s': activity '%s' runs without the history that it should be given: %s",
                 *(task.instance_id, task.name, error),
             )
             return None

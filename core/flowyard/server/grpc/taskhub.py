@@ -234,7 +234,7 @@ class TaskHubClientService:
             query = replace(query, continuation_token=token)
         if left:
             logger.warning(
-                "a purge by filter has left %d closed instances whose children are active: %s%s",
+                "a purge by filter left out %d closed instances that have active children: %s%s",
                 len(left),
                 ", ".join([*left][:_MOST_SHOWN]),
                 " …" if len(left) > _MOST_SHOWN else "",

@@ -57,7 +57,7 @@ def datetime_of(stamp: Timestamp) -> datetime:
     try:
         return stamp.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
-        raise InvalidRequest(f"{stamp.seconds} s after 1970 is no time of a calendar") from error
+        raise InvalidRequest(f"{stamp.seconds} s after 1970 is not a valid time") from error
 
 
 def check_app(target: str, own: str) -> None:

@@ -71,7 +71,7 @@ class WorkerService:
             except QueueClosed:
                 return
             finally:
-                logger.info("the worker at %s is gone", context.peer())
+                logger.info("the worker at %s has disconnected", context.peer())
 
     def _limit_of(self, request: wire.GetWorkItemsRequest, context: Context) -> int | None:
         """Return how many bytes a message to this worker may have; None for any number."""
@@ -94,7 +94,7 @@ class WorkerService:
         if limit is None or len(data) <= limit:
             return data
         what = f"activity '{request.name}'" if isinstance(request, ActivityTask) else "turn"
-        message = f"the {what} takes {len(data)} bytes, and its worker accepts no more than {limit}"
+        message = f"the {what} has {len(data)} bytes, and its worker accepts at most {limit}"
         logger.error("instance '%s': %s", request.instance_id, message)
         failure = FailureDetails("PayloadSizeExceeded", message, non_retryable=True)
         delivery.decline(delivery.failed(failure))

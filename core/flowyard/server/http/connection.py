@@ -72,7 +72,7 @@ class Connection(H11Protocol):
             if waited > self.timeout_keep_alive:
                 self.transport.close()
         elif self._is_arriving() and waited > REQUEST_SECONDS + self._received / BODY_RATE:
-            reason = f"no whole request within {waited:.0f} s"
+            reason = f"the request was not complete within {waited:.0f} s"
             self._refusals.tell("TIMEOUT", "HTTP", self._peer(), reason)
             self.transport.close()
         self._check_reading(now)
@@ -82,7 +82,9 @@ class Connection(H11Protocol):
         if unread == 0 or unread < self._unread or not self._unread:
             self._unread_since = now
         elif now - self._unread_since > ANSWER_SECONDS:
-            self._refusals.tell("TIMEOUT", "HTTP", self._peer(), "nothing of the answer is read")
+            self._refusals.tell(
+                "TIMEOUT", "HTTP", self._peer(), "the client does not read the answer"
+            )
             self.transport.abort()
         self._unread = unread
 

@@ -54,7 +54,7 @@ class DaprManagement:
 
     def _of(self, base: str) -> Sequence[Endpoint]:
         instance = f"{base}/{{component}}/{{instanceID}}"
-        chosen = Parameter({"type": "string"}, "the ID of the new instance; a UUID without one")
+        chosen = Parameter({"type": "string"}, "the ID of the new instance; by default a UUID")
         failures = {400: "Error", 404: "Error", 501: "Error", 503: "Error"}
 
         def verb(name: str, answer: Answer, summary: str) -> Endpoint:
@@ -96,8 +96,8 @@ class DaprManagement:
                 body="Payload",
                 fault=_on_fault("raiseEvent"),
             ),
-            verb("pause", self.pause, "Let an instance take no turn until it is resumed"),
-            verb("resume", self.resume, "Let a paused instance go on"),
+            verb("pause", self.pause, "Pause an instance until it is resumed"),
+            verb("resume", self.resume, "Resume a paused instance"),
             verb("terminate", self.terminate, "End an instance and its children"),
             verb("purge", self.purge, "Remove a closed instance and its children"),
         ]

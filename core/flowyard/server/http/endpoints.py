@@ -83,7 +83,7 @@ class Endpoint:
         unknown = [name for name in request.query_params if name not in self.query]
         if self.only_known and unknown:
             raise InvalidRequest(
-                f"there is no query parameter '{unknown[0]}' here. "
+                f"query parameter '{unknown[0]}' is not known here. "
                 f"{nearest(unknown[0], self.query)}"
             )
 

@@ -40,7 +40,7 @@ _INSTANCE = f"{_INSTANCES}/{{instanceID}}"
 _STRING = {"type": "string"}
 _BOOLEAN = {"type": "boolean", "default": True}
 _TIME = {"type": "string", "format": "date-time"}
-_COMPONENT = Parameter(_STRING, "the name of a component; the default one without it")
+_COMPONENT = Parameter(_STRING, "the name of a component; by default the first one")
 _FAILURES = {400: "Error", 404: "Error", 501: "Error", 503: "Error"}
 
 
@@ -127,25 +127,33 @@ class Instances:
                 "List instances, newest first, without payloads",
                 {200: "Page"},
                 workflow=Parameter(_STRING, "the workflow's name"),
-                status=Parameter(statuses, "any of these; may be repeated"),
-                createdFrom=Parameter(_TIME, "created then or later"),
-                createdTo=Parameter(_TIME, "created before"),
-                prefix=Parameter(_STRING, "how the instance ID begins"),
-                pageSize=Parameter({"type": "integer", "minimum": 1, "maximum": 1000}, "how many"),
-                continuationToken=Parameter(_STRING, "what the page before ended with"),
+                status=Parameter(statuses, "one of these statuses; may be repeated"),
+                createdFrom=Parameter(_TIME, "created at this time or later"),
+                createdTo=Parameter(_TIME, "created before this time"),
+                prefix=Parameter(_STRING, "what the instance ID begins with"),
+                pageSize=Parameter(
+                    {"type": "integer", "minimum": 1, "maximum": 1000},
+                    "the largest number of instances to return",
+                ),
+                continuationToken=Parameter(_STRING, "the token that the page before gave"),
             ),
             reader(
                 _INSTANCE,
                 self.get,
-                "Get the whole state",
+                "Get the state of an instance",
                 {200: "State"},
-                payloads=Parameter(_BOOLEAN, "whether to read input, output and failure"),
+                payloads=Parameter(_BOOLEAN, "whether to include input, output and failure"),
             ),
-            reader(f"{_INSTANCE}/history", self.history, "Get the events", {200: "History"}),
+            reader(
+                f"{_INSTANCE}/history",
+                self.history,
+                "Get the history of an instance",
+                {200: "History"},
+            ),
             reader(
                 f"{_INSTANCE}/wait",
                 self.wait,
-                "Wait until an instance is closed; 202 if it is not yet",
+                "Wait until an instance is closed; 202 if it is still active",
                 {200: "State", 202: "State"},
                 timeout=Parameter(
                     {"type": "number", "minimum": 0, "default": 30},
@@ -177,7 +185,7 @@ class Instances:
             changer(
                 f"{_INSTANCE}/pause",
                 self.pause,
-                "Let an instance take no turn until it is resumed",
+                "Pause an instance until it is resumed",
                 200,
                 "Changed",
                 "Reason",
@@ -185,7 +193,7 @@ class Instances:
             changer(
                 f"{_INSTANCE}/resume",
                 self.resume,
-                "Let a paused instance go on",
+                "Resume a paused instance",
                 200,
                 "Changed",
                 "Reason",
@@ -193,7 +201,7 @@ class Instances:
             changer(
                 f"{_INSTANCE}/terminate",
                 self.terminate,
-                "End an instance as TERMINATED",
+                "End an instance with the status TERMINATED",
                 200,
                 "Changed",
                 "Terminate",
@@ -273,7 +281,7 @@ class Instances:
         seconds = _optional(request, "timeout", float)
         seconds = 30.0 if seconds is None else seconds
         if not 0 <= seconds < float("inf"):
-            raise InvalidRequest(f"timeout is {seconds:g}: use seconds from 0")
+            raise InvalidRequest(f"timeout is {seconds:g}: use 0 seconds or more")
         await first_of(
             self._runtime.wait(instance_id, component=component),
             self._stopping.wait(),

@@ -87,7 +87,7 @@ def check_certificate(address: Address) -> None:
     if address.certificate is None:
         if address.key is not None:
             raise ConfigurationError(
-                "there is a TLS key without a certificate. Give both: --tls-cert and --tls-key."
+                "a TLS key was given without a certificate. Give both: --tls-cert and --tls-key."
             )
         return
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -96,7 +96,8 @@ def check_certificate(address: Address) -> None:
         context.load_cert_chain(address.certificate, address.key, password=lambda: "")
     except OSError as error:
         raise ConfigurationError(
-            f"the TLS certificate or key cannot be used: {error}. Give PEM files that fit each "
+            f"the TLS certificate or key cannot be used: {error}. Give PEM files that belong to "
+            "each "
             "other, the key without a passphrase: --tls-cert and --tls-key."
         ) from error
 
@@ -205,7 +206,7 @@ class _Server(uvicorn.Server):
 
     async def _make_room(self) -> None:
         while len(self.server_state.connections) + len(self._connecting) >= self._most:
-            self._tell_full(f"there are {self._most}, as many as are served at once")
+            self._tell_full(f"there are {self._most} connections, the most that are served at once")
             self._close_idlest()
             await self._wait_for_room()
 
@@ -219,7 +220,9 @@ class _Server(uvicorn.Server):
         now = asyncio.get_running_loop().time()
         if now >= self._told_full + _SECONDS_BETWEEN_WARNINGS:
             self._told_full = now
-            logger.warning("new HTTP connections wait, and idle ones are closed: %s", reason)
+            logger.warning(
+                "new HTTP connections have to wait, and idle ones are closed: %s", reason
+            )
 
     def _close_idlest(self) -> None:
         now = asyncio.get_running_loop().time()

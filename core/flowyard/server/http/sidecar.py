@@ -38,7 +38,7 @@ class Sidecar:
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return the endpoints."""
-        appid = {"appid": Parameter({"type": "string"}, "fails unless it is this application's")}
+        appid = {"appid": Parameter({"type": "string"}, "the ID that this application must have")}
         return [
             Endpoint(
                 "GET",
@@ -59,14 +59,14 @@ class Sidecar:
                 "GET",
                 f"/{VERSION}/metadata",
                 self.metadata,
-                "Say what runs here",
+                "Describe this server and its components",
                 {200: "Metadata"},
             ),
             Endpoint(
                 "PUT",
                 f"/{VERSION}/metadata/{{key}}",
                 self.set_metadata,
-                "Add to what the metadata say",
+                "Add a value to the metadata",
                 {204: "", 400: "Error", 413: "Error"},
                 body="Payload",
             ),

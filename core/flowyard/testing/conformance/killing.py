@@ -136,6 +136,8 @@ async def _kill(
         if process.returncode != -signal.SIGKILL:
             errors.seek(0)
             told = errors.read().decode(errors="replace")
-            pytest.fail(f"the process was to be killed, and has ended by itself:\n{told}", False)
+            pytest.fail(
+                f"the process should have been killed, but has ended by itself:\n{told}", False
+            )
     found: Mapping[str, Facts] = json.loads(said)
     return found
