@@ -153,7 +153,7 @@ class Commands:
 
     async def _start(self, created: ChildCreated, begun: asyncio.Event) -> None:
         child = self._journal.child_started(created, workflow.uuid4().hex)
-        beginning = Beginning.of([child], self._environment.executor.local_code(created.name))
+        beginning = Beginning.of([child], created.name, self._environment.executor)
         told = text_of(beginning.arguments(), 1) if child.propagated is not None else None
         what = f"history that child workflow '{created.name}' is told of"
         if (refusal := self._environment.limits.refusal(told, what)) is not None:
