@@ -11,7 +11,7 @@ import pytest
 
 from flowyard import App, InstanceQuery, Runtime, TaskFailedError, WorkflowContext, WorkflowStatus
 from flowyard.config import ComponentSpec
-from flowyard_conductor.hosted.outbox import Outbox
+from flowyard_conductor.hosted.parents import Parents
 
 PATIENCE = timedelta(seconds=90)
 
@@ -79,7 +79,7 @@ async def test_a_child_that_is_purged_before_its_parent_was_told_has_told_it(
         """Do what a process does that is killed once the child's end is committed."""
 
     with monkeypatch.context() as patched:
-        patched.setattr(Outbox, "tell_parent", die_before)
+        patched.setattr(Parents, "tell", die_before)
         async with Runtime.open([spec], make_app()) as runtime:
             parent_id = await runtime.start("parent", input=child_id)
             await until_there(runtime, "child", 1)

@@ -125,6 +125,10 @@ class Journal:
         """True once the instance has completed, failed or was terminated."""
         return self.completion is not None
 
+    def is_open(self, action_id: int) -> bool:
+        """Whether an action waits for its answer."""
+        return action_id in self.tasks or action_id in self.timers or action_id in self.children
+
     def next_timer(self) -> int | None:
         """Return when the earliest open timer fires, in microseconds since the epoch, or None."""
         if not self.timers:

@@ -19,11 +19,10 @@ from flowyard.backend import (
     decode_events,
     encode_events,
 )
-from flowyard_conductor.api.connection import Connection
+from flowyard_conductor.api.connection import Connection, Json
 from flowyard_conductor.api.names import Names
 from flowyard_conductor.hosted.definitions import Definitions
 from flowyard_conductor.hosted.records import LARGEST_INPUT, packed, too_large, unpacked
-from flowyard_conductor.instances import Json
 
 # When its watchdog looks after a message for the first time, in seconds.
 _WATCHDOG_DELAY_SECONDS = 2

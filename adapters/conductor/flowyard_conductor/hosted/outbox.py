@@ -7,9 +7,8 @@ that is lost is taken again, so everything here may be done twice and must then 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2s
-from typing import TypeAlias
 
 from flowyard.backend import (
     NEVER,
@@ -30,10 +29,11 @@ from flowyard.backend import (
     awaited,
     child_started,
     propagated,
-    result_for_parent,
 )
+from flowyard_conductor.hosted.children import Children
+from flowyard_conductor.hosted.delivery import Delivery
 from flowyard_conductor.hosted.instance import HostedInstance
-from flowyard_conductor.hosted.records import LARGEST_INPUT, Outcome
+from flowyard_conductor.hosted.records import LARGEST_INPUT
 from flowyard_conductor.hosted.side_workflows import START, SideWorkflows
 
 logger = logging.getLogger(__name__)
@@ -41,61 +41,47 @@ logger = logging.getLogger(__name__)
 # A timer that is due sooner is waited for by the step itself.
 HOLD_MICROSECONDS = 1_000_000
 
-BeginChild: TypeAlias = Callable[[HostedInstance, ExecutionStarted, ChildCreated], Awaitable[None]]
-Send: TypeAlias = Callable[[str, EventRaised, str], Awaitable[None]]
-Tell: TypeAlias = Callable[[str, HistoryEvent, str, str], Awaitable[None]]
-EndChildren: TypeAlias = Callable[[HostedInstance], Awaitable[None]]
-
 
 class Outbox:
     """Does what turns have decided."""
 
     def __init__(
         self,
+        children: Children,
+        delivery: Delivery,
         side_workflows: SideWorkflows,
         executor: Executor,
         clock: Clock,
-        begin_child: BeginChild,
-        send: Send,
-        tell: Tell,
-        end_children: EndChildren,
     ) -> None:
+        self._children = children
+        self._delivery = delivery
         self._side_workflows = side_workflows
         self._executor = executor
         self._clock = clock
-        self._begin_child = begin_child
-        self._send = send
-        self._tell = tell
-        self.end_children = end_children
 
     async def perform(self, instance: HostedInstance) -> list[HistoryEvent]:
         """Do what is pending; return what came of it at once."""
-        pending, instance.pending = instance.pending, []
-        try:
+        with instance.performing() as pending:
             return await self._perform(instance, pending)
-        except BaseException:
-            instance.pending = pending
-            instance.is_redone = True
-            raise
 
     async def _perform(
         self, instance: HostedInstance, pending: Sequence[HistoryEvent]
     ) -> list[HistoryEvent]:
-        started = instance.journal.started
-        execution_id = instance.pending_execution or (started.execution_id if started else "")
+        execution_id = instance.pending_execution or instance.execution_id
         failures: list[HistoryEvent] = []
         activities = [one for one in pending if isinstance(one, TaskScheduled)]
         children = [one for one in pending if isinstance(one, ChildCreated)]
         if instance.is_redone and (activities or children):
             known = await self._side_workflows.started(instance.workflow_id, execution_id)
             if not instance.pending_execution:
-                instance.side_workflows |= known
+                instance.add_side_workflows(known)
             covered = {one for ids in known.values() for one in ids}
             activities = [one for one in activities if one.id not in covered]
         for action in pending:
             if isinstance(action, EventSent):
                 key = f"{instance.workflow_id}:{execution_id}:{action.id}"
-                await self._send(action.instance_id, EventRaised(action.name, action.input), key)
+                event = EventRaised(action.name, action.input)
+                await self._delivery.send(action.instance_id, event, key)
         taken: set[str] = set()
         for child in children:
             if child.refused is not None:
@@ -122,7 +108,7 @@ class Outbox:
         # When this is done again, that one may have ended meanwhile.
         if child.instance_id in taken:
             raise InstanceAlreadyExists(child.instance_id, "active")
-        await self._begin_child(instance, _begun(instance, execution_id, child), child)
+        await self._children.start(instance, _begun(instance, execution_id, child), child)
         taken.add(child.instance_id)
 
     async def _start_side(
@@ -159,7 +145,7 @@ class Outbox:
                 instance, execution_id, few, others, min(delay, _LONGEST_DELAY_SECONDS), needed
             )
             if not instance.pending_execution:
-                instance.side_workflows[side] = [*(one.id for one in few), *others]
+                instance.add_side_workflows({side: [*(one.id for one in few), *others]})
             others = []
 
     async def await_start(self, instance: HostedInstance) -> None:
@@ -178,25 +164,7 @@ class Outbox:
             side = await self._side_workflows.start(
                 instance, instance.started.execution_id, [], [START], delay, []
             )
-            instance.side_workflows[side] = [START]
-
-    async def end_side(self, side_id: str) -> None:
-        """End what an instance that is over has left beside it."""
-        await self._side_workflows.end(side_id)
-
-    async def end_watchdog(self, side_id: str) -> None:
-        """End the watchdog over actions that nobody waits for any more."""
-        await self._side_workflows.end_watchdog(side_id)
-
-    async def tell_parent(self, instance: HostedInstance, outcome: Outcome) -> None:
-        """Tell the parent how its child has ended."""
-        link = instance.started.parent
-        if link is None or instance.parent_workflow_id is None:
-            return
-        result = result_for_parent(link, instance.instance_id, outcome.completion)
-        await self._tell(
-            instance.parent_workflow_id, result, instance.workflow_id, link.execution_id
-        )
+            instance.add_side_workflows({side: [START]})
 
 
 def _begun(instance: HostedInstance, execution_id: str, child: ChildCreated) -> ExecutionStarted:
