@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flowyard.backend import (
-    ExecutionResumed,
-    ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
     InvalidRequest,
@@ -102,14 +100,6 @@ class Inbox:
     async def discard(self, message_workflow_id: str) -> None:
         """Remove messages that nobody will take."""
         await self._connection.remove(message_workflow_id)
-
-
-def is_suspended_by(messages: Iterable[Message], suspended: bool) -> bool:
-    """Return whether an instance is paused once it has taken these messages."""
-    for one in messages:
-        if isinstance(one.event, (ExecutionSuspended, ExecutionResumed)):
-            suspended = isinstance(one.event, ExecutionSuspended)
-    return suspended
 
 
 def is_terminated_by(messages: Iterable[Message]) -> bool:

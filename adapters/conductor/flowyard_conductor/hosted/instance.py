@@ -20,8 +20,8 @@ from flowyard.backend import (
     Turn,
     TurnResult,
     TurnStarted,
-    WorkflowStatus,
     decode_events,
+    suspended_after,
 )
 from flowyard_conductor.api.connection import Json
 from flowyard_conductor.hosted.definitions import FIRST
@@ -256,7 +256,11 @@ class HostedInstance:
     @property
     def execution_id(self) -> str:
         """The ID of the current execution; empty as long as none has begun."""
-        return self.journal.started.execution_id if self.journal.started is not None else ""
+        return self.journal.execution_id
+
+    def is_suspended_after(self, messages: Iterable[Message]) -> bool:
+        """Whether it is paused once it has taken these messages."""
+        return suspended_after((one.event for one in messages), suspended=self.journal.suspended)
 
     def to_outcome(self) -> Outcome:
         """Return how it has ended."""
@@ -271,11 +275,6 @@ class HostedInstance:
             given,
             given != self.started.input,
         )
-
-    @property
-    def status(self) -> WorkflowStatus:
-        """What the records say, without messages that no turn has taken."""
-        return WorkflowStatus.STALLED if self.stalled is not None else self.journal.status
 
 
 def parent_of(workflow: Json) -> tuple[str | None, Parent | None]:

@@ -29,7 +29,7 @@ from flowyard_conductor.api.id_locks import IdLocks
 from flowyard_conductor.hosted.cache import InstanceCache
 from flowyard_conductor.hosted.children import Children
 from flowyard_conductor.hosted.delivery import Delivery
-from flowyard_conductor.hosted.inbox import Inbox, is_suspended_by, is_terminated_by
+from flowyard_conductor.hosted.inbox import Inbox, is_terminated_by
 from flowyard_conductor.hosted.instance import HostedInstance
 from flowyard_conductor.hosted.instance_starts import InstanceStarts
 from flowyard_conductor.hosted.states import state_of
@@ -95,7 +95,7 @@ class Hosted:
             return state_of(workflow, None, None, now, payloads=payloads)
         instance = HostedInstance.of(workflow)
         unread = [one for one in messages if one.key not in instance.messages]
-        suspended = is_suspended_by(unread, instance.journal.suspended)
+        suspended = instance.is_suspended_after(unread)
         state = state_of(workflow, instance, suspended, now, payloads=payloads)
         if state.detail is None and state.status is WorkflowStatus.RUNNING and self._executor:
             return replace(state, detail=obstacle(self._executor, found.instance_id))
@@ -189,4 +189,4 @@ class Hosted:
         instance = HostedInstance.of(workflow)
         unread = [one for one in messages if one.key not in instance.messages]
         ends = is_terminated_by(unread) or instance.journal.completion is not None
-        return True, is_suspended_by(unread, instance.journal.suspended), ends
+        return True, instance.is_suspended_after(unread), ends

@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from hashlib import blake2s
 
 from flowyard.backend import (
-    NEVER,
     ChildCreated,
     ChildFailed,
     Clock,
-    EventRaised,
     EventSent,
     ExecutionStarted,
     Executor,
@@ -40,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 # A timer that is due sooner is waited for by the step itself.
 HOLD_MICROSECONDS = 1_000_000
+_HAS_SIDE = (TaskScheduled, ChildCreated)
 
 
 class Outbox:
@@ -70,41 +69,45 @@ class Outbox:
         execution_id = instance.pending_execution or instance.execution_id
         failures: list[HistoryEvent] = []
         activities = [one for one in pending if isinstance(one, TaskScheduled)]
-        children = [one for one in pending if isinstance(one, ChildCreated)]
-        if instance.is_redone and (activities or children):
+        if instance.is_redone and any(isinstance(one, _HAS_SIDE) for one in pending):
             known = await self._side_workflows.started(instance.workflow_id, execution_id)
             if not instance.pending_execution:
                 instance.add_side_workflows(known)
             covered = {one for ids in known.values() for one in ids}
             activities = [one for one in activities if one.id not in covered]
+        taken: set[str] = set()
+        # In their order: an event may be for a child that the same turn starts.
         for action in pending:
             if isinstance(action, EventSent):
                 key = f"{instance.workflow_id}:{execution_id}:{action.id}"
-                event = EventRaised(action.name, action.input)
-                await self._delivery.send(action.instance_id, event, key)
-        taken: set[str] = set()
-        for child in children:
-            if child.refused is not None:
-                continue
-            try:
-                await self._begin(instance, execution_id, child, taken)
-            except (InstanceAlreadyExists, InvalidRequest) as error:
-                if child.detached:
-                    logger.warning(
-                        "instance '%s': detached workflow '%s' is not started: %s",
-                        *(instance.instance_id, child.name, error),
-                    )
-                elif not instance.pending_execution:
-                    # The execution after continue-as-new may have another child of this number.
-                    failures.append(ChildFailed(child.id, FailureDetails.of(error)))
+                await self._delivery.send(action.instance_id, action.raised, key)
+            elif isinstance(action, ChildCreated) and action.refused is None:
+                failures += await self._begin(instance, execution_id, action, taken)
         failures += instance.journal.refused.values()
         await self._start_side(instance, execution_id, activities, pending)
         return failures
 
     async def _begin(
         self, instance: HostedInstance, execution_id: str, child: ChildCreated, taken: set[str]
+    ) -> list[ChildFailed]:
+        """Begin a child; return how it fails, if it cannot be started."""
+        try:
+            await self._start(instance, execution_id, child, taken)
+        except (InstanceAlreadyExists, InvalidRequest) as error:
+            if child.detached:
+                logger.warning(
+                    "instance '%s': detached workflow '%s' is not started: %s",
+                    *(instance.instance_id, child.name, error),
+                )
+            elif not instance.pending_execution:
+                # The execution after continue-as-new may have another child of this number.
+                return [ChildFailed(child.id, FailureDetails.of(error))]
+        return []
+
+    async def _start(
+        self, instance: HostedInstance, execution_id: str, child: ChildCreated, taken: set[str]
     ) -> None:
-        """Begin a child, unless another one of the same turn has got its ID."""
+        """Start a child, unless another one of the same turn has got its ID."""
         # When this is done again, that one may have ended meanwhile.
         if child.instance_id in taken:
             raise InstanceAlreadyExists(child.instance_id, "active")
@@ -119,19 +122,11 @@ class Outbox:
         pending: Sequence[HistoryEvent],
     ) -> None:
         now = self._clock.now()
-        children = [
-            action
-            for action in pending
-            if isinstance(action, ChildCreated) and not action.detached and action.refused is None
-        ]
-        others = [
-            action.id
-            for action in pending
-            if action in children
-            or (
-                isinstance(action, TimerCreated)
-                and now + HOLD_MICROSECONDS < action.fire_at < NEVER
-            )
+        children = [one.id for one in pending if isinstance(one, ChildCreated) and one.is_awaited]
+        others = children + [
+            one.id
+            for one in pending
+            if isinstance(one, TimerCreated) and one.fires and one.fire_at > now + HOLD_MICROSECONDS
         ]
         if not activities and not others:
             return

@@ -176,11 +176,7 @@ class Turns:
         added = instance.take(turn, result)
         is_base = iteration - instance.base >= _STEPS_PER_BASE
         known = set(instance.children)
-        new = [
-            one
-            for one in result.actions
-            if isinstance(one, ChildCreated) and not one.detached and one.refused is None
-        ]
+        new = [one for one in result.actions if isinstance(one, ChildCreated) and one.is_awaited]
         children = [
             *instance.children,
             *(one.instance_id for one in new if one.instance_id not in known),

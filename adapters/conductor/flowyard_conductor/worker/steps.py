@@ -9,7 +9,6 @@ from dataclasses import replace
 from flowyard.backend import (
     NEVER,
     Clock,
-    ExecutionTerminated,
     Executor,
     HistoryEvent,
     run_scheduled,
@@ -180,10 +179,8 @@ class Steps:
         """Do what has to be done before the record of a turn is committed."""
         if record.stalled is not None:
             await self._stalled.note(instance, record.stalled)
-        if any(
-            isinstance(event, ExecutionTerminated) and event.recursive
-            for event in record.events or ()
-        ):
+        terminated = instance.journal.terminated
+        if terminated is not None and terminated.recursive:
             await self._children.end(instance)
 
     def _told_again(self, instance: HostedInstance, came: Sequence[HistoryEvent] = ()) -> Record:

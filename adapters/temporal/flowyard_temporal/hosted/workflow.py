@@ -22,6 +22,7 @@ from flowyard.backend import (
     Journal,
     Turn,
     TurnResult,
+    suspended_after,
     to_microseconds,
 )
 from flowyard_temporal.hosted.application_errors import error_of
@@ -69,7 +70,7 @@ class HostedWorkflow:
         self._beginning = read_beginning(args, info.workflow_type, run_id)
         self._inbox: list[HistoryEvent] = list(self._beginning.events)
         self._backlog: list[HistoryEvent] = []
-        self._is_paused = any(isinstance(event, ExecutionSuspended) for event in self._inbox)
+        self._is_paused = suspended_after(self._inbox, suspended=False)
         self._custom_status: str | None = None
         self._wakes = 0
         self._turns = 0
