@@ -31,7 +31,7 @@ from flowyard.backend.history import (
     TurnStarted,
     decode_events,
 )
-from flowyard.backend.journal import Journal
+from flowyard.backend.journal import Journal, suspended_after
 from flowyard.failure import FailureDetails
 
 STARTED = ExecutionStarted("order", None, "execution-1")
@@ -93,6 +93,22 @@ def test_a_redundant_pause_or_resume_is_not_recorded() -> None:
     assert journal.status is WorkflowStatus.SUSPENDED
     assert journal.admit(ExecutionResumed())
     assert not journal.suspended
+
+
+def test_a_pause_counts_before_a_turn_has_taken_it_and_ends_in_what_was_before() -> None:
+    paused, resumed = ExecutionSuspended(), ExecutionResumed()
+    assert suspended_after([paused, EventRaised("go", None)], suspended=False)
+    assert not suspended_after([paused, resumed], suspended=True)
+    assert suspended_after([EventRaised("go", None)], suspended=True)
+    for journal, status in (
+        (Journal("order-7"), WorkflowStatus.PENDING),
+        (running(), WorkflowStatus.RUNNING),
+        (running(paused), WorkflowStatus.RUNNING),
+    ):
+        assert journal.status_if(suspended=True) is WorkflowStatus.SUSPENDED
+        assert journal.status_if(suspended=False) is status
+    ended = running(ExecutionCompleted(WorkflowStatus.COMPLETED, "1"))
+    assert ended.status_if(suspended=True) is WorkflowStatus.COMPLETED
 
 
 def test_a_paused_instance_records_and_runs_no_code() -> None:
@@ -164,6 +180,14 @@ def test_the_actions_of_a_turn_are_open_until_they_are_answered() -> None:
     assert (journal.tasks, journal.timers, journal.children) == ({1: task}, {2: timer}, {3: child})
     record(journal, TaskCompleted(1, "1"), TimerFired(2, 50), ChildCompleted(3, "1"))
     assert (journal.tasks, journal.timers, journal.children) == ({}, {}, {})
+
+
+def test_an_action_is_open_until_it_is_answered_and_what_nothing_answers_never_is() -> None:
+    detached = ChildCreated(2, "pack", "box", None, detached=True)
+    journal = running(TaskScheduled(1, "pay", None, 1), detached, TimerCreated(3, NEVER))
+    assert [number for number in range(5) if journal.is_open(number)] == [1]
+    assert journal.admit(TaskCompleted(1, "1"))
+    assert not journal.is_open(1)
 
 
 def test_a_journal_read_from_its_own_history_is_the_same() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from flowyard import App, InstanceQuery, Runtime, TaskFailedError, WorkflowContext, WorkflowStatus
 from flowyard.config import ComponentSpec
-from flowyard_conductor.hosted.outbox import Outbox
+from flowyard_conductor.hosted.parents import Parents
 
 PATIENCE = timedelta(seconds=90)
 
@@ -29,6 +29,13 @@ def make_app() -> App:
             return await ctx.call_child_workflow(child, instance_id=child_id)
         except TaskFailedError as error:
             return error.details.error_type
+
+    @app.workflow
+    async def telling(ctx: WorkflowContext, child_id: str) -> object:
+        """Send an event to a child in the turn that starts it."""
+        task = ctx.call_child_workflow(child, instance_id=child_id)
+        ctx.send_event(child_id, "go", data=7)
+        return await task
 
     @app.workflow
     async def refused(ctx: WorkflowContext, child_id: str) -> object:
@@ -79,7 +86,7 @@ async def test_a_child_that_is_purged_before_its_parent_was_told_has_told_it(
         """Do what a process does that is killed once the child's end is committed."""
 
     with monkeypatch.context() as patched:
-        patched.setattr(Outbox, "tell_parent", die_before)
+        patched.setattr(Parents, "tell", die_before)
         async with Runtime.open([spec], make_app()) as runtime:
             parent_id = await runtime.start("parent", input=child_id)
             await until_there(runtime, "child", 1)
@@ -88,6 +95,14 @@ async def test_a_child_that_is_purged_before_its_parent_was_told_has_told_it(
     async with Runtime.open([spec]) as manager:
         assert await manager.purge(child_id) == 1
     async with Runtime.open([spec], make_app()) as runtime:
+        assert (await runtime.wait(parent_id, timeout=PATIENCE)).result() == 7
+
+
+async def test_an_event_reaches_a_child_that_the_same_turn_has_started(
+    spec: ComponentSpec,
+) -> None:
+    async with Runtime.open([spec], make_app()) as runtime:
+        parent_id = await runtime.start("telling", input=f"child-{uuid4().hex}")
         assert (await runtime.wait(parent_id, timeout=PATIENCE)).result() == 7
 
 

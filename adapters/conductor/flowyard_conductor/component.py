@@ -21,13 +21,27 @@ from flowyard_conductor.api.connection import Connection
 from flowyard_conductor.api.errors import WorkflowUnknown
 from flowyard_conductor.api.id_locks import IdLocks
 from flowyard_conductor.api.names import Names
+from flowyard_conductor.api.tasks import Tasks
+from flowyard_conductor.hosted.cache import InstanceCache
+from flowyard_conductor.hosted.children import Children
+from flowyard_conductor.hosted.definitions import Definitions
+from flowyard_conductor.hosted.delivery import Delivery
+from flowyard_conductor.hosted.inbox import Inbox
+from flowyard_conductor.hosted.instance_starts import InstanceStarts
 from flowyard_conductor.hosted.management import Hosted
+from flowyard_conductor.hosted.parents import Parents
+from flowyard_conductor.hosted.registrations import Registrations
+from flowyard_conductor.hosted.side_workflows import SideWorkflows
+from flowyard_conductor.hosted.turns import Turns
+from flowyard_conductor.hosted.wakeups import Wakeups
 from flowyard_conductor.instances import Found, Instances
 from flowyard_conductor.listing import Queries
 from flowyard_conductor.native.management import VERSION, Natives
 from flowyard_conductor.purging import Purging
+from flowyard_conductor.removal import Removal
 from flowyard_conductor.settings import ConductorSettings
 from flowyard_conductor.starting import Starts
+from flowyard_conductor.worker.worker import Worker
 
 _SHORTEST_WAIT_SECONDS = 0.02
 _LONGEST_WAIT_SECONDS = 1.0
@@ -38,18 +52,61 @@ class ConductorComponent(WorkflowComponent):
 
     def __init__(self, connection: Connection, context: ComponentContext) -> None:
         super().__init__(connection.name)
-        self._where, self._task_queue = connection.where, connection.settings.task_queue
-        names = Names(self._task_queue)
+        settings, executor = connection.settings, context.executor
+        self._where, self._task_queue = connection.where, settings.task_queue
+        self._executor = executor
+        names, tasks = Names(settings.task_queue), Tasks(connection)
         id_locks = IdLocks(connection, names)
-        self._executor = context.executor
-        self._instances = Instances(connection, names)
-        self._natives = Natives(self._instances, id_locks)
-        self._purging = Purging(
-            self._instances, self._children, self._belongings, self._tell_parent
+        self._instances = instances = Instances(connection, names)
+        self._natives = natives = Natives(instances, id_locks)
+        self._registrations = Registrations(connection, names)
+
+        definitions = Definitions(names, settings.lease_seconds)
+        inbox = Inbox(connection, names, definitions)
+        side_workflows = SideWorkflows(connection, names, definitions)
+        cache = InstanceCache(connection, executor)
+        wakeups = Wakeups(tasks, names, cache)
+        delivery = Delivery(instances, natives, inbox, wakeups)
+        parents = Parents(instances, delivery)
+        removal = Removal(instances, parents, inbox, side_workflows)
+        self._starts = Starts(instances, id_locks, removal.remove)
+        turns = None
+        if executor is not None:
+            turns = Turns(executor, context.clock, inbox, side_workflows)
+        instance_starts = InstanceStarts(instances, tasks, definitions, cache, turns)
+        children = Children(instances, inbox, self._starts, instance_starts, delivery)
+        self._hosted = Hosted(
+            instances,
+            id_locks,
+            natives,
+            inbox,
+            cache,
+            wakeups,
+            delivery,
+            children,
+            instance_starts,
+            executor,
+            context.clock,
         )
-        self._starts = Starts(self._instances, id_locks, self._purging.remove)
-        self._hosted = Hosted(self._instances, id_locks, self._starts, self._natives, context)
-        self._queries = Queries(self._instances, self._state)
+        self._worker: Worker | None = None
+        if executor is not None and turns is not None:
+            self._worker = Worker(
+                instances,
+                tasks,
+                cache,
+                wakeups,
+                inbox,
+                side_workflows,
+                turns,
+                delivery,
+                parents,
+                children,
+                executor,
+                context.clock,
+                context.logger,
+            )
+        self._purging = Purging(instances, self._hosted, natives, removal)
+        self._queries = Queries(instances, self._state)
 
     @staticmethod
     @asynccontextmanager
@@ -59,7 +116,7 @@ class ConductorComponent(WorkflowComponent):
         """Connect to the server; run the app's workflows there if there is an app."""
         async with Connection.open(context.name, settings) as connection:
             component = ConductorComponent(connection, context)
-            async with component._hosted.running():
+            async with component._running():
                 yield component
 
     async def start(self, request: StartRequest) -> None:
@@ -107,22 +164,24 @@ class ConductorComponent(WorkflowComponent):
         return await self._keeper(found).history(found)
 
     async def drain(self) -> None:
-        await self._hosted.drain()
+        if self._worker is not None:
+            await self._worker.drain()
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        """Run the app's workflows until the block is left, if there is an app."""
+        if self._worker is None or self._executor is None:
+            yield
+            return
+        await self._registrations.register(self._executor)
+        async with self._worker.running():
+            yield
 
     def _keeper(self, found: Found) -> Hosted | Natives:
         return self._natives if found.workflow is None else self._hosted
 
     async def _state(self, found: Found, *, payloads: bool = False) -> WorkflowState:
         return await self._keeper(found).state(found, payloads=payloads)
-
-    async def _children(self, found: Found) -> Sequence[Found]:
-        return await self._keeper(found).children(found)
-
-    async def _tell_parent(self, found: Found) -> None:
-        await self._hosted.tell_parent(found)
-
-    async def _belongings(self, found: Found) -> Sequence[Found]:
-        return () if found.workflow is None else await self._hosted.belongings(found)
 
     async def _is_hosted(self, request: StartRequest) -> bool:
         """Whether a workflow is the app's; one that it has goes before a definition."""
@@ -131,7 +190,7 @@ class ConductorComponent(WorkflowComponent):
         if self._executor is None:
             if await self._natives.has(request.workflow):
                 return False
-            if not await self._hosted.is_run_by_others(request.workflow):
+            if not await self._registrations.has(request.workflow):
                 raise WorkflowUnknown(self._where, self._task_queue, request.workflow)
             return True
         try:

@@ -6,16 +6,12 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
 from uuid import UUID
 
 from flowyard.backend import InstanceNotFound, InvalidRequest, new_uuid
-from flowyard_conductor.api.connection import Connection
+from flowyard_conductor.api.connection import Connection, Json
 from flowyard_conductor.api.errors import Rejected
 from flowyard_conductor.api.names import Names
-
-Json: TypeAlias = dict[str, Any]
-"""What the server says, as it says it."""
 
 ACTIVE = frozenset({"RUNNING", "PAUSED"})
 _MARK = "flowyard"
@@ -136,6 +132,16 @@ class Instances:
                 raise InstanceNotFound(found.instance_id) from refusal
             raise
         return workflow
+
+    async def is_there(self, workflow_id: str) -> bool:
+        """Whether the server has a workflow of this ID."""
+        try:
+            await self.connection.get(f"/workflow/{workflow_id}", includeTasks=False)
+        except Rejected as refusal:
+            if refusal.is_not_found:
+                return False
+            raise
+        return True
 
     def found(self, summary: Json) -> Found:
         """Return what a summary is of."""

@@ -18,7 +18,8 @@ from flowyard.backend import (
     WorkflowState,
     WorkflowStatus,
 )
-from flowyard_conductor.instances import Found, Instances, Json, milliseconds
+from flowyard_conductor.api.connection import Json
+from flowyard_conductor.instances import Found, Instances, milliseconds
 from flowyard_conductor.native.states import STATUSES
 
 # How many instances are read at once.

@@ -25,6 +25,7 @@ from flowyard.backend import (
 )
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.hosted.hosted_history import hosted_history
+from flowyard_temporal.hosted.hosted_input import runs_inline
 from flowyard_temporal.hosted.worker import Hosting, host
 from flowyard_temporal.hosted.worker_context import WAITS, WAKE
 from flowyard_temporal.native.history import translated
@@ -95,7 +96,7 @@ class TemporalComponent(WorkflowComponent):
         state = snapshot.state(datetime.now(UTC))
         if self._environment is None or not snapshot.is_hosted:
             return state
-        is_ours = self._environment.executor.local_code(state.workflow) is not None
+        is_ours = runs_inline(self._environment.executor, state.workflow)
         if is_ours and state.status is WorkflowStatus.STALLED:
             misfit = self._environment.misfit(instance_id, await self.history(instance_id))
             if misfit is not None:

@@ -61,7 +61,13 @@ from flowyard.backend.history import (
 )
 from flowyard.backend.host import Host
 from flowyard.backend.host_instance import HostedInstance
-from flowyard.backend.journal import Journal, child_started, propagated, result_for_parent
+from flowyard.backend.journal import (
+    Journal,
+    child_started,
+    propagated,
+    result_for_parent,
+    suspended_after,
+)
 from flowyard.clock import Alarm, Clock
 from flowyard.errors import (
     BackendUnavailable,
@@ -174,6 +180,7 @@ __all__ = [
     "recorded",
     "result_for_parent",
     "run_scheduled",
+    "suspended_after",
     "to_datetime",
     "to_microseconds",
     "watch",

@@ -198,6 +198,11 @@ class TimerCreated(_Event, frozen=True):
     name: str | None = None
     first_id: int | None = None
 
+    @property
+    def fires(self) -> bool:
+        """Whether it ever fires: that of a wait without a timeout does not."""
+        return self.fire_at < NEVER
+
 
 class TimerFired(_Event, frozen=True):
     """A timer has fired.
@@ -235,6 +240,11 @@ class ChildCreated(_Event, frozen=True):
     refused: FailureDetails | None = None
     propagation: int = 0
     first_id: int | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it is started as a child, whose end is then its answer."""
+        return not self.detached and self.refused is None
 
 
 class ChildCompleted(_Event, frozen=True):
@@ -287,6 +297,11 @@ class EventSent(_Event, frozen=True):
     instance_id: str
     name: str
     input: str | None
+
+    @property
+    def raised(self) -> EventRaised:
+        """The event as the other instance gets it."""
+        return EventRaised(self.name, self.input)
 
 
 class ExecutionSuspended(_Event, frozen=True):

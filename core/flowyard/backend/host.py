@@ -18,7 +18,6 @@ from flowyard.backend.history import (
     Action,
     ChildCreated,
     ChildFailed,
-    EventRaised,
     EventSent,
     ExecutionStarted,
     HistoryEvent,
@@ -305,8 +304,7 @@ class Host(Following):
         """Return what an action is to others, if anything."""
         execution_id = instance.started.execution_id
         if isinstance(action, EventSent):
-            event = EventRaised(action.name, action.input)
-            return Unsent(execution_id, action.id, action.instance_id, event)
+            return Unsent(execution_id, action.id, action.instance_id, action.raised)
         if isinstance(action, ChildCreated) and action.refused is None:
             begin = instance.journal.child_started(action, self._machine.new_uuid().hex)
             return Unsent(execution_id, action.id, action.instance_id, begin, action.detached)

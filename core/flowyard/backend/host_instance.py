@@ -9,13 +9,11 @@ from typing import NamedTuple
 from flowyard.backend.backlog import BacklogEvent, Received, Unsent
 from flowyard.backend.history import (
     ExecutionCompleted,
-    ExecutionResumed,
     ExecutionStarted,
-    ExecutionSuspended,
     HistoryEvent,
     to_datetime,
 )
-from flowyard.backend.journal import RESULTS, Journal
+from flowyard.backend.journal import RESULTS, Journal, suspended_after
 from flowyard.clock import Alarm
 from flowyard.failure import FailureDetails
 from flowyard.models import WorkflowState, WorkflowStatus
@@ -126,13 +124,11 @@ class HostedInstance:
 
     def note_saved(self) -> None:
         """Show callers what there is now, which has been saved. For the host."""
-        journal, status = self.journal, self.journal.status
+        journal = self.journal
         # A pause that no turn has taken up was acknowledged all the same.
-        for event in () if status.is_closed else self.waiting:
-            if isinstance(event, ExecutionSuspended):
-                status = WorkflowStatus.SUSPENDED
-            elif isinstance(event, ExecutionResumed):
-                status = WorkflowStatus.RUNNING
+        status = journal.status_if(
+            suspended=suspended_after(self.waiting, suspended=journal.suspended)
+        )
         self._saved = _Saved(
             self.started,
             status,

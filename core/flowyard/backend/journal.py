@@ -23,7 +23,6 @@ import msgspec
 from flowyard.backend.executor import Turn, TurnResult
 from flowyard.backend.history import (
     LINEAGE,
-    NEVER,
     Action,
     ChildCompleted,
     ChildCreated,
@@ -69,6 +68,7 @@ class Journal:
         history: All events, in their order.
         started: The event with which the execution has begun; None before.
         suspended: Whether the instance is paused.
+        terminated: What ends the instance from outside, also before a turn has recorded that.
         completion: The end of the instance; None before.
         continuation: Set by the turn that continued as new: go on with `successor()`.
         tasks: The activities that run, by the IDs of their actions.
@@ -79,7 +79,6 @@ class Journal:
 
     __slots__ = (
         "_suspended_before",
-        "_terminated",
         "children",
         "completion",
         "continuation",
@@ -89,6 +88,7 @@ class Journal:
         "started",
         "suspended",
         "tasks",
+        "terminated",
         "timers",
     )
 
@@ -103,7 +103,7 @@ class Journal:
         self.timers: dict[int, TimerCreated] = {}
         self.children: dict[int, ChildCreated] = {}
         self.refused: dict[int, ChildFailed] = {}
-        self._terminated: ExecutionTerminated | None = None
+        self.terminated: ExecutionTerminated | None = None
         self._suspended_before = False
         for event in history:
             self.history.append(event)
@@ -114,23 +114,44 @@ class Journal:
     @property
     def status(self) -> WorkflowStatus:
         """The status that the history amounts to."""
+        return self.status_if(suspended=self.suspended)
+
+    def status_if(self, *, suspended: bool) -> WorkflowStatus:
+        """Return the status as it is once a turn has paused or resumed the instance.
+
+        Args:
+            suspended: Whether the instance is paused then; what waits may say so, see
+                `suspended_after`.
+        """
         if self.completion is not None:
             return self.completion.status
-        if self.suspended:
+        if suspended:
             return WorkflowStatus.SUSPENDED
         return WorkflowStatus.RUNNING if self.started is not None else WorkflowStatus.PENDING
+
+    @property
+    def execution_id(self) -> str:
+        """The ID of the execution; empty as long as it has not begun."""
+        return self.started.execution_id if self.started is not None else ""
 
     @property
     def is_closed(self) -> bool:
         """True once the instance has completed, failed or was terminated."""
         return self.completion is not None
 
+    def is_open(self, action_id: int) -> bool:
+        """Return whether an action still waits for its answer.
+
+        Args:
+            action_id: The number of the action in its execution.
+        """
+        return action_id in self.tasks or action_id in self.timers or action_id in self.children
+
     def next_timer(self) -> int | None:
         """Return when the earliest open timer fires, in microseconds since the epoch, or None."""
         if not self.timers:
             return None
-        earliest = min(timer.fire_at for timer in self.timers.values())
-        return earliest if earliest < NEVER else None
+        return min(timer.fire_at for timer in self.timers.values())
 
     def due_timers(self, now: int) -> list[TimerFired]:
         """Return the events of the open timers that are due, earliest first.
@@ -152,7 +173,7 @@ class Journal:
             False if the history already answers it, and it must not be recorded: a duplicate of a
             result, a redundant pause or resume, a second start, and anything after the end.
         """
-        if self.completion is not None or self._terminated is not None:
+        if self.completion is not None or self.terminated is not None:
             return False
         kind = type(event)
         if kind in _TASK_RESULTS:
@@ -176,7 +197,7 @@ class Journal:
             self.started = event
             return True
         if isinstance(event, ExecutionTerminated):
-            self._terminated = event
+            self.terminated = event
             return True
         if isinstance(event, ExecutionCompleted):
             self.completion = event
@@ -191,7 +212,7 @@ class Journal:
         """
         runs_code = (
             self.started is not None
-            and self._terminated is None
+            and self.terminated is None
             and not (
                 self._suspended_before
                 and self.suspended
@@ -200,7 +221,7 @@ class Journal:
         )
         return Turn(
             self.instance_id,
-            self.started.execution_id if self.started is not None else "",
+            self.execution_id,
             self.history,
             [TurnStarted(now), *admitted],
             runs_code,
@@ -227,8 +248,8 @@ class Journal:
             )
         for action in actions:
             self._open(action)
-        if self._terminated is not None and self.completion is None:
-            self.completion = ExecutionCompleted(WorkflowStatus.TERMINATED, self._terminated.output)
+        if self.terminated is not None and self.completion is None:
+            self.completion = ExecutionCompleted(WorkflowStatus.TERMINATED, self.terminated.output)
             added.append(self.completion)
         self.history.extend(added)
         self._suspended_before = self.suspended
@@ -313,15 +334,13 @@ class Journal:
             self.tasks[event.id] = event  # type: ignore[union-attr, assignment]
         elif isinstance(event, TimerCreated):
             # What never fires is answered by nothing, and another action may have its number.
-            if event.fire_at < NEVER:
+            if event.fires:
                 self.timers[event.id] = event
         elif isinstance(event, ChildCreated):
-            if event.detached:
-                pass
-            elif event.refused is not None:
-                self.refused[event.id] = ChildFailed(event.id, event.refused)
-            else:
+            if event.is_awaited:
                 self.children[event.id] = event
+            elif event.refused is not None and not event.detached:
+                self.refused[event.id] = ChildFailed(event.id, event.refused)
         elif kind is ExecutionCompleted:
             self.completion = event  # type: ignore[assignment]
         elif kind is ContinuedAsNew:
@@ -329,6 +348,19 @@ class Journal:
         else:
             return False
         return True
+
+
+def suspended_after(events: Iterable[HistoryEvent], *, suspended: bool) -> bool:
+    """Return whether an instance is paused once it has taken some events.
+
+    Args:
+        events: The events that wait, in their order; most say nothing of it.
+        suspended: Whether it is paused now.
+    """
+    for event in events:
+        if isinstance(event, (ExecutionSuspended, ExecutionResumed)):
+            suspended = isinstance(event, ExecutionSuspended)
+    return suspended
 
 
 def propagated(

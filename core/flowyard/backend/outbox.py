@@ -22,7 +22,6 @@ from flowyard.backend.history import (
     ChildFailed,
     ExecutionCompleted,
     ExecutionStarted,
-    ExecutionTerminated,
     HistoryEvent,
 )
 from flowyard.backend.host_instance import HostedInstance
@@ -251,8 +250,8 @@ class Following(ABC):
 
     async def _close(self, instance: HostedInstance, completion: ExecutionCompleted) -> None:
         """Tell those whom the end of an instance concerns."""
-        ended = instance.journal.history[-2]
-        if isinstance(ended, ExecutionTerminated) and ended.recursive:
+        ended = instance.journal.terminated
+        if ended is not None and ended.recursive:
             for created in instance.journal.children.values():
                 child = await self._find(created.instance_id)
                 # Somebody else may have the ID, and the answer that says so be on its way.

@@ -69,7 +69,7 @@ class LocalExecutor:
 
     def local_code(self, workflow: str) -> LocalCode | None:
         definition = self.registry.workflow(workflow, None)
-        return LocalCode(definition.version if definition is not None else None)
+        return LocalCode(definition.version) if definition is not None else None
 
     def run_turn(self, turn: Turn) -> TurnResult:
         instance_id = turn.instance_id

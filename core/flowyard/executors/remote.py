@@ -43,10 +43,7 @@ class RemoteExecutor:
         """A worker that knows the name may connect at any time."""
 
     def local_code(self, workflow: str) -> LocalCode | None:
-        local = self._local
-        if local is None or workflow not in self._workflows:
-            return None
-        return local.local_code(workflow)
+        return self._local.local_code(workflow) if self._local is not None else None
 
     def run_turn(self, turn: Turn) -> TurnResult | Awaitable[TurnResult]:
         local = self._local

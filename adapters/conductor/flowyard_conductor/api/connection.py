@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 import httpx
@@ -22,6 +22,9 @@ from flowyard_conductor.api.sdk import (
     Configuration,
 )
 from flowyard_conductor.settings import ConductorSettings
+
+Json: TypeAlias = dict[str, Any]
+"""What the server says, as it says it."""
 
 # More connections make SQLite and the server slower, not faster.
 _CONNECTIONS = 12

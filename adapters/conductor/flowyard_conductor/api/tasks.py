@@ -10,10 +10,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from flowyard.backend import BackendUnavailable, Backoff
-from flowyard_conductor.api.connection import Connection
+from flowyard_conductor.api.connection import Connection, Json
 from flowyard_conductor.api.errors import Rejected
-from flowyard_conductor.hosted.loop_condition import iterations_of
-from flowyard_conductor.instances import Json
 
 # An outage must not lose a result; whoever waits for it would rather wait.
 _PATIENCE_SECONDS = 600.0
@@ -57,6 +55,15 @@ class Tasks:
         self.held: dict[str, Json] = {}
         """All that this process has polled and not answered."""
         self._answering: set[asyncio.Task[object]] = set()
+        self._expected: dict[str, asyncio.Event] = {}
+
+    def expected(self, kind: str) -> asyncio.Event:
+        """Return what is set whenever there may be a task of a type."""
+        return self._expected.setdefault(kind, asyncio.Event())
+
+    def expect(self, kind: str) -> None:
+        """Have this process look for a task of a type at once, if it polls for them."""
+        self.expected(kind).set()
 
     async def poll(self, kind: str, count: int) -> list[Json]:
         """Return tasks that are due; never waits for one."""
@@ -153,11 +160,8 @@ class Tasks:
         results: list[Json] = answer["results"]
         return results
 
-    async def complete_by_reference(self, workflow_id: str, reference: str) -> bool:
-        """End a task that tells nothing, whoever holds it; False if it is not open (any more)."""
-        _, _, number = reference.partition("__")
-        # Of a step, the server has to know that another one follows.
-        output = {"iterations": iterations_of(int(number))} if number.isdecimal() else {}
+    async def complete_by_reference(self, workflow_id: str, reference: str, output: Json) -> bool:
+        """End a task, whoever holds it; False if it is not open (any more)."""
         answer = await self._connection.post(f"/tasks/{workflow_id}/{reference}/COMPLETED", output)
         return bool(answer)
 

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from flowyard.backend import Executor
-from flowyard_conductor.api.connection import Connection
+from flowyard_conductor.api.connection import Connection, Json
 from flowyard_conductor.api.errors import Rejected
 from flowyard_conductor.hosted.instance import HostedInstance
-from flowyard_conductor.instances import ACTIVE, Json
+from flowyard_conductor.instances import ACTIVE
 
 _MOST = 2000
 
@@ -19,9 +19,9 @@ _MOST = 2000
 class InstanceCache:
     """Keeps instances, so that a turn costs its news only."""
 
-    def __init__(self, connection: Connection, executor: Executor) -> None:
+    def __init__(self, connection: Connection, executor: Executor | None) -> None:
         self._connection = connection
-        self._executor = executor
+        self._forget = _nothing if executor is None else executor.forget
         self._instances: OrderedDict[str, HostedInstance] = OrderedDict()
         self._starting: dict[str, asyncio.Event] = {}
         self._by_instance: dict[str, HostedInstance] = {}
@@ -39,9 +39,9 @@ class InstanceCache:
         self._instances[instance.workflow_id] = instance
         self._instances.move_to_end(instance.workflow_id)
         self._by_instance[instance.instance_id] = instance
-        for one in list(self._instances.values()) if len(self._instances) > _MOST else ():
-            if one is not instance and not one.lock.locked() and one.is_settled.is_set():
-                self.drop(one)
+        for other in list(self._instances.values()) if len(self._instances) > _MOST else ():
+            if other is not instance and not other.lock.locked() and other.is_settled.is_set():
+                self.drop(other)
                 return
 
     def drop(self, instance: HostedInstance) -> None:
@@ -49,13 +49,10 @@ class InstanceCache:
         if self._instances.get(instance.workflow_id) is instance:
             del self._instances[instance.workflow_id]
         if self._by_instance.get(instance.instance_id) in (None, instance):
-            self._executor.forget(instance.instance_id)
+            self._forget(instance.instance_id)
         if self._by_instance.get(instance.instance_id) is instance:
             del self._by_instance[instance.instance_id]
-        if instance.alarm is not None:
-            instance.alarm.cancel()
-            instance.alarm = None
-        instance.closed.set()
+        instance.close()
 
     @asynccontextmanager
     async def starting(self, instance: HostedInstance) -> AsyncIterator[None]:
@@ -84,21 +81,22 @@ class InstanceCache:
         read = await self.read(task["workflowInstanceId"])
         if read is not None:
             # What the executor has of it is of another past.
-            self._executor.forget(read.instance_id)
+            self._forget(read.instance_id)
             self.add(read)
         return read
 
     async def read(self, workflow_id: str) -> HostedInstance | None:
         """Return an instance as the server has it; None if it is over."""
-        return await read_live(self._connection, workflow_id)
+        try:
+            workflow: Json = await self._connection.get(
+                f"/workflow/{workflow_id}", includeTasks=True
+            )
+        except Rejected as refusal:
+            if refusal.is_not_found:
+                return None
+            raise
+        return HostedInstance.of(workflow) if workflow["status"] in ACTIVE else None
 
 
-async def read_live(connection: Connection, workflow_id: str) -> HostedInstance | None:
-    """Rebuild an instance from what the server has; None if it is over."""
-    try:
-        workflow: Json = await connection.get(f"/workflow/{workflow_id}", includeTasks=True)
-    except Rejected as refusal:
-        if refusal.is_not_found:
-            return None
-        raise
-    return HostedInstance.of(workflow) if workflow["status"] in ACTIVE else None
+def _nothing(_instance_id: str) -> None:
+    """Stand for an executor where there is none, and so no instance in memory."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flowyard_conductor.api.connection import Json
 from flowyard_conductor.api.id_locks import OWNER
 from flowyard_conductor.api.names import Names
 from flowyard_conductor.hosted import loop_condition
-from flowyard_conductor.instances import Json
 
 KEPT_STEPS = 60
 """How many steps the server keeps of an instance; a commit before has to tell all that was."""

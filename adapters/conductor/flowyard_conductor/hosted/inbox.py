@@ -11,19 +11,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flowyard.backend import (
-    ExecutionResumed,
-    ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
     InvalidRequest,
     decode_events,
     encode_events,
 )
-from flowyard_conductor.api.connection import Connection
+from flowyard_conductor.api.connection import Connection, Json
 from flowyard_conductor.api.names import Names
 from flowyard_conductor.hosted.definitions import Definitions
 from flowyard_conductor.hosted.records import LARGEST_INPUT, packed, too_large, unpacked
-from flowyard_conductor.instances import Json
 
 # When its watchdog looks after a message for the first time, in seconds.
 _WATCHDOG_DELAY_SECONDS = 2
@@ -103,14 +100,6 @@ class Inbox:
     async def discard(self, message_workflow_id: str) -> None:
         """Remove messages that nobody will take."""
         await self._connection.remove(message_workflow_id)
-
-
-def is_suspended_by(messages: Iterable[Message], suspended: bool) -> bool:
-    """Return whether an instance is paused once it has taken these messages."""
-    for one in messages:
-        if isinstance(one.event, (ExecutionSuspended, ExecutionResumed)):
-            suspended = isinstance(one.event, ExecutionSuspended)
-    return suspended
 
 
 def is_terminated_by(messages: Iterable[Message]) -> bool:

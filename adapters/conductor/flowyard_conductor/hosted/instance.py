@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from flowyard.backend import (
     Alarm,
@@ -17,34 +17,34 @@ from flowyard.backend import (
     Parent,
     TaskScheduled,
     TimerCreated,
+    Turn,
+    TurnResult,
     TurnStarted,
-    WorkflowState,
-    WorkflowStatus,
     decode_events,
+    suspended_after,
 )
+from flowyard_conductor.api.connection import Json
 from flowyard_conductor.hosted.definitions import FIRST
 from flowyard_conductor.hosted.inbox import Message
 from flowyard_conductor.hosted.records import Outcome, Record, unpacked
-from flowyard_conductor.instances import Json, to_time
-from flowyard_conductor.native.states import STATUSES, failure_of, updated_at
 
 STEP = "step__"
 """What the reference names of steps begin with; the number of the step follows."""
 
 _ACTIONS = (TaskScheduled, ChildCreated, EventSent, TimerCreated)
+# How many messages of the past are known.
+_MOST_GONE = 200
 
 
 class HostedInstance:
     """One instance. It is right as long as every record after the last one is of this process."""
 
-    def __init__(self, workflow_id: str, instance_id: str, given: Json, created: int) -> None:
+    def __init__(self, workflow_id: str, instance_id: str, given: Json) -> None:
         self.workflow_id = workflow_id
         self.instance_id = instance_id
-        self.started: ExecutionStarted = _started(given)
+        self.started: ExecutionStarted = started_of(given)
         """How the first execution begins."""
-        self.parent_workflow_id: str | None = given.get("parentWorkflowId")
-        self.created = created
-        """In milliseconds, by the server's clock."""
+        self.parent_workflow_id = parent_workflow_of(given)
         self.journal = Journal(instance_id)
         self.backlog: list[HistoryEvent] = []
         """Admitted, but no turn was taken over it yet."""
@@ -70,46 +70,57 @@ class HostedInstance:
         self.is_parked = False
         self.results: dict[int, tuple[int, HistoryEvent]] = {}
         """Results of activities that have run in this process, with their times."""
-        self.seen_messages: Sequence[Message] = ()
+        self.seen_messages: list[Message] = []
         """The messages that were seen last."""
         self.has_messages = False
-        self.signal = asyncio.Event()
+        self._arrival = asyncio.Event()
         """Set when something has come that a turn may have to see."""
         self.closed = asyncio.Event()
         self.is_settled = asyncio.Event()
         """Cleared while the server has a record of it and has not said that it is committed."""
         self.is_settled.set()
         self.lock = asyncio.Lock()
-        self.alarm: Alarm | None = None
+        self._alarm: Alarm | None = None
 
     @staticmethod
     def of(workflow: Json) -> HostedInstance:
         """Rebuild an instance from its workflow with all tasks."""
         given = workflow["input"]
-        instance = HostedInstance(
-            workflow["workflowId"], workflow["correlationId"], given, workflow["createTime"]
-        )
+        instance = HostedInstance(workflow["workflowId"], workflow["correlationId"], given)
         history: list[HistoryEvent] = []
         backlog: Sequence[HistoryEvent] = ()
         for iteration, record in _records(workflow):
             if record.events is not None:
                 history = [*([] if record.is_base else history), *record.events]
                 backlog = ()
-            instance.note(record, iteration)
+            instance._note(record, iteration)
             if record.backlog is not None:
                 instance.pending_execution = _execution(history)
                 history, backlog = [], record.backlog
-        instance.begin(history, backlog)
+        instance._begin(history, backlog)
         instance.is_redone = True
         return instance
 
-    def begin(self, history: Iterable[HistoryEvent], backlog: Iterable[HistoryEvent]) -> None:
+    def start(self, workflow_id: str, record: Record) -> None:
+        """Take the record of the first turn into account, which was committed with the start."""
+        self.workflow_id = workflow_id
+        self.commit(record, 0)
+
+    def commit(self, record: Record, iteration: int) -> None:
+        """Take a record into account that is committed; the journal has its events already."""
+        execution_id = self.execution_id
+        self._note(record, iteration)
+        if record.backlog is not None:
+            self.pending_execution = execution_id
+            self.results.clear()
+            self._begin((), record.backlog)
+
+    def _begin(self, history: Iterable[HistoryEvent], backlog: Iterable[HistoryEvent]) -> None:
         """Go on from a history, with what is to come after it."""
         self.journal = Journal(self.instance_id, history)
         self.backlog = [event for event in backlog if self.journal.admit(event)]
 
-    def note(self, record: Record, iteration: int) -> None:
-        """Take a record into account that is committed; the journal has its events already."""
+    def _note(self, record: Record, iteration: int) -> None:
         # A record that is told again has what somebody may have done already.
         self.is_redone = record.record_id == self.record_id
         self.iteration, self.record_id = iteration, record.record_id
@@ -129,6 +140,73 @@ class HostedInstance:
         if record.side_workflows is not None:
             self.side_workflows = dict(record.side_workflows)
         self.outcome = record.outcome
+
+    def take(self, turn: Turn, result: TurnResult) -> Sequence[HistoryEvent]:
+        """Take a turn into account that is yet to be committed; return what it adds to history."""
+        added = self.journal.commit(turn, result)
+        self.backlog = []
+        if result.custom_status is not None:
+            self.custom_status = result.custom_status
+        self.side_workflows = {
+            side: ids
+            for side, ids in self.side_workflows.items()
+            if any(self.journal.is_open(one) for one in ids)
+        }
+        return added
+
+    @contextmanager
+    def performing(self) -> Iterator[Sequence[HistoryEvent]]:
+        """Lend what is pending to whoever does it; if that fails, it is still pending."""
+        pending, self.pending = self.pending, []
+        try:
+            yield pending
+        except BaseException:
+            self.pending, self.is_redone = pending, True
+            raise
+
+    @contextmanager
+    def settling(self) -> Iterator[None]:
+        """Have the next step wait until this block is left: a record is being committed."""
+        self.is_settled.clear()
+        try:
+            yield
+        finally:
+            self.is_settled.set()
+
+    def add_side_workflows(self, found: Mapping[str, Sequence[int]]) -> None:
+        """Note workflows beside this one, and the actions that they are for."""
+        self.side_workflows |= {side: list(ids) for side, ids in found.items()}
+
+    def add_result(self, task_id: int, at: int, event: HistoryEvent) -> None:
+        """Note the result of an activity that has run in this process, with its time."""
+        self.results[task_id] = at, event
+
+    def unread(self, messages: Sequence[Message]) -> list[Message]:
+        """Return those of all its messages that no turn has taken; forget those that are gone."""
+        left = {one.key for one in messages}
+        # Of what is gone, only the latest may be posted once more, by a step that is done again.
+        self.messages = [
+            *(key for key in self.messages[:-_MOST_GONE] if key in left),
+            *self.messages[-_MOST_GONE:],
+        ]
+        taken = set(self.messages)
+        unread: dict[str, Message] = {}
+        for one in messages:
+            if one.key not in taken:
+                unread.setdefault(one.key, one)
+        self.seen_messages = list(unread.values())
+        return self.seen_messages
+
+    def set_alarm(self, alarm: Alarm | None) -> None:
+        """Have this alarm be the only one that is set for the instance."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = alarm
+
+    def close(self) -> None:
+        """Let nothing more happen to it here: it may be wrong, or over."""
+        self.set_alarm(None)
+        self.closed.set()
 
     def is_at(self, task: Json) -> bool:
         """Whether a step follows upon the last record that this process knows."""
@@ -152,98 +230,67 @@ class HostedInstance:
     def arrived(self, *, messages: bool = False) -> None:
         """Note that there is something to see."""
         self.has_messages = self.has_messages or messages
-        self.signal.set()
+        self._arrival.set()
 
     @property
-    def status(self) -> WorkflowStatus:
-        """What the records say, without messages that no turn has taken."""
-        return WorkflowStatus.STALLED if self.stalled is not None else self.journal.status
+    def has_arrival(self) -> bool:
+        """Whether something has come since a turn looked."""
+        return self._arrival.is_set()
 
+    async def arrival(self) -> None:
+        """Wait until something comes that a turn may have to see."""
+        await self._arrival.wait()
 
-def state_of(
-    workflow: Json,
-    instance: HostedInstance | None,
-    suspended: bool | None,
-    now: int,
-    *,
-    payloads: bool,
-) -> WorkflowState:
-    """Put the state of a hosted instance together; `live` is given while it is active."""
-    given = workflow["input"]
-    started = _started(given)
-    status = STATUSES[workflow["status"]]
-    outcome: Outcome | None = None
-    failure: FailureDetails | None = None
-    custom_status: str | None = None
-    text, detail = started.input, workflow.get("reasonForIncompletion") or None
-    if instance is not None:
-        status, detail = _status_of(instance, status, suspended, now)
-        failure = instance.stalled
-        custom_status = instance.custom_status
-        if instance.journal.started is not None:
-            text = instance.journal.started.input
-    elif (found := (workflow.get("output") or {}).get("outcome")) is not None:
-        outcome = Outcome.of(found)
-        status, failure, custom_status = outcome.status, outcome.failure, outcome.custom_status
-        text = outcome.renewed_input if outcome.is_renewed else text
-        detail = None
-    elif status is WorkflowStatus.FAILED:
-        failure = failure_of(workflow)
-    return WorkflowState(
-        instance_id=workflow["correlationId"],
-        workflow=started.workflow,
-        status=status,
-        created_at=to_time(workflow["createTime"]),
-        last_updated_at=_updated_at(workflow),
-        input=text if payloads else None,
-        output=outcome.result if outcome is not None and payloads else None,
-        custom_status=custom_status or None,
-        failure=failure if payloads else None,
-        parent_instance_id=started.parent.instance_id if started.parent is not None else None,
-        detail=detail,
-    )
+    def look(self, *, messages: bool = False) -> bool:
+        """Note that what has come is looked at; return whether anything has."""
+        has_arrival = self._arrival.is_set()
+        self._arrival.clear()
+        self.has_messages = self.has_messages and not messages
+        return has_arrival
+
+    @property
+    def runs_activity(self) -> bool:
+        """Whether the next step runs an activity, with the turn that follows."""
+        return self.fused is not None and self.fused in self.journal.tasks
+
+    @property
+    def execution_id(self) -> str:
+        """The ID of the current execution; empty as long as none has begun."""
+        return self.journal.execution_id
+
+    def is_suspended_after(self, messages: Iterable[Message]) -> bool:
+        """Whether it is paused once it has taken these messages."""
+        return suspended_after((one.event for one in messages), suspended=self.journal.suspended)
+
+    def to_outcome(self) -> Outcome:
+        """Return how it has ended."""
+        completion = self.journal.completion
+        assert completion is not None  # noqa: S101
+        given = self.journal.started.input if self.journal.started is not None else None
+        return Outcome(
+            completion.status,
+            completion.output,
+            completion.failure,
+            self.custom_status,
+            given,
+            given != self.started.input,
+        )
 
 
 def parent_of(workflow: Json) -> tuple[str | None, Parent | None]:
     """Return the workflow that has started a hosted instance as its child, and by what."""
     given = workflow["input"]
-    return given.get("parentWorkflowId"), _started(given).parent
+    return parent_workflow_of(given), started_of(given).parent
 
 
-def outcome_of(workflow: Json) -> Outcome:
-    """Return how a hosted instance has ended, also where Conductor or somebody in it ended it."""
-    found = (workflow.get("output") or {}).get("outcome")
-    if found is not None:
-        return Outcome.of(found)
-    status = STATUSES[workflow["status"]]
-    failure = failure_of(workflow) if status is not WorkflowStatus.TERMINATED else None
-    return Outcome(status, None, failure, None)
+def parent_workflow_of(given: Json) -> str | None:
+    """Return the ID of the workflow that has started an instance of this input as its child."""
+    parent_workflow_id: str | None = given.get("parentWorkflowId")
+    return parent_workflow_id
 
 
-def _status_of(
-    instance: HostedInstance, server: WorkflowStatus, suspended: bool | None, now: int
-) -> tuple[WorkflowStatus, str | None]:
-    if instance.stalled is not None:
-        return WorkflowStatus.STALLED, instance.stalled.message
-    if suspended or (suspended is None and instance.journal.suspended):
-        return WorkflowStatus.SUSPENDED, None
-    if server is WorkflowStatus.SUSPENDED:
-        return server, "it is paused in Conductor"
-    if instance.journal.started is None and not instance.backlog:
-        start_at = instance.started.start_at
-        is_due = start_at is None or start_at <= now
-        return WorkflowStatus.PENDING, "no process has taken its first turn" if is_due else None
-    return WorkflowStatus.RUNNING, None
-
-
-def _updated_at(workflow: Json) -> datetime:
-    if workflow.get("endTime"):
-        return updated_at(workflow)
-    steps = [task.get("updateTime") or 0 for task in workflow.get("tasks") or ()]
-    return max(updated_at(workflow), to_time(max(steps, default=0)))
-
-
-def _started(given: Json) -> ExecutionStarted:
+def started_of(given: Json) -> ExecutionStarted:
+    """Return how the first execution of an instance of this input begins."""
     (started,) = decode_events((unpacked(given["started"]) or "").encode())
     assert isinstance(started, ExecutionStarted)  # noqa: S101
     return started

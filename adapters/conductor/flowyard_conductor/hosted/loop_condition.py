@@ -9,7 +9,7 @@ multiply. What a step puts out says how many it takes; where it was lost, what i
 
 from __future__ import annotations
 
-from flowyard_conductor.instances import Json
+from flowyard_conductor.api.connection import Json
 
 MOST_STEPS = 1_000_000
 """How many steps an instance may take."""
@@ -30,6 +30,11 @@ def iterations_of(number: int) -> str:
     """Return what the step of this number puts out, for the server to go on after it."""
     needed = number + _MOST_LOST
     return _up_to(next((size for size in (_FEW, *_SIZES) if needed < size), MOST_STEPS))
+
+
+def output_of(number: int) -> Json:
+    """Return what the step of this number puts out at least."""
+    return {"iterations": iterations_of(number)}
 
 
 def inputs() -> Json:

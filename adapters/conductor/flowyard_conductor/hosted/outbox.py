@@ -7,16 +7,13 @@ that is lost is taken again, so everything here may be done twice and must then 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2s
-from typing import TypeAlias
 
 from flowyard.backend import (
-    NEVER,
     ChildCreated,
     ChildFailed,
     Clock,
-    EventRaised,
     EventSent,
     ExecutionStarted,
     Executor,
@@ -30,21 +27,18 @@ from flowyard.backend import (
     awaited,
     child_started,
     propagated,
-    result_for_parent,
 )
+from flowyard_conductor.hosted.children import Children
+from flowyard_conductor.hosted.delivery import Delivery
 from flowyard_conductor.hosted.instance import HostedInstance
-from flowyard_conductor.hosted.records import LARGEST_INPUT, Outcome
+from flowyard_conductor.hosted.records import LARGEST_INPUT
 from flowyard_conductor.hosted.side_workflows import START, SideWorkflows
 
 logger = logging.getLogger(__name__)
 
 # A timer that is due sooner is waited for by the step itself.
 HOLD_MICROSECONDS = 1_000_000
-
-BeginChild: TypeAlias = Callable[[HostedInstance, ExecutionStarted, ChildCreated], Awaitable[None]]
-Send: TypeAlias = Callable[[str, EventRaised, str], Awaitable[None]]
-Tell: TypeAlias = Callable[[str, HistoryEvent, str, str], Awaitable[None]]
-EndChildren: TypeAlias = Callable[[HostedInstance], Awaitable[None]]
+_HAS_SIDE = (TaskScheduled, ChildCreated)
 
 
 class Outbox:
@@ -52,77 +46,72 @@ class Outbox:
 
     def __init__(
         self,
+        children: Children,
+        delivery: Delivery,
         side_workflows: SideWorkflows,
         executor: Executor,
         clock: Clock,
-        begin_child: BeginChild,
-        send: Send,
-        tell: Tell,
-        end_children: EndChildren,
     ) -> None:
+        self._children = children
+        self._delivery = delivery
         self._side_workflows = side_workflows
         self._executor = executor
         self._clock = clock
-        self._begin_child = begin_child
-        self._send = send
-        self._tell = tell
-        self.end_children = end_children
 
     async def perform(self, instance: HostedInstance) -> list[HistoryEvent]:
         """Do what is pending; return what came of it at once."""
-        pending, instance.pending = instance.pending, []
-        try:
+        with instance.performing() as pending:
             return await self._perform(instance, pending)
-        except BaseException:
-            instance.pending = pending
-            instance.is_redone = True
-            raise
 
     async def _perform(
         self, instance: HostedInstance, pending: Sequence[HistoryEvent]
     ) -> list[HistoryEvent]:
-        started = instance.journal.started
-        execution_id = instance.pending_execution or (started.execution_id if started else "")
+        execution_id = instance.pending_execution or instance.execution_id
         failures: list[HistoryEvent] = []
         activities = [one for one in pending if isinstance(one, TaskScheduled)]
-        children = [one for one in pending if isinstance(one, ChildCreated)]
-        if instance.is_redone and (activities or children):
+        if instance.is_redone and any(isinstance(one, _HAS_SIDE) for one in pending):
             known = await self._side_workflows.started(instance.workflow_id, execution_id)
             if not instance.pending_execution:
-                instance.side_workflows |= known
+                instance.add_side_workflows(known)
             covered = {one for ids in known.values() for one in ids}
             activities = [one for one in activities if one.id not in covered]
+        taken: set[str] = set()
+        # In their order: an event may be for a child that the same turn starts.
         for action in pending:
             if isinstance(action, EventSent):
                 key = f"{instance.workflow_id}:{execution_id}:{action.id}"
-                await self._send(action.instance_id, EventRaised(action.name, action.input), key)
-        taken: set[str] = set()
-        for child in children:
-            if child.refused is not None:
-                continue
-            try:
-                await self._begin(instance, execution_id, child, taken)
-            except (InstanceAlreadyExists, InvalidRequest) as error:
-                if child.detached:
-                    logger.warning(
-                        "instance '%s': detached workflow '%s' was not started: %s",
-                        *(instance.instance_id, child.name, error),
-                    )
-                elif not instance.pending_execution:
-                    # The execution after continue-as-new may have another child of this number.
-                    failures.append(ChildFailed(child.id, FailureDetails.of(error)))
+                await self._delivery.send(action.instance_id, action.raised, key)
+            elif isinstance(action, ChildCreated) and action.refused is None:
+                failures += await self._begin(instance, execution_id, action, taken)
         failures += instance.journal.refused.values()
         await self._start_side(instance, execution_id, activities, pending)
         return failures
 
     async def _begin(
         self, instance: HostedInstance, execution_id: str, child: ChildCreated, taken: set[str]
+    ) -> list[ChildFailed]:
+        """Begin a child; return how it fails, if it cannot be started."""
+        try:
+            await self._start(instance, execution_id, child, taken)
+        except (InstanceAlreadyExists, InvalidRequest) as error:
+            if child.detached:
+                logger.warning(
+                    "instance '%s': detached workflow '%s' was not started: %s",
+                    *(instance.instance_id, child.name, error),
+                )
+            elif not instance.pending_execution:
+                # The execution after continue-as-new may have another child of this number.
+                return [ChildFailed(child.id, FailureDetails.of(error))]
+        return []
+
+    async def _start(
+        self, instance: HostedInstance, execution_id: str, child: ChildCreated, taken: set[str]
     ) -> None:
-        """Begin a child, unless another one of the same turn has got its ID."""
+        """Start a child, unless another one of the same turn has got its ID."""
         # When this is done again, that one may have ended meanwhile.
         if child.instance_id in taken:
             raise InstanceAlreadyExists(child.instance_id, "active")
-        await self._begin_child(instance, _begun(instance, execution_id, child), child)
+        await self._children.start(instance, _begun(instance, execution_id, child), child)
         taken.add(child.instance_id)
 
     async def _start_side(
@@ -133,19 +122,11 @@ class Outbox:
         pending: Sequence[HistoryEvent],
     ) -> None:
         now = self._clock.now()
-        children = [
-            action
-            for action in pending
-            if isinstance(action, ChildCreated) and not action.detached and action.refused is None
-        ]
-        others = [
-            action.id
-            for action in pending
-            if action in children
-            or (
-                isinstance(action, TimerCreated)
-                and now + HOLD_MICROSECONDS < action.fire_at < NEVER
-            )
+        children = [one.id for one in pending if isinstance(one, ChildCreated) and one.is_awaited]
+        others = children + [
+            one.id
+            for one in pending
+            if isinstance(one, TimerCreated) and one.fires and one.fire_at > now + HOLD_MICROSECONDS
         ]
         if not activities and not others:
             return
@@ -159,7 +140,7 @@ class Outbox:
                 instance, execution_id, few, others, min(delay, _LONGEST_DELAY_SECONDS), needed
             )
             if not instance.pending_execution:
-                instance.side_workflows[side] = [*(one.id for one in few), *others]
+                instance.add_side_workflows({side: [*(one.id for one in few), *others]})
             others = []
 
     async def await_start(self, instance: HostedInstance) -> None:
@@ -178,25 +159,7 @@ class Outbox:
             side = await self._side_workflows.start(
                 instance, instance.started.execution_id, [], [START], delay, []
             )
-            instance.side_workflows[side] = [START]
-
-    async def end_side(self, side_id: str) -> None:
-        """End what an instance that is over has left beside it."""
-        await self._side_workflows.end(side_id)
-
-    async def end_watchdog(self, side_id: str) -> None:
-        """End the watchdog over actions that nobody waits for any more."""
-        await self._side_workflows.end_watchdog(side_id)
-
-    async def tell_parent(self, instance: HostedInstance, outcome: Outcome) -> None:
-        """Tell the parent how its child has ended."""
-        link = instance.started.parent
-        if link is None or instance.parent_workflow_id is None:
-            return
-        result = result_for_parent(link, instance.instance_id, outcome.completion)
-        await self._tell(
-            instance.parent_workflow_id, result, instance.workflow_id, link.execution_id
-        )
+            instance.add_side_workflows({side: [START]})
 
 
 def _begun(instance: HostedInstance, execution_id: str, child: ChildCreated) -> ExecutionStarted:

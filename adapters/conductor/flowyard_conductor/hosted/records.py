@@ -19,8 +19,8 @@ from flowyard.backend import (
     encode_events,
     new_uuid,
 )
-from flowyard_conductor.hosted.loop_condition import LAST_STEP, MOST_STEPS, iterations_of
-from flowyard_conductor.instances import Json
+from flowyard_conductor.api.connection import Json
+from flowyard_conductor.hosted.loop_condition import LAST_STEP, MOST_STEPS, output_of
 
 # Longer histories are compressed: they are stored three times, and the server limits their size.
 _PLAIN = 2000
@@ -102,7 +102,7 @@ class Record:
 
     def to_output(self, number: int = 0) -> Json:
         """Return the output of the step of this number."""
-        output: Json = {"recordId": self.record_id, "iterations": iterations_of(number)}
+        output: Json = {"recordId": self.record_id, **output_of(number)}
         if self.next != "turn":
             # The name of a turn's task is what the absence of this makes of it.
             output["next"] = self.next

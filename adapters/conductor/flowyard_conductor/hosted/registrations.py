@@ -9,11 +9,10 @@ import asyncio
 import time
 
 from flowyard.backend import Executor, RegisteredExecutor
-from flowyard_conductor.api.connection import Connection
+from flowyard_conductor.api.connection import Connection, Json
 from flowyard_conductor.api.errors import Rejected
 from flowyard_conductor.api.id_locks import OWNER
 from flowyard_conductor.api.names import Names
-from flowyard_conductor.instances import Json
 
 _PATIENCE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.05
@@ -69,13 +68,6 @@ class Registrations:
             raise
         self._known.add(name)
         return True
-
-
-def has_code(executor: Executor, workflow: str) -> bool:
-    """Whether this process runs the workflow's turns itself."""
-    if isinstance(executor, RegisteredExecutor):
-        return workflow in executor.workflows()
-    return executor.local_code(workflow) is not None
 
 
 def _definition(name: str, description: str) -> Json:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flowyard.backend import HistoryEvent, TaskScheduled, decode_events, encode_events
-from flowyard_conductor.api.connection import Connection
+from flowyard_conductor.api.connection import Connection, Json
 from flowyard_conductor.api.errors import Rejected
 from flowyard_conductor.api.names import Names
 from flowyard_conductor.hosted.definitions import ACTIVITY, WATCHDOG, Definitions
 from flowyard_conductor.hosted.instance import HostedInstance
 from flowyard_conductor.hosted.records import packed, unpacked
-from flowyard_conductor.instances import ACTIVE, Json
+from flowyard_conductor.instances import ACTIVE
 
 STALL = 0
 """In the place of an action's ID: the side workflow is for an instance that is STALLED."""

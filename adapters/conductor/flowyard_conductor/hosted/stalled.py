@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 
 from flowyard.backend import FailureDetails
 from flowyard_conductor.hosted.instance import HostedInstance
 from flowyard_conductor.hosted.side_workflows import STALL, SideWorkflows
+from flowyard_conductor.hosted.wakeups import Wakeups
 
 _WATCHDOG_DELAY_SECONDS = 2
 
@@ -18,12 +18,12 @@ class Stalled:
     def __init__(
         self,
         side_workflows: SideWorkflows,
+        wakeups: Wakeups,
         logger: logging.Logger,
-        wake: Callable[[str], Awaitable[None]],
     ) -> None:
         self._side_workflows = side_workflows
         self._logger = logger
-        self._wake = wake
+        self._wakeups = wakeups
         self._tried: set[str] = set()
 
     async def note(self, instance: HostedInstance, failure: FailureDetails) -> None:
@@ -44,4 +44,4 @@ class Stalled:
         """Try all of them: more code has come."""
         tried, self._tried = self._tried, set()
         for workflow_id in tried:
-            await self._wake(workflow_id)
+            await self._wakeups.wake(workflow_id)

@@ -12,10 +12,8 @@ from flowyard.backend import (
     EventSent,
     ExecutionStarted,
     ExecutionSuspended,
-    ExecutionTerminated,
     Executor,
     HistoryEvent,
-    Journal,
     QueuedTurn,
     TaskScheduled,
     Turn,
@@ -25,13 +23,12 @@ from flowyard.backend import (
 )
 from flowyard_conductor.hosted.inbox import Inbox, Message, is_terminated_by
 from flowyard_conductor.hosted.instance import HostedInstance
-from flowyard_conductor.hosted.outbox import Outbox
-from flowyard_conductor.hosted.records import Outcome, Record, new_record_id
+from flowyard_conductor.hosted.records import Record, new_record_id
 from flowyard_conductor.hosted.side_workflows import SideWorkflows
 
-# How many messages of the past are known.
-_MOST_GONE = 200
 _LEFT_MILLISECONDS = 5000
+# How often the messages are looked at while a worker has a turn, in seconds.
+_LOOK_SECONDS = 2.0
 # After so many steps, a record has all that was: the server forgets the oldest.
 _STEPS_PER_BASE = 20
 # Once an execution ends, these still have to be done.
@@ -57,29 +54,26 @@ class Turns:
         clock: Clock,
         inbox: Inbox,
         side_workflows: SideWorkflows,
-        outbox: Outbox,
     ) -> None:
         self._executor = executor
         self._clock = clock
         self._inbox = inbox
         self._side_workflows = side_workflows
-        self._outbox = outbox
 
     async def gather(self, instance: HostedInstance, known: Sequence[HistoryEvent] = ()) -> News:
         """Return all that has come, with what this process knows already."""
-        instance.has_messages = False
-        instance.signal.clear()
+        instance.look(messages=True)
         now = self._clock.now()
         timed: list[tuple[float, HistoryEvent]] = [(0, one) for one in instance.kept]
         begins = instance.started
         is_due = begins.start_at is None or begins.start_at <= now
         if instance.journal.started is None and not instance.backlog and is_due:
             timed.insert(0, (0, begins))
-        messages = instance.seen_messages = await self.unread(instance)
+        messages = await self.unread(instance)
         if instance.journal.started is None and not timed and is_terminated_by(messages):
             # What is ended before its time has begun: its history then says what it was.
             timed.insert(0, (0, begins))
-        current = instance.journal.started.execution_id if instance.journal.started else None
+        current = instance.execution_id
         timed += [(one.at, one.event) for one in messages if one.execution_id in (None, current)]
         timed += await self._results(instance)
         timed += [(one.fire_at / 1000, one) for one in instance.journal.due_timers(now)]
@@ -90,23 +84,14 @@ class Turns:
     async def unread(self, instance: HostedInstance) -> list[Message]:
         """Return messages that no turn has taken."""
         messages = await self._inbox.messages(instance.workflow_id)
-        left = {one.key for one in messages}
-        # Of what is gone, only the latest may be posted once more, by a step that is done again.
-        instance.messages = [
-            *(key for key in instance.messages[:-_MOST_GONE] if key in left),
-            *instance.messages[-_MOST_GONE:],
-        ]
+        unread = instance.unread(messages)
         taken = set(instance.messages)
-        unread: dict[str, Message] = {}
-        for one in messages:
-            if one.key not in taken:
-                unread.setdefault(one.key, one)
         # Who has taken it removes it, unless it died; then its watchdog would wake for ever.
         now = self._clock.now() // 1000
         await self._inbox.remove(
             one for one in messages if one.key in taken and now - one.at > _LEFT_MILLISECONDS
         )
-        return list(unread.values())
+        return unread
 
     async def is_ended(self, instance: HostedInstance) -> bool:
         """Whether a message is there that ends the instance."""
@@ -145,11 +130,11 @@ class Turns:
                     return None
                 result = awaited_result
         if result.stalled is not None:
-            mailed = {id(one.event) for one in news.messages}
+            posted = {id(one.event) for one in news.messages}
             kept = [
                 one
                 for one in (*admitted, *later)
-                if id(one) not in mailed and not isinstance(one, ExecutionStarted)
+                if id(one) not in posted and not isinstance(one, ExecutionStarted)
             ]
             return Record(
                 record_id=new_record_id(),
@@ -159,15 +144,24 @@ class Turns:
                 kept=kept,
                 side_workflows=instance.side_workflows,
             )
-        for event in admitted:
-            if isinstance(event, ExecutionTerminated) and event.recursive:
-                await self._outbox.end_children(instance)
-        record = self.record(
+        record = self._record(
             instance, turn, result, iteration, consumed, has_looked=news.has_looked
         )
         return replace(record, kept=later) if later else record
 
-    def record(
+    def first(self, instance: HostedInstance, started: ExecutionStarted) -> Record | None:
+        """Take the first turn of an instance that is yet to be started, if its code is here."""
+        if started.start_at is not None or self._executor.local_code(started.workflow) is None:
+            return None
+        instance.journal.admit(started)
+        turn = instance.journal.turn(self._clock.now(), [started])
+        result = self._executor.run_turn(turn)
+        assert isinstance(result, TurnResult)  # noqa: S101  # the code is local
+        if result.stalled is not None:
+            return None
+        return self._record(instance, turn, result, 0)
+
+    def _record(
         self,
         instance: HostedInstance,
         turn: Turn,
@@ -179,26 +173,14 @@ class Turns:
     ) -> Record:
         """Commit a turn to the journal, and return what the step is to put out."""
         journal = instance.journal
-        added = journal.commit(turn, result)
-        instance.backlog = []
-        if result.custom_status is not None:
-            instance.custom_status = result.custom_status
+        added = instance.take(turn, result)
         is_base = iteration - instance.base >= _STEPS_PER_BASE
         known = set(instance.children)
-        new = [
-            one
-            for one in result.actions
-            if isinstance(one, ChildCreated) and not one.detached and one.refused is None
-        ]
+        new = [one for one in result.actions if isinstance(one, ChildCreated) and one.is_awaited]
         children = [
             *instance.children,
             *(one.instance_id for one in new if one.instance_id not in known),
         ]
-        instance.side_workflows = {
-            side: ids
-            for side, ids in instance.side_workflows.items()
-            if any(_is_open(journal, one) for one in ids)
-        }
         record = Record(
             record_id=new_record_id(),
             events=journal.history if is_base else added,
@@ -212,7 +194,7 @@ class Turns:
         if journal.completion is not None:
             if outgoing:
                 return record
-            return replace(record, outcome=outcome_of(instance))
+            return replace(record, outcome=instance.to_outcome())
         if journal.continuation is not None:
             return replace(record, backlog=journal.successor(new_uuid().hex), side_workflows={})
         if journal.suspended:
@@ -224,7 +206,7 @@ class Turns:
             return replace(
                 record, next="activity", fused=only.id, activity=only.name, input=only.input
             )
-        if not result.actions and has_looked and not instance.signal.is_set():
+        if not result.actions and has_looked and not instance.has_arrival:
             return replace(record, next="wait", side_workflows=instance.side_workflows)
         return record
 
@@ -252,18 +234,17 @@ class Turns:
         That is so once the instance is terminated, and after any message until a worker has it.
         """
         waiting = asyncio.ensure_future(answer)
-        heard = False
+        has_arrival = False
         limit = _LOOK_SECONDS if patience is None else patience
         try:
             while not waiting.done():
-                heard = heard or instance.signal.is_set()
-                instance.signal.clear()
-                signal = asyncio.ensure_future(instance.signal.wait())
+                has_arrival = instance.look() or has_arrival
+                arrival = asyncio.ensure_future(instance.arrival())
                 await asyncio.wait(
-                    {waiting, signal}, timeout=limit, return_when=asyncio.FIRST_COMPLETED
+                    {waiting, arrival}, timeout=limit, return_when=asyncio.FIRST_COMPLETED
                 )
-                is_over = patience is not None and not signal.done()
-                signal.cancel()
+                is_over = patience is not None and not arrival.done()
+                arrival.cancel()
                 if waiting.done():
                     break
                 if is_over:
@@ -275,8 +256,8 @@ class Turns:
             return waiting.result()
         finally:
             waiting.cancel()
-            if heard:
-                instance.signal.set()
+            if has_arrival:
+                instance.arrived()
 
     async def _results(self, instance: HostedInstance) -> list[tuple[float, HistoryEvent]]:
         """Return the results of activities that no turn has seen."""
@@ -299,31 +280,6 @@ def _paused_first(instance: HostedInstance, news: News) -> tuple[News, list[Hist
     journal = instance.journal
     if pause is None or journal.suspended or journal.started is None or len(news.events) == 1:
         return news, []
-    mailed = {id(one.event) for one in news.messages}
-    later = [one for one in news.events if id(one) not in mailed]
+    posted = {id(one.event) for one in news.messages}
+    later = [one for one in news.events if id(one) not in posted]
     return News([pause.event], [pause]), later
-
-
-def outcome_of(instance: HostedInstance) -> Outcome:
-    """Return how an instance has ended."""
-    completion, started = instance.journal.completion, instance.journal.started
-    assert completion is not None  # noqa: S101
-    given = started.input if started is not None else None
-    return Outcome(
-        completion.status,
-        completion.output,
-        completion.failure,
-        instance.custom_status,
-        given,
-        given != instance.started.input,
-    )
-
-
-def _is_open(journal: Journal, action_id: int) -> bool:
-    return (
-        action_id in journal.tasks or action_id in journal.timers or action_id in journal.children
-    )
-
-
-# How often the messages are looked at while a worker has a turn, in seconds.
-_LOOK_SECONDS = 2.0

@@ -22,8 +22,8 @@ from flowyard.backend import (
     TurnStarted,
     WorkflowStatus,
 )
+from flowyard_conductor.api.connection import Json
 from flowyard_conductor.api.payloads import text_of
-from flowyard_conductor.instances import Json
 from flowyard_conductor.native.states import STATUSES, event_of, failure_of, is_timer
 
 # What Conductor does by itself between the tasks that do something.

@@ -15,11 +15,11 @@ from flowyard.backend import (
     UnsupportedOperation,
     WorkflowState,
 )
-from flowyard_conductor.api.connection import Connection
+from flowyard_conductor.api.connection import Connection, Json
 from flowyard_conductor.api.errors import DefinitionNotFound, Rejected
 from flowyard_conductor.api.id_locks import IdLocks
 from flowyard_conductor.api.payloads import fields_of
-from flowyard_conductor.instances import Found, Instances, Json, mark_for
+from flowyard_conductor.instances import Found, Instances, mark_for
 from flowyard_conductor.native.history import translated
 from flowyard_conductor.native.states import event_of, open_waits, state_of
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from flowyard.backend import FailureDetails, WorkflowState, WorkflowStatus
+from flowyard_conductor.api.connection import Json
 from flowyard_conductor.api.payloads import text_of, to_text
-from flowyard_conductor.instances import Json, native_id_of, to_time
+from flowyard_conductor.instances import native_id_of, to_time
 
 STATUSES = {
     "RUNNING": WorkflowStatus.RUNNING,

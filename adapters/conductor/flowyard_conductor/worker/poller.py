@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from flowyard.backend import FlowyardError
+from flowyard_conductor.api.connection import Json
 from flowyard_conductor.api.tasks import Tasks
-from flowyard_conductor.instances import Json
+from flowyard_conductor.worker.slots import Slots
 
 _BATCH = 20
 _SHORTEST_WAIT_SECONDS = 0.02
@@ -29,48 +29,29 @@ class Poller:
     """Polls one type of tasks, and does as many at a time as it may."""
 
     def __init__(
-        self, tasks: Tasks, kind: str, do: Do, slots: int, longest_wait: float, log: logging.Logger
+        self,
+        tasks: Tasks,
+        kind: str,
+        do: Do,
+        slots: Slots,
+        longest_wait: float,
+        logger: logging.Logger,
     ) -> None:
         self._tasks = tasks
         self._kind = kind
         self._do = do
         self._slots = slots
         self._longest_wait = longest_wait
-        self._logger = log
-        self._nudge = asyncio.Event()
+        self._logger = logger
         self._running: set[asyncio.Task[None]] = set()
-        self._lent = 0
-        self._is_closing = False
-        self._is_idle = asyncio.Event()
-        """Set when nothing runs, once it polls no more."""
-
-    @property
-    def free(self) -> int:
-        """How many more tasks it may do now."""
-        if self._is_closing:
-            return 0
-        return self._slots - len(self._running) - self._lent
-
-    @contextmanager
-    def lend(self) -> Iterator[None]:
-        """Do one task less meanwhile: another poller has one of this kind."""
-        self._lent += 1
-        try:
-            yield
-        finally:
-            self._lent -= 1
-            self._look_if_free()
-
-    def nudge(self) -> None:
-        """There may be a task."""
-        self._nudge.set()
 
     async def run(self) -> None:
         """Poll until closed. A poll is never cut off: what it brings would be lost for a while."""
+        expected = self._tasks.expected(self._kind)
         wait = _SHORTEST_WAIT_SECONDS
-        while not self._is_closing:
-            self._nudge.clear()
-            count = min(self.free, _BATCH)
+        while not self._slots.is_closed:
+            expected.clear()
+            count = min(self._slots.free, _BATCH)
             polled: list[Json] = []
             if count > 0:
                 try:
@@ -85,7 +66,7 @@ class Poller:
                         "this process cannot fetch tasks from Conductor, and tries again"
                     )
                     wait = self._longest_wait
-            if self._is_closing:
+            if self._slots.is_closed:
                 await self._tasks.give_back(polled)
                 return
             for task in polled:
@@ -95,23 +76,12 @@ class Poller:
             wait = _SHORTEST_WAIT_SECONDS if polled else min(wait * 1.5, self._longest_wait)
             try:
                 async with asyncio.timeout(wait):
-                    await self._nudge.wait()
+                    await expected.wait()
             except TimeoutError:
                 continue
             wait = _SHORTEST_WAIT_SECONDS
             # One poll is for all that comes at about the same time.
             await asyncio.sleep(_GATHERING)
-
-    def stop(self) -> None:
-        """Poll no more."""
-        self._is_closing = True
-        self._nudge.set()
-
-    async def drain(self) -> None:
-        """Poll no more, and return once nothing runs, here or by a slot that was lent."""
-        self.stop()
-        self._look_if_idle()
-        await self._is_idle.wait()
 
     async def close(self) -> None:
         """Cut off what runs."""
@@ -120,27 +90,19 @@ class Poller:
         await asyncio.gather(*self._running, return_exceptions=True)
 
     def _start(self, task: Json) -> None:
+        self._slots.take()
         running = asyncio.create_task(self._run(task))
         self._running.add(running)
         running.add_done_callback(self._ended)
 
     def _ended(self, running: asyncio.Task[None]) -> None:
         self._running.discard(running)
-        self._look_if_free()
-
-    def _look_if_free(self) -> None:
-        if self.free == 1:
-            self._nudge.set()
-        self._look_if_idle()
-
-    def _look_if_idle(self) -> None:
-        if self._is_closing and not self._running and not self._lent:
-            self._is_idle.set()
+        self._slots.release()
 
     async def _run(self, task: Json) -> None:
         following: Json | None = task
         while following is not None:
-            if following is not task and self._is_closing:
+            if following is not task and self._slots.is_closed:
                 await self._tasks.give_back([following])
                 return
             task = following

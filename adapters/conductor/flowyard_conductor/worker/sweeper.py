@@ -10,31 +10,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 
 from flowyard.backend import FlowyardError
+from flowyard_conductor.api.connection import Json
 from flowyard_conductor.api.tasks import Tasks
-from flowyard_conductor.instances import Json
+from flowyard_conductor.worker.slots import Slots
 
 # How long a task may lie in its queue while somebody polls it, in seconds.
 _LOST_SECONDS = 5.0
 
 
 class Sweeper:
-    """Looks at the tasks of some types again and again."""
+    """Looks again and again at the tasks of some types."""
 
     def __init__(
         self,
         tasks: Tasks,
-        kinds: Sequence[str],
+        slots: Mapping[str, Slots],
         lease_seconds: float,
-        has_room: Callable[[str], bool],
         logger: logging.Logger,
     ) -> None:
         self._tasks = tasks
-        self._kinds = kinds
+        self._slots = slots
         self._lease_seconds = lease_seconds
-        self._has_room = has_room
         self._logger = logger
         self._seen: dict[str, tuple[object, float]] = {}
 
@@ -57,7 +56,7 @@ class Sweeper:
     async def _sweep(self) -> None:
         now = time.monotonic()
         seen: dict[str, tuple[object, float]] = {}
-        for kind in self._kinds:
+        for kind in self._slots:
             for task in await self._tasks.pending(kind):
                 task_id = task["taskId"]
                 if task_id in self._tasks.held:
@@ -78,7 +77,7 @@ class Sweeper:
                 return False
             await self._tasks.decide(task["workflowInstanceId"])
             return True
-        if age <= _LOST_SECONDS or not self._has_room(kind):
+        if age <= _LOST_SECONDS or self._slots[kind].free <= 0:
             return False
         await self._tasks.requeue(task)
         return True

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from flowyard.backend import ChildCreated, ChildFailed, Clock, FailureDetails, result_for_parent
+from flowyard_conductor.api.connection import Json
 from flowyard_conductor.api.names import Names
 from flowyard_conductor.api.tasks import Tasks
 from flowyard_conductor.hosted.cache import InstanceCache
 from flowyard_conductor.hosted.inbox import Inbox
-from flowyard_conductor.hosted.instance import HostedInstance, outcome_of, parent_of
-from flowyard_conductor.hosted.side_workflows import STALL, SideWorkflows
+from flowyard_conductor.hosted.instance import HostedInstance, parent_of
+from flowyard_conductor.hosted.side_workflows import STALL
 from flowyard_conductor.hosted.stalled import Stalled
+from flowyard_conductor.hosted.states import outcome_of
 from flowyard_conductor.hosted.turns import Turns
 from flowyard_conductor.hosted.wakeups import Wakeups
-from flowyard_conductor.instances import Instances, Json
+from flowyard_conductor.instances import Instances
 
 _MESSAGE_INTERVAL_SECONDS = 2.0
 _LONGEST_INTERVAL_SECONDS = 60.0
@@ -34,7 +36,6 @@ class Watchdogs:
         tasks: Tasks,
         cache: InstanceCache,
         turns: Turns,
-        side_workflows: SideWorkflows,
         inbox: Inbox,
         wakeups: Wakeups,
         stalled: Stalled,
@@ -45,7 +46,6 @@ class Watchdogs:
         self._tasks = tasks
         self._cache = cache
         self._turns = turns
-        self._side_workflows = side_workflows
         self._inbox = inbox
         self._wakeups = wakeups
         self._stalled = stalled
@@ -71,7 +71,7 @@ class Watchdogs:
             await self._inbox.discard(task["workflowInstanceId"])
             return None
         if self._may_go_on(instance) or await self._turns.is_ended(instance):
-            await self._wake(instance)
+            await self._wakeups.end_any_wait(instance.workflow_id)
         return _MESSAGE_INTERVAL_SECONDS
 
     def _may_go_on(self, instance: HostedInstance) -> bool:
@@ -89,7 +89,7 @@ class Watchdogs:
             if instance.stalled is None:
                 return None
             if self._may_go_on(instance):
-                await self._wake(instance)
+                await self._wakeups.end_any_wait(instance.workflow_id)
             return _MESSAGE_INTERVAL_SECONDS
         started = instance.journal.started
         if started is None or started.execution_id != given["executionId"]:
@@ -98,11 +98,7 @@ class Watchdogs:
                 return await self._of_start(instance)
             return None
         journal = instance.journal
-        open_ids = [
-            one
-            for one in given["actionIds"]
-            if one in journal.tasks or one in journal.timers or one in journal.children
-        ]
+        open_ids = [one for one in given["actionIds"] if journal.is_open(one)]
         if not open_ids:
             return None
         if not self._may_go_on(instance):
@@ -110,7 +106,7 @@ class Watchdogs:
         await self._post_lost_children(instance, open_ids)
         now = self._clock.now()
         if journal.due_timers(now) or await self._turns.has_results(instance):
-            await self._wake(instance)
+            await self._wakeups.end_any_wait(instance.workflow_id)
             return _MESSAGE_INTERVAL_SECONDS
         due = journal.next_timer()
         sleep = _LONGEST_SLEEP_SECONDS if due is None else max((due - now) / 1e6, 0.5)
@@ -122,17 +118,9 @@ class Watchdogs:
     async def _of_start(self, instance: HostedInstance) -> float:
         left = ((instance.started.start_at or 0) - self._clock.now()) / 1e6
         if left <= 0:
-            await self._wake(instance)
+            await self._wakeups.end_any_wait(instance.workflow_id)
             return _MESSAGE_INTERVAL_SECONDS
         return min(max(left, 0.5), _LONGEST_SLEEP_SECONDS)
-
-    async def _wake(self, instance: HostedInstance) -> None:
-        for step in await self._tasks.open(instance.workflow_id):
-            if step["taskType"] == self._names.wait:
-                await self._tasks.complete_by_reference(
-                    instance.workflow_id, step["referenceTaskName"]
-                )
-                self._wakeups.nudged()
 
     async def _post_lost_children(self, instance: HostedInstance, ids: Collection[int]) -> None:
         """Tell of children that were ended behind our back, or whose own step was lost."""

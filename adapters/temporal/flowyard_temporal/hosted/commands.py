@@ -13,12 +13,10 @@ from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
 from flowyard.backend import (
-    NEVER,
     Action,
     ChildCompleted,
     ChildCreated,
     ChildFailed,
-    EventRaised,
     EventSent,
     ExecutionStarted,
     FailureDetails,
@@ -87,7 +85,7 @@ class Commands:
             else:
                 self._call(action)
         elif isinstance(action, TimerCreated):
-            if action.fire_at < NEVER:
+            if action.fires:
                 self._keep(self._running, self._wait(action))
         elif isinstance(action, ChildCreated):
             if (refusal := limits.call_refusal(action)) is not None:
@@ -104,7 +102,7 @@ class Commands:
         elif isinstance(action, EventSent):
             if action.instance_id == workflow.info().workflow_id:
                 # The server refuses a signal to oneself.
-                self._deliver(EventRaised(action.name, action.input))
+                self._deliver(action.raised)
             elif action.instance_id and action.name:
                 self._keep(self._outgoing, self._send(action))
 
@@ -153,7 +151,7 @@ class Commands:
 
     async def _start(self, created: ChildCreated, begun: asyncio.Event) -> None:
         child = self._journal.child_started(created, workflow.uuid4().hex)
-        beginning = Beginning.of([child], self._environment.executor.local_code(created.name))
+        beginning = Beginning.of([child], created.name, self._environment.executor)
         told = text_of(beginning.arguments(), 1) if child.propagated is not None else None
         what = f"history that child workflow '{created.name}' is told of"
         if (refusal := self._environment.limits.refusal(told, what)) is not None:

@@ -54,7 +54,7 @@ class DetachedStarts:
     def _request(
         self, created: ChildCreated, started: ExecutionStarted
     ) -> StartWorkflowExecutionRequest:
-        beginning = Beginning.of([started], self._executor.local_code(created.name))
+        beginning = Beginning.of([started], created.name, self._executor)
         arguments = [argument.payload for argument in beginning.arguments()]
         memo = {key: value.payload for key, value in beginning.memo().items()}
         return StartWorkflowExecutionRequest(

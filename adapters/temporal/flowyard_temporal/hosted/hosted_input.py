@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from temporalio.common import RawValue
 
-from flowyard.backend import ActivityTask, ExecutionStarted, HistoryEvent, LocalCode, TaskScheduled
+from flowyard.backend import (
+    ActivityTask,
+    ExecutionStarted,
+    Executor,
+    HistoryEvent,
+    RegisteredExecutor,
+    TaskScheduled,
+)
 from flowyard_temporal.hosted.raw import raw, text_of
 from flowyard_temporal.native.states import HOSTED
 
@@ -32,11 +39,15 @@ class Beginning(msgspec.Struct, frozen=True):
 
     @staticmethod
     def of(
-        events: Sequence[HistoryEvent], code: LocalCode | None, created_at: int | None = None
+        events: Sequence[HistoryEvent],
+        workflow: str,
+        executor: Executor,
+        created_at: int | None = None,
     ) -> Beginning:
-        """Return how an execution begins whose turns run by this code, or by workers."""
+        """Return how an execution begins whose turns this executor is to run."""
+        code = executor.local_code(workflow)
         version = code.version if code is not None else None
-        return Beginning(events, code is not None, version, created_at, _FORMAT)
+        return Beginning(events, runs_inline(executor, workflow), version, created_at, _FORMAT)
 
     def arguments(self) -> list[RawValue]:
         """Return the arguments of the workflow."""
@@ -51,6 +62,12 @@ class Beginning(msgspec.Struct, frozen=True):
         return {HOSTED: raw("true")}
 
 
+def runs_inline(executor: Executor, workflow: str) -> bool:
+    """Whether the app's own code runs the turns of a workflow, and not a worker."""
+    # Where there are no workers, code that is not there is yet to be registered.
+    return executor.local_code(workflow) is not None or isinstance(executor, RegisteredExecutor)
+
+
 _decoder = msgspec.json.Decoder(Beginning)
 
 
@@ -59,7 +76,7 @@ def read_beginning(arguments: Sequence[RawValue], workflow: str, run_id: str) ->
     given = text_of(arguments)
     text = text_of(arguments, 1)
     if text is None:
-        return Beginning.of([ExecutionStarted(workflow, given, run_id)], None)
+        return Beginning([ExecutionStarted(workflow, given, run_id)], inline=False, format=_FORMAT)
     beginning = _decoder.decode(text)
     events = [
         msgspec.structs.replace(event, input=given)

@@ -80,7 +80,7 @@ class Environment:
         started = ExecutionStarted(
             request.workflow, request.input, new_uuid().hex, start_at=start_at
         )
-        return Beginning.of([started], self.executor.local_code(request.workflow))
+        return Beginning.of([started], request.workflow, self.executor)
 
     def is_waiting(self, instance_id: str) -> bool:
         """Whether a turn of the instance waits for a worker that serves it."""

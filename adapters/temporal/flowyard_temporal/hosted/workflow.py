@@ -22,12 +22,13 @@ from flowyard.backend import (
     Journal,
     Turn,
     TurnResult,
+    suspended_after,
     to_microseconds,
 )
 from flowyard_temporal.hosted.application_errors import error_of
 from flowyard_temporal.hosted.commands import AGAIN, NO_LIMIT, Commands
 from flowyard_temporal.hosted.decisions import RecordedTurn
-from flowyard_temporal.hosted.hosted_input import Beginning, read_beginning
+from flowyard_temporal.hosted.hosted_input import Beginning, read_beginning, runs_inline
 from flowyard_temporal.hosted.raw import raw, text_of
 from flowyard_temporal.hosted.worker_context import TURN, UNSERVED, WAKE, Environment
 from flowyard_temporal.native.states import CREATED_AT, CUSTOM_STATUS, PAUSED, STALLED
@@ -69,7 +70,7 @@ class HostedWorkflow:
         self._beginning = read_beginning(args, info.workflow_type, run_id)
         self._inbox: list[HistoryEvent] = list(self._beginning.events)
         self._backlog: list[HistoryEvent] = []
-        self._is_paused = any(isinstance(event, ExecutionSuspended) for event in self._inbox)
+        self._is_paused = suspended_after(self._inbox, suspended=False)
         self._custom_status: str | None = None
         self._wakes = 0
         self._turns = 0
@@ -100,8 +101,7 @@ class HostedWorkflow:
         info = workflow.info()
         if not self._has_beginning:
             # Begun by Temporal's own means, which do not know where its code is.
-            code = executor.local_code(info.workflow_type)
-            self._beginning = Beginning.of(self._beginning.events, code)
+            self._beginning = Beginning.of(self._beginning.events, info.workflow_type, executor)
         events = self._beginning.events
         started = next(one for one in events if isinstance(one, ExecutionStarted))
         self._loop = asyncio.get_running_loop()
@@ -154,7 +154,7 @@ class HostedWorkflow:
         if not self._beginning.inline:
             return await self._run_by_worker(turn)
         name = workflow.info().workflow_type
-        if self.environment.executor.local_code(name) is None:
+        if not runs_inline(self.environment.executor, name):
             raise UnfitCode(
                 turn.instance_id,
                 f"workflow '{name}' was started by code of the application that is not there any "
@@ -244,8 +244,8 @@ class HostedWorkflow:
         created_at = self._beginning.created_at
         if created_at is None:
             created_at = to_microseconds(info.workflow_start_time)
-        code = self.environment.executor.local_code(info.workflow_type)
-        arguments = Beginning.of(events, code, created_at).arguments()
+        executor = self.environment.executor
+        arguments = Beginning.of(events, info.workflow_type, executor, created_at).arguments()
         if (refusal := self.environment.limits.carried_refusal(arguments)) is not None:
             raise error_of(refusal)
         memo = {key: RawValue(payload) for key, payload in info.raw_memo.items()}
