@@ -67,7 +67,9 @@ def main() -> None:
 
 def _figures(name: str) -> tuple[str, ...]:
     """Return what is called so, or belongs to what is."""
-    return tuple(one for one in (*NAMES, *_LIVE) if one == name or one.startswith(f"{name}."))
+    return tuple(
+        known for known in (*NAMES, *_LIVE) if known == name or known.startswith(f"{name}.")
+    )
 
 
 def _machine() -> str:

@@ -156,7 +156,7 @@ class Engine:
         except StopIteration as stop:
             is_complete, output = True, stop.value
         scheduled, run.calls.scheduled = run.calls.scheduled, []
-        decided = [*events, *(("scheduled", *one) for one in scheduled)]
+        decided = [*events, *(("scheduled", *step) for step in scheduled)]
         update: Event | None = None
         if insert is None:
             text = json.dumps(output) if is_complete else None

@@ -13,7 +13,9 @@ _FOLDER = Path(__file__).parent.parent / "build" / "environments"
 def python_with(*requirements: str) -> str:
     """Return a Python that has these installed, and nothing of ours; it is made once and kept."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    folder = _FOLDER / "-".join([version, *(one.replace("==", "-") for one in requirements)])
+    folder = _FOLDER / "-".join(
+        [version, *(requirement.replace("==", "-") for requirement in requirements)]
+    )
     python = str(folder / "bin" / "python")
     made = folder / "made"
     if not made.exists():

@@ -73,7 +73,9 @@ async def measure(server: Server, workers: int, instances: int) -> dict[str, flo
 
     async with AsyncExitStack() as stack:
         channels = [await stack.enter_async_context(connected(server.grpc)) for _ in range(workers)]
-        await asyncio.gather(*(start(one, channels[one % workers]) for one in range(instances)))
+        await asyncio.gather(
+            *(start(number, channels[number % workers]) for number in range(instances))
+        )
         await asyncio.sleep(_SETTLE)
         before = _processor_seconds(server.pid)
         await asyncio.sleep(_REST)

@@ -50,7 +50,7 @@ def interleave(
         for name, measure in measurements.items():
             taken[name].append(measure())
     return {
-        name: {key: Sample(tuple(one[key] for one in results)) for key in results[0]}
+        name: {key: Sample(tuple(result[key] for result in results)) for key in results[0]}
         for name, results in taken.items()
     }
 

@@ -61,7 +61,7 @@ class OutsideWorld:
         """Take an item out of a fact that is a list."""
         with self._transaction() as connection:
             items = _read(connection, name, [])
-            _write(connection, name, [one for one in items if one != item])
+            _write(connection, name, [held for held in items if held != item])
 
     def change_once(
         self, ctx: ActivityContext, name: str, default: Any, change: Callable[[Any], Any]

@@ -9,7 +9,6 @@ from uuid import uuid4
 from flowyard import Runtime, WorkflowStatus
 from flowyard.backend.executor import ActivityResult, ActivityTask, Turn, TurnResult
 from flowyard.backend.history import (
-    NEVER,
     OWN_HISTORY,
     Action,
     ChildCompleted,
@@ -22,6 +21,7 @@ from flowyard.backend.history import (
     TaskScheduled,
     TimerCreated,
 )
+from flowyard.backend.timestamps import NEVER
 from flowyard.config import ComponentSpec
 from flowyard.executors.remote import RemoteExecutors
 from flowyard.executors.work_queue import WorkQueue

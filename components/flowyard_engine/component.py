@@ -162,7 +162,7 @@ class EngineComponent(WorkflowComponent):
 
     async def list(self, query: InstanceQuery) -> InstancePage:
         snapshots, token = await self._store.list(query)
-        return InstancePage(tuple(to_state(one) for one in snapshots), token)
+        return InstancePage(tuple(to_state(snapshot) for snapshot in snapshots), token)
 
     async def history(self, instance_id: str) -> Sequence[HistoryEvent]:
         loaded = await self._store.load(instance_id)

@@ -300,21 +300,23 @@ def _snapshot(reader: sqlite3.Connection, instance_id: str, payloads: bool) -> S
         return Snapshot(record, row[0] if row is not None else record.created_at)
     first = reader.execute(Q["first_turn"], (record.run,)).fetchone()
     events = decode_events(first[0]) if first is not None else []
-    started = next((one for one in events if isinstance(one, ExecutionStarted)), None)
+    started = next((event for event in events if isinstance(event, ExecutionStarted)), None)
     if started is None:
         # Not started yet (or paused before it was): the start waits as a message, or came later.
         waiting: list[HistoryEvent] = [message.event for message in _messages(reader, record)]
-        if not any(isinstance(one, ExecutionStarted) for one in waiting):
+        if not any(isinstance(event, ExecutionStarted) for event in waiting):
             for (blob,) in reader.execute(Q["history"], (record.run,)):
                 waiting.extend(decode_events(blob))
-        started = next((one for one in waiting if isinstance(one, ExecutionStarted)), None)
+        started = next((event for event in waiting if isinstance(event, ExecutionStarted)), None)
     last = reader.execute(Q["last_turn"], (record.run,)).fetchone()
     updated_at, completion = record.created_at, None
     if last is not None:
         updated_at = last[0]
         if record.status.is_closed:
             ended = decode_events(last[1])
-            completion = next((one for one in ended if isinstance(one, ExecutionCompleted)), None)
+            completion = next(
+                (event for event in ended if isinstance(event, ExecutionCompleted)), None
+            )
     return Snapshot(record, updated_at, started, completion)
 
 

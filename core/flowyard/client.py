@@ -228,7 +228,7 @@ class Client:
     ) -> Sequence[HistoryEvent]:
         """Return the events of an instance's current execution. As `Runtime.history`."""
         document = await self._call("GET", _path(instance_id, "history"), component)
-        return [event_of(one) for one in document["events"]]
+        return [event_of(event) for event in document["events"]]
 
     async def rerun(
         self,
@@ -274,7 +274,7 @@ class Client:
         import httpx
 
         given = {**(query or {}), "component": component}
-        parameters = {name: one for name, one in given.items() if one is not None}
+        parameters = {name: value for name, value in given.items() if value is not None}
         try:
             response = await self._send(method, path, params=parameters, **request)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
@@ -305,7 +305,9 @@ class Client:
 
 def _path(*segments: str) -> str:
     # A dot alone would be taken for "here" on the way.
-    return "/".join(("instances", *(quote(one, safe="").replace(".", "%2E") for one in segments)))
+    return "/".join(
+        ("instances", *(quote(segment, safe="").replace(".", "%2E") for segment in segments))
+    )
 
 
 def _time(time: datetime | None) -> str | None:

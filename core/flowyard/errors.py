@@ -13,8 +13,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(set(known))
     close = get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
-        return f"Did you mean {' or '.join(repr(one) for one in close)}?"
-    return f"Known: {', '.join(repr(one) for one in names)}." if names else "None is registered."
+        return f"Did you mean {' or '.join(repr(name) for name in close)}?"
+    return f"Known: {', '.join(repr(name) for name in names)}." if names else "None is registered."
 
 
 class FlowyardError(Exception):

@@ -61,7 +61,9 @@ class FailureDetails:
             stack_trace=_storable("".join(traceback.format_exception(error, chain=False))),
             cause=inner,
             non_retryable=getattr(error, "rules_out_retries", False) is True,
-            base_types=tuple(one.__name__ for one in type(error).__mro__[1:] if one not in _ROOTS),
+            base_types=tuple(
+                base.__name__ for base in type(error).__mro__[1:] if base not in _ROOTS
+            ),
         )
 
 

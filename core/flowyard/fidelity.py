@@ -62,22 +62,22 @@ def change(given: object, read: object, place: str = "") -> str | None:
         return None
     if isinstance(read, BaseModel) and isinstance(given, type(read)):
         # Neither private attributes nor what the model itself leaves out.
-        names = [name for name, one in type(read).model_fields.items() if not one.exclude]
+        names = [name for name, field in type(read).model_fields.items() if not field.exclude]
         return _first(given, read, names, place)
     if is_dataclass(read) and isinstance(given, type(read)):
-        compared = [one.name for one in fields(read) if one.compare and one.init]
+        compared = [field.name for field in fields(read) if field.compare and field.init]
         return _first(given, read, compared, place)
     if isinstance(read, (list, tuple)) and isinstance(given, (list, tuple)):
         if len(given) != len(read):
             return f"{place or 'value'}: its length changes"
         pairs = enumerate(zip(given, read, strict=True))
         changes = (change(one, other, _under(place, number)) for number, (one, other) in pairs)
-        return next((one for one in changes if one is not None), None)
+        return next((change for change in changes if change is not None), None)
     if isinstance(read, Mapping) and isinstance(given, Mapping):
         if not given.keys() <= read.keys():
             return f"{place or 'value'}: its keys change (declare their type: dict[int, …])"
         changes = (change(given[key], read[key], _under(place, key)) for key in given)
-        return next((one for one in changes if one is not None), None)
+        return next((change for change in changes if change is not None), None)
     if _is_same(given, read):
         return None
     if type(given) is type(read) or read is None or _are_scalars(given, read):
@@ -122,10 +122,10 @@ def _parts(value: object, place: str, seen: set[int]) -> Iterator[tuple[str, obj
     elif isinstance(value, (list, tuple, AbstractSet)):
         inner = enumerate(value)
     elif isinstance(value, BaseModel):
-        names = [name for name, one in type(value).model_fields.items() if not one.exclude]
+        names = [name for name, field in type(value).model_fields.items() if not field.exclude]
         inner = ((name, getattr(value, name)) for name in names)
     elif is_dataclass(value) and not isinstance(value, type):
-        inner = ((one.name, getattr(value, one.name)) for one in fields(value))
+        inner = ((field.name, getattr(value, field.name)) for field in fields(value))
     for name, part in inner:
         if isinstance(part, _PLAIN) or id(part) not in seen:
             seen.add(id(part))

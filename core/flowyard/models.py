@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar, overload
 
@@ -282,8 +282,8 @@ class InstanceQuery:
         status: The statuses that are wanted; any by default. One alone, and names, will do, too.
         created_from: The time at or after which they were created, of which a naive one is UTC; any
             by default.
-        created_to: The time before which they were created (or at which, on Temporal and
-            Conductor); a naive one is UTC; any by default.
+        created_to: The time before which they were created, of which a naive one is UTC; any by
+            default.
         instance_id_prefix: The text with which their IDs begin; any by default.
         page_size: The largest number of instances on a page, 1 to 1000; 100 by default.
         continuation_token: The token of the page before; None, the default, for the first page.
@@ -322,6 +322,8 @@ class InstanceQuery:
             time = getattr(self, name)
             if time is not None and not isinstance(time, datetime):
                 raise InvalidRequest(f"{name} must be a datetime, not {type(time).__name__!r}")
+            if time is not None and time.tzinfo is None:
+                object.__setattr__(self, name, time.replace(tzinfo=UTC))
         page_size: object = self.page_size
         if not isinstance(page_size, int) or not 1 <= page_size <= 1000:
             raise InvalidRequest(f"page_size is {page_size!r}: use 1 to 1000")
@@ -332,7 +334,7 @@ def _statuses(given: object) -> frozenset[WorkflowStatus]:
     """Return what is asked for as a set; one status alone, and their names, will do."""
     several: Any = [given] if isinstance(given, str) else given
     try:
-        return frozenset(WorkflowStatus(one) for one in several)
+        return frozenset(WorkflowStatus(status) for status in several)
     except (TypeError, ValueError) as error:
         raise InvalidRequest(
             f"status must be a set of {', '.join(WorkflowStatus)}: {error}"

@@ -111,7 +111,7 @@ class PayloadType:
     @staticmethod
     def of(annotation: Any) -> PayloadType:
         """Build it from an annotation; None, Any and object mean plain JSON."""
-        if any(annotation is one for one in _UNTYPED):
+        if any(annotation is untyped for untyped in _UNTYPED):
             return UNTYPED
         try:
             return _of(annotation, repr(annotation))
@@ -177,7 +177,7 @@ class PayloadType:
 
 def _build(annotation: Any, _order: str = "") -> PayloadType:
     try:
-        scalar = annotation if any(annotation is one for one in _SCALARS) else None
+        scalar = annotation if any(annotation is known for known in _SCALARS) else None
         return PayloadType(TypeAdapter(annotation), scalar)
     except (PydanticSchemaGenerationError, PydanticUserError, NameError) as error:
         raise RegistrationError(

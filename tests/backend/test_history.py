@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from flowyard.backend.history import (
-    NEVER,
     ChildCompleted,
     ChildCreated,
     ChildFailed,
@@ -29,9 +28,8 @@ from flowyard.backend.history import (
     TurnStarted,
     decode_events,
     encode_events,
-    to_datetime,
-    to_microseconds,
 )
+from flowyard.backend.timestamps import NEVER, to_datetime, to_microseconds
 from flowyard.failure import FailureDetails
 from flowyard.models import WorkflowStatus
 

@@ -8,7 +8,6 @@ from flowyard import WorkflowStatus
 from flowyard.backend.executor import TurnResult
 from flowyard.backend.history import (
     LINEAGE,
-    NEVER,
     OWN_HISTORY,
     Action,
     ChildCompleted,
@@ -32,6 +31,7 @@ from flowyard.backend.history import (
     decode_events,
 )
 from flowyard.backend.journal import Journal, suspended_after
+from flowyard.backend.timestamps import NEVER
 from flowyard.failure import FailureDetails
 
 STARTED = ExecutionStarted("order", None, "execution-1")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from engine.programs.steps import make_app
 from flowyard import App, WorkflowContext
-from flowyard.backend.history import NEVER
+from flowyard.backend.timestamps import NEVER
 from flowyard.testing import VirtualClock
 from flowyard_engine.component import EngineComponent
 from flowyard_engine.recovery import Recovery

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from flowyard.backend.history import NEVER, TimerCreated, to_microseconds
+from flowyard.backend.history import TimerCreated
+from flowyard.backend.timestamps import NEVER, to_microseconds
 from flowyard_temporal.hosted.summaries import summary_of, timer_of
 
 AT = to_microseconds(datetime(2026, 11, 28, 12, 30, tzinfo=UTC))

@@ -13,7 +13,6 @@ import pytest
 from flowyard import ActivityContext, App, Runtime, WorkflowContext, WorkflowStatus
 from flowyard.backend.executor import Turn, TurnResult
 from flowyard.backend.history import (
-    NEVER,
     ChildCreated,
     ContinuedAsNew,
     EventRaised,
@@ -21,6 +20,7 @@ from flowyard.backend.history import (
     ExecutionStarted,
     TimerCreated,
 )
+from flowyard.backend.timestamps import NEVER
 from flowyard.config import ComponentSpec
 from flowyard.executors.remote import RemoteExecutors
 from flowyard.failure import FailureDetails

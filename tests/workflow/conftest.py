@@ -21,9 +21,9 @@ from flowyard.backend.history import (
     TimerFired,
     decode_events,
     encode_events,
-    to_microseconds,
 )
 from flowyard.backend.journal import Journal
+from flowyard.backend.timestamps import to_microseconds
 from flowyard.executors.local import LocalExecutor
 from flowyard.payload import encode
 

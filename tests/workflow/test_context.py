@@ -12,7 +12,8 @@ import pytest
 from pydantic import BaseModel
 
 from flowyard import App, InvalidRequest, PayloadError, WorkflowContext
-from flowyard.backend.history import NEVER, TaskScheduled, TimerCreated, to_microseconds
+from flowyard.backend.history import TaskScheduled, TimerCreated
+from flowyard.backend.timestamps import NEVER, to_microseconds
 
 if TYPE_CHECKING:
     from workflow.conftest import Rehearse

@@ -20,7 +20,7 @@ from flowyard.backend.history import (
     Parent,
     TurnStarted,
 )
-from flowyard.backend.journal import result_for_parent
+from flowyard.backend.lineage import result_for_parent
 from flowyard.identifier import child_instance_id
 from flowyard.models import check_instance_id
 from flowyard.workflow.execution import Execution

@@ -10,13 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from flowyard import App, PayloadError, Task, WorkflowContext, when_all
-from flowyard.backend.history import (
-    NEVER,
-    EventSent,
-    ExecutionResumed,
-    ExecutionSuspended,
-    TimerCreated,
-)
+from flowyard.backend.history import EventSent, ExecutionResumed, ExecutionSuspended, TimerCreated
+from flowyard.backend.timestamps import NEVER
 
 if TYPE_CHECKING:
     from workflow.conftest import Rehearse

@@ -117,7 +117,7 @@ class Instances:
                 return
             last, first = found[-1]["startTime"], found[0]["startTime"]
             at = milliseconds(last)
-            known = {one["workflowId"] for one in found if one["startTime"] == last} | (
+            known = {run["workflowId"] for run in found if run["startTime"] == last} | (
                 known if first == last else set()
             )
 

@@ -90,7 +90,7 @@ class Queries:
         place: _Place | None,
     ) -> _Place | None:
         """Add what the query admits until the page is full; return where that is."""
-        read = await asyncio.gather(*(self._state(one) for one in summaries))
+        read = await asyncio.gather(*(self._state(summary) for summary in summaries))
         for summary, state in zip(summaries, read, strict=True):
             if len(states) == query.page_size:
                 break
@@ -127,7 +127,7 @@ class Queries:
         created = _time(summary["startTime"])
         if query.created_from is not None and created < _floor(query.created_from):
             return False
-        if query.created_to is not None and created > query.created_to:
+        if query.created_to is not None and created >= query.created_to:
             return False
         return self._instances.instance_id_of(summary).startswith(query.instance_id_prefix or "")
 

@@ -27,7 +27,7 @@ class Purging:
         family = list(await self._instances.runs(instance_id))
         if not family:
             raise InstanceNotFound(instance_id)
-        known = {one.workflow_id for one in family}
+        known = {run.workflow_id for run in family}
         # The list grows while it is gone through.
         for member in family:
             if member.is_active:

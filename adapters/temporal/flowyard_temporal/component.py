@@ -86,8 +86,10 @@ class TemporalComponent(WorkflowComponent):
             beginning = self._environment.beginning(request)
             await self._starts.start(
                 request,
-                arguments=Payloads(payloads=[one.payload for one in beginning.arguments()]),
-                memo={key: one.payload for key, one in beginning.memo().items()},
+                arguments=Payloads(
+                    payloads=[argument.payload for argument in beginning.arguments()]
+                ),
+                memo={key: value.payload for key, value in beginning.memo().items()},
             )
         self._recent.note(request.instance_id)
 

@@ -55,7 +55,7 @@ def text_of_all(payloads: Sequence[Payload]) -> str | None:
         return None
     if len(payloads) == 1:
         return text_of(payloads[0])
-    return f"[{','.join(text_of(one) or 'null' for one in payloads)}]"
+    return f"[{','.join(text_of(payload) or 'null' for payload in payloads)}]"
 
 
 def payload_of(text: str | bytes) -> Payload:

@@ -67,4 +67,6 @@ class TemporalSettings(BaseModel):
         if self.tls is not None:
             return self.tls
         material = (self.tls_server_ca, self.tls_server_name, self.tls_client_cert)
-        return any(one is not None for one in (*material, self.tls_client_key, self.api_key))
+        return any(
+            setting is not None for setting in (*material, self.tls_client_key, self.api_key)
+        )

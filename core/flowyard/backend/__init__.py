@@ -33,7 +33,6 @@ from flowyard.backend.executor import (
     watch,
 )
 from flowyard.backend.history import (
-    NEVER,
     Action,
     ChildCompleted,
     ChildCreated,
@@ -56,18 +55,12 @@ from flowyard.backend.history import (
     TurnStarted,
     decode_events,
     encode_events,
-    to_datetime,
-    to_microseconds,
 )
-from flowyard.backend.host import Host
+from flowyard.backend.host import Host, InstanceStore
 from flowyard.backend.host_instance import HostedInstance
-from flowyard.backend.journal import (
-    Journal,
-    child_started,
-    propagated,
-    result_for_parent,
-    suspended_after,
-)
+from flowyard.backend.journal import Journal, suspended_after
+from flowyard.backend.lineage import child_started, propagated, result_for_parent
+from flowyard.backend.timestamps import NEVER, to_datetime, to_microseconds
 from flowyard.clock import Alarm, Clock
 from flowyard.errors import (
     BackendUnavailable,
@@ -139,6 +132,7 @@ __all__ = [
     "InstanceNotFound",
     "InstancePage",
     "InstanceQuery",
+    "InstanceStore",
     "InvalidRequest",
     "Journal",
     "LocalCode",

@@ -193,7 +193,7 @@ class Host(Following):
         """Run a turn if anything is new; return whether these were, and whether to look again."""
         journal = instance.journal
         past = len(journal.history)
-        waiting = instance.waiting = [one for one in instance.waiting if journal.admit(one)]
+        waiting = instance.waiting = [event for event in instance.waiting if journal.admit(event)]
         own = [event for event in events if journal.admit(event)]
         turn = journal.turn(self._clock.now(), [*waiting, *own])
         taken = len(waiting)

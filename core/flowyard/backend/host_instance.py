@@ -7,13 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from flowyard.backend.backlog import BacklogEvent, Received, Unsent
-from flowyard.backend.history import (
-    ExecutionCompleted,
-    ExecutionStarted,
-    HistoryEvent,
-    to_datetime,
-)
+from flowyard.backend.history import ExecutionCompleted, ExecutionStarted, HistoryEvent
 from flowyard.backend.journal import RESULTS, Journal, suspended_after
+from flowyard.backend.timestamps import to_datetime
 from flowyard.clock import Alarm
 from flowyard.failure import FailureDetails
 from flowyard.models import WorkflowState, WorkflowStatus
@@ -81,8 +77,8 @@ class HostedInstance:
         kept = list(backlog)
         self.unsent = [event for event in kept if isinstance(event, Unsent)]
         self.unconfirmed = {self.mark_of(unsent) for unsent in self.unsent}
-        self.received = {one: asyncio.Event() for one in kept if isinstance(one, Received)}
-        self.go_on(past, [one for one in kept if not isinstance(one, Unsent | Received)])
+        self.received = {event: asyncio.Event() for event in kept if isinstance(event, Received)}
+        self.go_on(past, [event for event in kept if not isinstance(event, Unsent | Received)])
         self.note_saved()
 
     def go_on(self, past: Iterable[HistoryEvent], waiting: Iterable[HistoryEvent]) -> None:
@@ -149,7 +145,7 @@ class HostedInstance:
         """How the current execution began."""
         started = self.journal.started
         if started is None:
-            started = next(one for one in self.waiting if isinstance(one, ExecutionStarted))
+            started = next(event for event in self.waiting if isinstance(event, ExecutionStarted))
         return started
 
     @property

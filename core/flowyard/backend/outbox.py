@@ -25,7 +25,7 @@ from flowyard.backend.history import (
     HistoryEvent,
 )
 from flowyard.backend.host_instance import HostedInstance
-from flowyard.backend.journal import result_for_parent
+from flowyard.backend.lineage import result_for_parent
 from flowyard.clock import Clock
 from flowyard.errors import (
     BackendUnavailable,
@@ -226,24 +226,24 @@ class Following(ABC):
         """Store that all of these need not be sent again, and how children have failed."""
         if not batch:
             return
-        done = {instance.mark_of(one.unsent) for one in batch}
+        done = {instance.mark_of(sending.unsent) for sending in batch}
         async with instance.saving:
             instance.unsent = [
                 unsent for unsent in instance.unsent if instance.mark_of(unsent) not in done
             ]
             failed = [
-                ChildFailed(one.unsent.id, one.failure)
-                for one in batch
-                if one.failure is not None and not one.unsent.is_detached
-                if one.unsent.execution_id == instance.started.execution_id
+                ChildFailed(sending.unsent.id, sending.failure)
+                for sending in batch
+                if sending.failure is not None and not sending.unsent.is_detached
+                if sending.unsent.execution_id == instance.started.execution_id
             ]
             instance.waiting += failed
         await self._surely(partial(self._save, instance))
-        for one in batch:
-            mark = instance.mark_of(one.unsent)
+        for sending in batch:
+            mark = instance.mark_of(sending.unsent)
             instance.unconfirmed.discard(mark)
-            if one.receiver is not None:
-                one.receiver.confirm(mark)
+            if sending.receiver is not None:
+                sending.receiver.confirm(mark)
         batch.clear()
         if failed:
             self._tell(instance)

@@ -36,7 +36,7 @@ def components(
     if as_json:
         output.print_json(
             {
-                "types": [_type_json(one) for one in types],
+                "types": [_type_json(kind) for kind in types],
                 "components": [
                     {"name": spec.name, "type": spec.type, "reachable": not fault, "fault": fault}
                     for spec, fault in zip(specs, answers, strict=True)
@@ -44,7 +44,7 @@ def components(
             }
         )
     else:
-        rows = [(one.name, one.distribution, _can(one)) for one in types]
+        rows = [(kind.name, kind.distribution, _can(kind)) for kind in types]
         output.print_table(("TYPE", "FROM", "CAN"), rows)
         if specs:
             output.say("")

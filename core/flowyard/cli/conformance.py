@@ -86,7 +86,7 @@ class _Outcomes:
 
     def document(self) -> dict[str, Any]:
         """Return the counts, and each test in the order in which they ran."""
-        counts = Counter(one["outcome"] for one in self._tests.values())
+        counts = Counter(test["outcome"] for test in self._tests.values())
         return {
             **{outcome: counts[outcome] for outcome in ("passed", "failed", "error", "skipped")},
             "tests": list(self._tests.values()),

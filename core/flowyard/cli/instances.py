@@ -67,7 +67,7 @@ def start(
 ) -> None:
     """Start a workflow, and print the ID of the instance."""
     given = read_json(input, "--input")
-    options = dict(_pair(one) for one in option or ())
+    options = dict(_pair(text) for text in option or ())
 
     async def call(client: Client) -> tuple[str, WorkflowState | None]:
         started = await client.start(
@@ -163,7 +163,7 @@ def history(
     """Print the history of an instance."""
     events = _run(url, ca, lambda client: client.history(instance_id, component=component))
     if as_json:
-        output.print_json({"events": [event_json(one) for one in events]})
+        output.print_json({"events": [event_json(event) for event in events]})
     else:
         output.print_history(events)
 

@@ -123,14 +123,14 @@ def print_page(page: InstancePage) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("INSTANCE", "WORKFLOW", "STATUS", "CREATED", "UPDATED", "CUSTOM STATUS"):
         table.add_column(title, no_wrap=title != "CUSTOM STATUS", overflow="fold")
-    for one in page.instances:
+    for instance in page.instances:
         table.add_row(
-            Text(_shown(one.instance_id)),
-            Text(_shown(one.workflow)),
-            Text(one.status, _COLORS.get(one.status, "")),
-            time_text(one.created_at),
-            time_text(one.last_updated_at),
-            Text(_shown(one.custom_status or "")),
+            Text(_shown(instance.instance_id)),
+            Text(_shown(instance.workflow)),
+            Text(instance.status, _COLORS.get(instance.status, "")),
+            time_text(instance.created_at),
+            time_text(instance.last_updated_at),
+            Text(_shown(instance.custom_status or "")),
         )
     _console().print(table)
     if page.continuation_token is not None:
@@ -161,7 +161,7 @@ def print_table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     for title in titles:
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_shown(one)) for one in row))
+        table.add_row(*(Text(_shown(cell)) for cell in row))
     _console().print(table)
 
 
@@ -183,7 +183,10 @@ def _escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        one if one.isprintable() or one in "\n\t\r" else json.dumps(one)[1:-1] for one in text
+        character
+        if character.isprintable() or character in "\n\t\r"
+        else json.dumps(character)[1:-1]
+        for character in text
     )
 
 

@@ -15,10 +15,10 @@ def schema(as_json: AsJson = False) -> None:
     from flowyard.config.schema import components_schema
 
     installed = installed_types()
-    for one in installed:
-        if one.error is not None:
-            output.complain(str(one.error))
-    document = components_schema(one.type for one in installed if one.type is not None)
+    for found in installed:
+        if found.error is not None:
+            output.complain(str(found.error))
+    document = components_schema(found.type for found in installed if found.type is not None)
     if as_json:
         output.print_json(document)
     else:

@@ -178,19 +178,21 @@ def _read_specs(path: Path) -> tuple[ComponentSpec, ...]:
 
     manifests, skipped = read_manifests(path)
     stores: dict[str, ComponentSpec] = {}
-    for one in manifests:
-        if canonical(one.spec.type).startswith("secretstores."):
-            store = _spec(one, ENVIRONMENT)
+    for manifest in manifests:
+        if canonical(manifest.spec.type).startswith("secretstores."):
+            store = _spec(manifest, ENVIRONMENT)
             _refuse_second(stores.get(store.name), store)
             stores[store.name] = store
-    ours = [one for one in manifests if canonical(one.spec.type).startswith("workflow.")]
+    ours = [
+        manifest for manifest in manifests if canonical(manifest.spec.type).startswith("workflow.")
+    ]
     if not ours:
         others = f" Skipped: {', '.join(skipped)}." if skipped else ""
         raise ConfigurationError(
             f"{path}: no workflow component is configured. Add a document of kind Component whose "
             f"spec.type is workflow.engine, or another 'workflow.…' type.{others}"
         )
-    return tuple(_spec(one, _store(one, stores)) for one in ours)
+    return tuple(_spec(manifest, _store(manifest, stores)) for manifest in ours)
 
 
 def _spec(manifest: Manifest, store: SecretStore) -> ComponentSpec:
@@ -209,7 +211,9 @@ def _spec(manifest: Manifest, store: SecretStore) -> ComponentSpec:
 
 
 def _value(label: str, item: Item, store: SecretStore) -> object:
-    given = [one for one in (item.value, item.secret_key_ref, item.env_ref) if one is not None]
+    given = [
+        value for value in (item.value, item.secret_key_ref, item.env_ref) if value is not None
+    ]
     if len(given) != 1:
         said = "no value" if not given else "more than one value"
         raise ConfigurationError(

@@ -33,7 +33,7 @@ class _Shape(BaseModel):
     def _without_nulls(cls, value: object) -> object:
         # `metadata:` with nothing behind it means that there is none.
         if isinstance(value, dict):
-            return {key: one for key, one in value.items() if one is not None}
+            return {key: item for key, item in value.items() if item is not None}
         return value
 
 
@@ -119,9 +119,11 @@ def read_manifests(path: Path) -> tuple[list[Manifest], list[str]]:
 def _files(folder: Path) -> list[Path]:
     try:
         return sorted(
-            one
-            for one in folder.iterdir()
-            if one.suffix in {".yaml", ".yml"} and not one.name.startswith(".") and not one.is_dir()
+            path
+            for path in folder.iterdir()
+            if path.suffix in {".yaml", ".yml"}
+            and not path.name.startswith(".")
+            and not path.is_dir()
         )
     except OSError as error:
         raise ConfigurationError(
@@ -165,7 +167,7 @@ def _parse(document: object, where: str, source: Path) -> Manifest:
         return manifest
     # Outside of the handler, so that no chained message shows a value.
     label = f"{where}: component '{_name(document)}'" if _name(document) else where
-    raise ConfigurationError(f"{label}: {' '.join(_explain(one, document) for one in faults)}")
+    raise ConfigurationError(f"{label}: {' '.join(_explain(fault, document) for fault in faults)}")
 
 
 def _say_what_has_no_effect(manifest: Manifest, parsed: _Document) -> None:

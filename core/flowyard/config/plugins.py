@@ -46,14 +46,14 @@ def component_type(name: str, extra: Iterable[ComponentType[Any]] = ()) -> Compo
     Types given as `extra` come before installed ones.
     """
     wanted = canonical(name)
-    given = [one for one in extra if canonical(one.name) == wanted]
+    given = [candidate for candidate in extra if canonical(candidate.name) == wanted]
     if len(given) > 1:
         raise ConfigurationError(f"component type '{wanted}' was given twice. Give it once.")
     if given:
         return given[0]
     claims = _claims()
     if wanted not in claims:
-        known = {*claims, *(canonical(one.name) for one in extra)}
+        known = {*claims, *(canonical(candidate.name) for candidate in extra)}
         raise ConfigurationError(_unknown(name, wanted, known))
     return _load_only(wanted, claims[wanted])
 
@@ -62,7 +62,7 @@ def installed_types() -> tuple[InstalledType, ...]:
     """Load every installed plugin; a broken one is listed with its error."""
     found: list[InstalledType] = []
     for name, claims in sorted(_claims().items()):
-        owner = ", ".join(sorted({_owner(one) for one in claims}))
+        owner = ", ".join(sorted({_owner(claim) for claim in claims}))
         try:
             found.append(InstalledType(name, owner, type=_load_only(name, claims)))
         except ConfigurationError as error:
@@ -95,13 +95,13 @@ def _unknown(name: str, wanted: str, known: Iterable[str]) -> str:
         )
     elif not advice.startswith("Did you mean"):
         advice = "Install the package that offers it."
-    installed = ", ".join(f"'{one}'" for one in names) or "none"
+    installed = ", ".join(f"'{name}'" for name in names) or "none"
     return f"component type '{name}' is not installed. {advice} Installed: {installed}."
 
 
 def _load_only(name: str, claims: list[EntryPoint]) -> ComponentType[Any]:
     if len(claims) > 1:
-        owners = " and ".join(f"'{_owner(one)}' ({one.value})" for one in claims)
+        owners = " and ".join(f"'{_owner(claim)}' ({claim.value})" for claim in claims)
         raise ConfigurationError(
             f"component type '{name}' is offered more than once, by {owners}. "
             "Uninstall all but one of them."

@@ -31,8 +31,10 @@ _NUMBER = r"^\s*[+-]?((\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?|[iI][nN][fF]\w*|[nN]
 def _any_case(text: str) -> str:
     """Return a pattern of the text that no dialect of regular expressions reads differently."""
     return "".join(
-        f"[{one.lower()}{one.upper()}]" if one.isalpha() else one.replace(".", r"\.")
-        for one in text
+        f"[{character.lower()}{character.upper()}]"
+        if character.isalpha()
+        else character.replace(".", r"\.")
+        for character in text
     )
 
 
@@ -43,7 +45,7 @@ _OURS = rf"^({_WORKFLOW}|{_SECRET_STORE})(\.|$)"
 
 def components_schema(types: Iterable[ComponentType[Any]]) -> Schema:
     """Return the schema of one document; it knows the workflow components of these types."""
-    models = {canonical(one.name): (one.settings, one.version) for one in types}
+    models = {canonical(kind.name): (kind.settings, kind.version) for kind in types}
     names = [_type_pattern(name) for name in models]
     known: list[Schema] = [
         {"enum": [*models, *SETTINGS]},
@@ -113,20 +115,20 @@ def _item() -> Schema:
         "secretKeyRef": _or_null(reference),
         "envRef": _or_null(_TEXT),
     }
-    one_of = [{"required": [one], "properties": {one: _NOT_NULL}} for one in _SOURCES]
+    one_of = [{"required": [source], "properties": {source: _NOT_NULL}} for source in _SOURCES]
     return {**_mapping(properties, "name"), "oneOf": one_of}
 
 
 def _spec(model: type[BaseModel], version: str | None) -> Schema:
     """Return what `spec` may say of a component with these settings."""
-    keys = {key: name for name, one in model.model_fields.items() for key in keys_of(name, one)}
+    keys = {key: name for name, field in model.model_fields.items() for key in keys_of(name, field)}
     values = _values(model)
     entry: Schema = {"allOf": [_if_named(key, values.get(name, {})) for key, name in keys.items()]}
     if model.model_config.get("extra") != "allow":
         spellings = [{"pattern": _whole(key)} for key in keys]
         entry["properties"] = {"name": {"anyOf": [{"enum": list(keys)}, *spellings]}}
     metadata: Schema = {"items": entry}
-    needed = {name for name, one in model.model_fields.items() if one.is_required()}
+    needed = {name for name, field in model.model_fields.items() if field.is_required()}
     metadata["allOf"] = [
         {
             "contains": {"properties": {"name": {"pattern": _whole(key)}}, "required": ["name"]},
@@ -154,9 +156,9 @@ def _values(model: type[BaseModel]) -> dict[str, Schema]:
     # Validators that come before the type's own check take what they like.
     free = {
         name
-        for one in model.__pydantic_decorators__.field_validators.values()
-        if one.info.mode != "after"
-        for name in one.info.fields
+        for validator in model.__pydantic_decorators__.field_validators.values()
+        if validator.info.mode != "after"
+        for name in validator.info.fields
     }
     return {
         name: {} if name in free or "*" in free else _described(field, whole.get("$defs", {}))
@@ -174,23 +176,23 @@ def _written(field: Schema, definitions: Mapping[str, Schema]) -> Schema:
     if "$ref" in field:
         return _written(definitions.get(field["$ref"].rpartition("/")[2], {}), definitions)
     if "anyOf" in field:
-        given = [one for one in field["anyOf"] if one.get("type") != "null"]
-        return {"anyOf": [_written(one, definitions) for one in given]}
+        given = [option for option in field["anyOf"] if option.get("type") != "null"]
+        return {"anyOf": [_written(option, definitions) for option in given]}
     words = field.get("enum", [field["const"]] if "const" in field else None)
     if words is not None:
         # `off` is a boolean in YAML 1.1, and a number may be one of the words.
         others: list[Schema] = [{"type": "number"}]
-        if {str(one).lower() for one in words} & {*_BOOLEANS}:
+        if {str(word).lower() for word in words} & {*_BOOLEANS}:
             others.append({"type": "boolean"})
         return {"anyOf": [{"enum": words}, *others]}
     bounds = {
-        key: one
-        for key, one in field.items()
+        key: value
+        for key, value in field.items()
         if key in {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
     }
     match field.get("type"):
         case "boolean":
-            spelled = "|".join(_any_case(one) for one in _BOOLEANS)
+            spelled = "|".join(_any_case(boolean) for boolean in _BOOLEANS)
             return {"anyOf": [{"type": "boolean"}, {"enum": [0, 1]}, _like(f"^({spelled})$")]}
         case "integer":
             return {"anyOf": [{"type": "integer", **bounds}, _like(_INTEGER)]}

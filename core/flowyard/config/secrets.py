@@ -95,9 +95,9 @@ class FileSecrets:
     def _flat(self, prefix: str, value: object) -> Iterator[tuple[str, object]]:
         """Yield every leaf with its path, as Dapr names it."""
         if isinstance(value, dict):
-            children = [(str(one), value[one]) for one in value]
+            children = [(str(key), value[key]) for key in value]
         elif isinstance(value, list):
-            children = [(str(index), one) for index, one in enumerate(value)]
+            children = [(str(index), item) for index, item in enumerate(value)]
         else:
             yield prefix, value if not isinstance(value, bool) else str(value).lower()
             return

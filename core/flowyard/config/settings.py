@@ -36,7 +36,9 @@ def read_settings(label: str, metadata: Mapping[str, object], model: type[S]) ->
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
     # Outside of the handler, so that no chained message shows a value.
-    raise ConfigurationError(f"{label}: {' '.join(_explain(one, values, model) for one in faults)}")
+    raise ConfigurationError(
+        f"{label}: {' '.join(_explain(fault, values, model) for fault in faults)}"
+    )
 
 
 def _match_keys(
@@ -67,7 +69,7 @@ def keys_of(name: str, field: FieldInfo) -> list[str]:
     """Return the keys by which a field is set."""
     alias = field.validation_alias or field.alias or name
     choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
-    return [one for one in choices if isinstance(one, str)]
+    return [choice for choice in choices if isinstance(choice, str)]
 
 
 def _read(label: str, key: str, value: object) -> object:
@@ -88,7 +90,7 @@ def _read(label: str, key: str, value: object) -> object:
 def _rule(model: type[BaseModel], key: str) -> str | None:
     """Return in words what a key may be, where its field has a description."""
     fields = model.model_fields.items()
-    return next((one.description for name, one in fields if key in (one.alias, name)), None)
+    return next((field.description for name, field in fields if key in (field.alias, name)), None)
 
 
 def _explain(fault: ErrorDetails, values: Mapping[str, object], model: type[BaseModel]) -> str:

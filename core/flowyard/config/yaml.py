@@ -25,7 +25,11 @@ class _Loader(yaml.SafeLoader):
     """Strings only: `0123`, `yes` and `2024-01-01` are not numbers, truths and dates here."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own class attribute
-        first: [one for one in resolvers if one[0].rpartition(":")[2] in {"null", "merge"}]
+        first: [
+            resolver
+            for resolver in resolvers
+            if resolver[0].rpartition(":")[2] in {"null", "merge"}
+        ]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     # A tag that is written out (`!!timestamp`) makes no other values either.
@@ -83,7 +87,7 @@ class _Loader(yaml.SafeLoader):
 
 def _is_text(value: str) -> bool:
     """Whether it can be written: no NUL, and no half of a surrogate pair."""
-    return "\0" not in value and not any("\ud800" <= one <= "\udfff" for one in value)
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from flowyard.backend.history import NEVER, to_datetime, to_microseconds
+from flowyard.backend.timestamps import NEVER, to_datetime, to_microseconds
 
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 """Where a virtual clock starts: a fixed instant, so that every run of a test is the same."""

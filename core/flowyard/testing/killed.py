@@ -211,7 +211,7 @@ async def live(
                 running[scenario.__name__] = scenario(life, facts[scenario.__name__])
         for _ in ("prepared", "acknowledged"):
             await asyncio.gather(
-                *(_go_on(one, facts[name], patience) for name, one in running.items())
+                *(_go_on(value, facts[name], patience) for name, value in running.items())
             )
         os.write(report, json.dumps(facts).encode())
         os.kill(os.getpid(), signal.SIGKILL)

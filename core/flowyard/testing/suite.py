@@ -29,7 +29,7 @@ class TestComponent(ComponentConformance):
             name="conformance",
             type=config.getoption("--component-type"),
             version=config.getoption("--component-version"),
-            metadata={key: one.replace("{tmp_path}", str(tmp_path)) for key, one in pairs},
+            metadata={key: value.replace("{tmp_path}", str(tmp_path)) for key, value in pairs},
         )
 
     @pytest.fixture

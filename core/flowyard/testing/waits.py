@@ -17,7 +17,7 @@ def open_waits(registry: Registry, instance_id: str, history: Sequence[HistoryEv
     execution.run(Turn(instance_id, "", history, ()))
     # History does not record that somebody waits for an event; only the code knows.
     waiting = execution._schedule.waiting  # noqa: SLF001
-    events = [f"event '{one.name}'" for waits in waiting.values() for one in waits]
+    events = [f"event '{wait.name}'" for waits in waiting.values() for wait in waits]
     execution.close()
     journal = Journal(instance_id, history)
     calls = [f"activity '{task.name}'" for task in journal.tasks.values()]

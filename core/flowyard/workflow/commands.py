@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, NoReturn, Protocol
 
 from flowyard.backend.history import (
-    NEVER,
     Action,
     ChildCompleted,
     ChildCreated,
@@ -21,6 +20,7 @@ from flowyard.backend.history import (
     TaskScheduled,
     TimerCreated,
 )
+from flowyard.backend.timestamps import NEVER
 from flowyard.errors import TaskFailedError, WorkflowCodeError
 from flowyard.failure import FailureDetails
 from flowyard.identifier import CHILD_IDS, child_instance_id
@@ -304,7 +304,7 @@ class Schedule:
 
     def ids_of(self, tasks: Collection[Task[Any]]) -> list[int]:
         """Return the IDs of calls and timers that are open; empty if one is something else."""
-        wanted = {id(one) for one in tasks if type(one) in _SETTLED_BY_RESULT}
+        wanted = {id(task) for task in tasks if type(task) in _SETTLED_BY_RESULT}
         found = [id_ for id_, entry in self.open.items() if id(entry) in wanted]
         return found if len(found) == len(tasks) else []
 
@@ -312,9 +312,9 @@ class Schedule:
         """Hand an event to who waits for it, or to a wait not yet awaited; else keep it."""
         key = event.name.casefold()
         waiting = self.waiting.get(key, ())
-        wait = next((one for one in waiting if one.is_awaited), None)
+        wait = next((task for task in waiting if task.is_awaited), None)
         if wait is None:
-            wait = next((one for one in waiting if not one.was_awaited), None)
+            wait = next((task for task in waiting if not task.was_awaited), None)
         if wait is not None:
             self.waiting[key].remove(wait)
             wait.deliver(event)

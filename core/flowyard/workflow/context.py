@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Generator
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar, overload
 
-from flowyard.backend.history import NEVER, to_datetime, to_microseconds
+from flowyard.backend.timestamps import NEVER, to_datetime, to_microseconds
 from flowyard.errors import InvalidRequest, WorkflowCodeError
 from flowyard.models import check_instance_id, check_text
 from flowyard.payload import ABSENT, UNTYPED, PayloadType, ResultType, encode

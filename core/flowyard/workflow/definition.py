@@ -62,7 +62,7 @@ def define(
     _check_kind(function, name, is_activity=is_activity)
     signature = inspect.signature(function)
     parameters = _parameters(signature, name)
-    _refuse_method(function, [one.name for one in parameters], name)
+    _refuse_method(function, [parameter.name for parameter in parameters], name)
 
     def payload_type(annotation: object) -> PayloadType:
         resolved = _resolve(annotation, function, namespace, name)
@@ -97,14 +97,16 @@ def same_place(function: Function, other: Function) -> bool:
     So it is after a module was reloaded or imported under another name, and after a cell of a
     notebook was run once more. A loop that makes several functions runs its lines once.
     """
-    code, of_other = (getattr(inspect.unwrap(one), "__code__", None) for one in (function, other))
+    code, of_other = (
+        getattr(inspect.unwrap(candidate), "__code__", None) for candidate in (function, other)
+    )
     if code is None or of_other is None or code is of_other:
         return False
     if code.co_qualname != of_other.co_qualname:
         return False
     if (code.co_filename, code.co_firstlineno) == (of_other.co_filename, of_other.co_firstlineno):
         return True
-    modules = {getattr(one, "__module__", None) for one in (function, other)}
+    modules = {getattr(candidate, "__module__", None) for candidate in (function, other)}
     return modules == {"__main__"} and _is_interactive()
 
 

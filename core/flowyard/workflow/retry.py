@@ -78,7 +78,8 @@ class RetryPolicy:
         if failure.non_retryable or failed_attempts >= self.max_number_of_attempts:
             return None
         final = {
-            one if isinstance(one, str) else one.__name__ for one in self.non_retryable_error_types
+            error_type if isinstance(error_type, str) else error_type.__name__
+            for error_type in self.non_retryable_error_types
         }
         if final and not final.isdisjoint((failure.error_type, *failure.base_types)):
             return None

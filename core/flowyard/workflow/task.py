@@ -161,7 +161,7 @@ class Strands:
         if awaited is None:
             return []
         tasks = awaited.get_tasks() if isinstance(awaited, WhenAllTask) else [awaited]
-        return [one for one in dict.fromkeys(tasks) if not one._is_settled]
+        return [task for task in dict.fromkeys(tasks) if not task._is_settled]
 
     def close(self) -> None:
         """Abandon them all, the oldest first."""
@@ -243,7 +243,7 @@ Step: TypeAlias = Awaitable[T] | Generator[Any, Any, T]
 
 
 def _as_tasks(tasks: Iterable[Step[Any]]) -> list[Task[Any]]:
-    return [one if isinstance(one, Task) else _as_strand(one) for one in tasks]
+    return [task if isinstance(task, Task) else _as_strand(task) for task in tasks]
 
 
 def _as_strand(code: object) -> Strand:
@@ -293,7 +293,7 @@ class WhenAllTask(Task[list[T]]):
         if task._error is not None:
             self._abandon(task._error)
         elif self._pending == 0:
-            self.complete([one.get_result() for one in self._tasks])
+            self.complete([task.get_result() for task in self._tasks])
 
     def _abandon(self, error: BaseException) -> None:
         for task in self._tasks:

@@ -119,9 +119,9 @@ class IdLocks:
 
     async def _release(self, name: str, version: int) -> None:
         # The first version goes last: as long as it is there, nobody else gets it.
-        for one in range(version, 0, -1):
+        for number in range(version, 0, -1):
             try:
-                await self._connection.call("DELETE", f"/metadata/workflow/{name}/{one}")
+                await self._connection.call("DELETE", f"/metadata/workflow/{name}/{number}")
             except Rejected as refusal:
                 if not refusal.is_not_found:
                     raise

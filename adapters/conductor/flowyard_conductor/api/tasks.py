@@ -130,12 +130,12 @@ class Tasks:
         if not self._answering:
             return []
         done, late = await asyncio.wait(self._answering, timeout=_LAST_WORDS_SECONDS)
-        for one in late:
-            one.cancel()
+        for task in late:
+            task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         self._answering.clear()
-        answers = [_following(one.result()) for one in done if one.exception() is None]
-        return [one for one in answers if one is not None]
+        answers = [_following(task.result()) for task in done if task.exception() is None]
+        return [answer for answer in answers if answer is not None]
 
     async def give_back(self, tasks: Sequence[Json]) -> None:
         """Have tasks handed out to others, for this process ends."""

@@ -113,7 +113,7 @@ class Children:
         link = started.parent
         # After the instances: who removes one has told its parent before.
         return link is not None and any(
-            isinstance(one.event, (ChildCompleted, ChildFailed))
-            and (one.event.task_id, one.execution_id) == (link.task_id, link.execution_id)
-            for one in await self._inbox.messages(parent.workflow_id)
+            isinstance(message.event, (ChildCompleted, ChildFailed))
+            and (message.event.task_id, message.execution_id) == (link.task_id, link.execution_id)
+            for message in await self._inbox.messages(parent.workflow_id)
         )

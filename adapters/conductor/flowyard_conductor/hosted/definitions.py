@@ -85,7 +85,7 @@ class Definitions:
             "evaluatorType": "value-param",
             "expression": "end",
             "inputParameters": {"end": "${step.output.end}"},
-            "decisionCases": {one: [_terminate(one)] for one in ("FAILED", "TERMINATED")},
+            "decisionCases": {status: [_terminate(status)] for status in ("FAILED", "TERMINATED")},
             "defaultCase": [],
         }
         return _definition(
@@ -104,7 +104,7 @@ class Definitions:
             self._simple(
                 reference, self._names.activity, {"call": f"${{workflow.input.calls.{reference}}}"}
             )
-            for reference in (f"{ACTIVITY}{one}" for one in activities)
+            for reference in (f"{ACTIVITY}{activity}" for activity in activities)
         ]
         watchdog = self._simple(WATCHDOG, self._names.watchdog, _WATCHDOG_INPUT)
         watchdog["startDelay"] = watchdog_delay
@@ -114,13 +114,13 @@ class Definitions:
                 "name": "fork",
                 "taskReferenceName": "fork",
                 "type": "FORK_JOIN",
-                "forkTasks": [[one] for one in (*calls, watchdog)],
+                "forkTasks": [[call] for call in (*calls, watchdog)],
             }
             join = {
                 "name": "join",
                 "taskReferenceName": "join",
                 "type": "JOIN",
-                "joinOn": [one["taskReferenceName"] for one in calls],
+                "joinOn": [call["taskReferenceName"] for call in calls],
                 "joinMode": "SYNC",
             }
             tasks = [fork, join]

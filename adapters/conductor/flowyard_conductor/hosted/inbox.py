@@ -76,8 +76,8 @@ class Inbox:
     async def messages(self, workflow_id: str) -> list[Message]:
         """Return what nobody has removed yet, in order."""
         found = await self.workflows(workflow_id)
-        found.sort(key=lambda one: (one["createTime"], one["input"]["order"]))
-        return [_message(one) for one in found]
+        found.sort(key=lambda run: (run["createTime"], run["input"]["order"]))
+        return [_message(run) for run in found]
 
     async def workflows(self, workflow_id: str) -> list[Json]:
         """Return the workflows that carry messages of an instance."""
@@ -93,9 +93,9 @@ class Inbox:
         What ends the instance stays until it has ended: who ends an activity early for it may
         overtake the turn, which the server then drops without saying so.
         """
-        for one in messages:
-            if not isinstance(one.event, ExecutionTerminated):
-                await self.discard(one.workflow_id)
+        for message in messages:
+            if not isinstance(message.event, ExecutionTerminated):
+                await self.discard(message.workflow_id)
 
     async def discard(self, message_workflow_id: str) -> None:
         """Remove messages that nobody will take."""
@@ -104,7 +104,7 @@ class Inbox:
 
 def is_terminated_by(messages: Iterable[Message]) -> bool:
     """Return whether these messages end an instance."""
-    return any(isinstance(one.event, ExecutionTerminated) for one in messages)
+    return any(isinstance(message.event, ExecutionTerminated) for message in messages)
 
 
 def _correlation(workflow_id: str) -> str:

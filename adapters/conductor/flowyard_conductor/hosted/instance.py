@@ -150,7 +150,7 @@ class HostedInstance:
         self.side_workflows = {
             side: ids
             for side, ids in self.side_workflows.items()
-            if any(self.journal.is_open(one) for one in ids)
+            if any(self.journal.is_open(action_id) for action_id in ids)
         }
         return added
 
@@ -183,7 +183,7 @@ class HostedInstance:
 
     def unread(self, messages: Sequence[Message]) -> list[Message]:
         """Return those of all its messages that no turn has taken; forget those that are gone."""
-        left = {one.key for one in messages}
+        left = {message.key for message in messages}
         # Of what is gone, only the latest may be posted once more, by a step that is done again.
         self.messages = [
             *(key for key in self.messages[:-_MOST_GONE] if key in left),
@@ -191,9 +191,9 @@ class HostedInstance:
         ]
         taken = set(self.messages)
         unread: dict[str, Message] = {}
-        for one in messages:
-            if one.key not in taken:
-                unread.setdefault(one.key, one)
+        for message in messages:
+            if message.key not in taken:
+                unread.setdefault(message.key, message)
         self.seen_messages = list(unread.values())
         return self.seen_messages
 
@@ -225,7 +225,9 @@ class HostedInstance:
 
     def has_results_of(self, needed: Sequence[int]) -> bool:
         """Whether all that the code needs to go on has come, as far as this process knows."""
-        return all(one in self.results or one not in self.journal.tasks for one in needed)
+        return all(
+            action_id in self.results or action_id not in self.journal.tasks for action_id in needed
+        )
 
     def arrived(self, *, messages: bool = False) -> None:
         """Note that there is something to see."""
@@ -260,7 +262,9 @@ class HostedInstance:
 
     def is_suspended_after(self, messages: Iterable[Message]) -> bool:
         """Whether it is paused once it has taken these messages."""
-        return suspended_after((one.event for one in messages), suspended=self.journal.suspended)
+        return suspended_after(
+            (message.event for message in messages), suspended=self.journal.suspended
+        )
 
     def to_outcome(self) -> Outcome:
         """Return how it has ended."""
@@ -305,7 +309,7 @@ def _records(workflow: Json) -> list[tuple[int, Record]]:
         if task["referenceTaskName"].startswith(STEP)
         and "recordId" in (task.get("outputData") or {})
     ]
-    records.sort(key=lambda one: one[0])
+    records.sort(key=lambda timed: timed[0])
     bases = [place for place, (_, record) in enumerate(records) if record.is_base]
     return records[bases[-1] :] if bases else records
 

@@ -94,7 +94,7 @@ class Hosted:
         if workflow["status"] not in ACTIVE:
             return state_of(workflow, None, None, now, payloads=payloads)
         instance = HostedInstance.of(workflow)
-        unread = [one for one in messages if one.key not in instance.messages]
+        unread = [message for message in messages if message.key not in instance.messages]
         suspended = instance.is_suspended_after(unread)
         state = state_of(workflow, instance, suspended, now, payloads=payloads)
         if state.detail is None and state.status is WorkflowStatus.RUNNING and self._executor:
@@ -187,6 +187,6 @@ class Hosted:
         if workflow["status"] not in ACTIVE:
             return False, False, False
         instance = HostedInstance.of(workflow)
-        unread = [one for one in messages if one.key not in instance.messages]
+        unread = [message for message in messages if message.key not in instance.messages]
         ends = is_terminated_by(unread) or instance.journal.completion is not None
         return True, instance.is_suspended_after(unread), ends

@@ -68,13 +68,13 @@ class Outbox:
     ) -> list[HistoryEvent]:
         execution_id = instance.pending_execution or instance.execution_id
         failures: list[HistoryEvent] = []
-        activities = [one for one in pending if isinstance(one, TaskScheduled)]
-        if instance.is_redone and any(isinstance(one, _HAS_SIDE) for one in pending):
+        activities = [action for action in pending if isinstance(action, TaskScheduled)]
+        if instance.is_redone and any(isinstance(action, _HAS_SIDE) for action in pending):
             known = await self._side_workflows.started(instance.workflow_id, execution_id)
             if not instance.pending_execution:
                 instance.add_side_workflows(known)
-            covered = {one for ids in known.values() for one in ids}
-            activities = [one for one in activities if one.id not in covered]
+            covered = {action_id for ids in known.values() for action_id in ids}
+            activities = [activity for activity in activities if activity.id not in covered]
         taken: set[str] = set()
         # In their order: an event may be for a child that the same turn starts.
         for action in pending:
@@ -122,11 +122,17 @@ class Outbox:
         pending: Sequence[HistoryEvent],
     ) -> None:
         now = self._clock.now()
-        children = [one.id for one in pending if isinstance(one, ChildCreated) and one.is_awaited]
+        children = [
+            action.id
+            for action in pending
+            if isinstance(action, ChildCreated) and action.is_awaited
+        ]
         others = children + [
-            one.id
-            for one in pending
-            if isinstance(one, TimerCreated) and one.fires and one.fire_at > now + HOLD_MICROSECONDS
+            action.id
+            for action in pending
+            if isinstance(action, TimerCreated)
+            and action.fires
+            and action.fire_at > now + HOLD_MICROSECONDS
         ]
         if not activities and not others:
             return
@@ -140,7 +146,7 @@ class Outbox:
                 instance, execution_id, few, others, min(delay, _LONGEST_DELAY_SECONDS), needed
             )
             if not instance.pending_execution:
-                instance.add_side_workflows({side: [*(one.id for one in few), *others]})
+                instance.add_side_workflows({side: [*(activity.id for activity in few), *others]})
             others = []
 
     async def await_start(self, instance: HostedInstance) -> None:
@@ -183,10 +189,10 @@ def _in_portions(activities: Sequence[TaskScheduled]) -> list[list[TaskScheduled
     """Divide activities among side workflows, whose inputs the server limits."""
     portions: list[list[TaskScheduled]] = []
     size = 0
-    for one in activities:
-        size += len(one.input or "")
+    for activity in activities:
+        size += len(activity.input or "")
         if not portions or size > _LARGEST_PORTION:
             portions.append([])
-            size = len(one.input or "")
-        portions[-1].append(one)
+            size = len(activity.input or "")
+        portions[-1].append(activity)
     return portions

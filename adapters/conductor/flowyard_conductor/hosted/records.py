@@ -189,9 +189,9 @@ def size_of(value: object) -> int:
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):
-        return sum(size_of(one) for one in value.values())
+        return sum(size_of(item) for item in value.values())
     if isinstance(value, (list, tuple)):
-        return sum(size_of(one) for one in value)
+        return sum(size_of(item) for item in value)
     return 8
 
 

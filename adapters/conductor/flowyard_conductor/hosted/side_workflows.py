@@ -41,18 +41,18 @@ class SideWorkflows:
 
         `needed` are those that all have to end before the instance can go on, if that is known.
         """
-        ids = [one.id for one in activities]
+        ids = [activity.id for activity in activities]
         calls = {
-            f"{ACTIVITY}{one.id}": {
+            f"{ACTIVITY}{activity.id}": {
                 "workflowId": instance.workflow_id,
                 "instanceId": instance.instance_id,
                 "executionId": execution_id,
-                "activity": one.name,
-                "scheduled": packed(encode_events([one]).decode()),
+                "activity": activity.name,
+                "scheduled": packed(encode_events([activity]).decode()),
                 # The last of these is followed by a watchdog, which wakes an instance elsewhere.
                 "needed": ids if len(ids) > 1 and set(ids) == set(needed) else [],
             }
-            for one in activities
+            for activity in activities
         }
         body: Json = {
             "name": self._names.side_workflow,
@@ -71,9 +71,9 @@ class SideWorkflows:
     async def started(self, workflow_id: str, execution_id: str) -> dict[str, list[int]]:
         """Return the side workflows of an execution, and what each is for."""
         return {
-            one["workflowId"]: list(one["input"]["actionIds"])
-            for one in await self.workflows(workflow_id)
-            if one["input"]["executionId"] == execution_id
+            workflow["workflowId"]: list(workflow["input"]["actionIds"])
+            for workflow in await self.workflows(workflow_id)
+            if workflow["input"]["executionId"] == execution_id
         }
 
     async def workflows(self, workflow_id: str) -> list[Json]:

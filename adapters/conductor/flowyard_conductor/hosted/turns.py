@@ -64,7 +64,7 @@ class Turns:
         """Return all that has come, with what this process knows already."""
         instance.look(messages=True)
         now = self._clock.now()
-        timed: list[tuple[float, HistoryEvent]] = [(0, one) for one in instance.kept]
+        timed: list[tuple[float, HistoryEvent]] = [(0, event) for event in instance.kept]
         begins = instance.started
         is_due = begins.start_at is None or begins.start_at <= now
         if instance.journal.started is None and not instance.backlog and is_due:
@@ -74,11 +74,15 @@ class Turns:
             # What is ended before its time has begun: its history then says what it was.
             timed.insert(0, (0, begins))
         current = instance.execution_id
-        timed += [(one.at, one.event) for one in messages if one.execution_id in (None, current)]
+        timed += [
+            (message.at, message.event)
+            for message in messages
+            if message.execution_id in (None, current)
+        ]
         timed += await self._results(instance)
-        timed += [(one.fire_at / 1000, one) for one in instance.journal.due_timers(now)]
-        timed += [(now / 1000, one) for one in known]
-        timed.sort(key=lambda one: one[0])
+        timed += [(timer.fire_at / 1000, timer) for timer in instance.journal.due_timers(now)]
+        timed += [(now / 1000, event) for event in known]
+        timed.sort(key=lambda timed: timed[0])
         return News([event for _, event in timed], list(messages), has_looked=True)
 
     async def unread(self, instance: HostedInstance) -> list[Message]:
@@ -89,7 +93,9 @@ class Turns:
         # Who has taken it removes it, unless it died; then its watchdog would wake for ever.
         now = self._clock.now() // 1000
         await self._inbox.remove(
-            one for one in messages if one.key in taken and now - one.at > _LEFT_MILLISECONDS
+            message
+            for message in messages
+            if message.key in taken and now - message.at > _LEFT_MILLISECONDS
         )
         return unread
 
@@ -110,7 +116,7 @@ class Turns:
         which is so too where a worker has not answered for so many seconds (`patience`).
         """
         news, later = _paused_first(instance, news)
-        consumed = [one.key for one in news.messages]
+        consumed = [message.key for message in news.messages]
         admitted = [event for event in news.events if instance.journal.admit(event)]
         events = [*instance.backlog, *admitted]
         if not events:
@@ -130,11 +136,11 @@ class Turns:
                     return None
                 result = awaited_result
         if result.stalled is not None:
-            posted = {id(one.event) for one in news.messages}
+            posted = {id(message.event) for message in news.messages}
             kept = [
-                one
-                for one in (*admitted, *later)
-                if id(one) not in posted and not isinstance(one, ExecutionStarted)
+                event
+                for event in (*admitted, *later)
+                if id(event) not in posted and not isinstance(event, ExecutionStarted)
             ]
             return Record(
                 record_id=new_record_id(),
@@ -176,10 +182,14 @@ class Turns:
         added = instance.take(turn, result)
         is_base = iteration - instance.base >= _STEPS_PER_BASE
         known = set(instance.children)
-        new = [one for one in result.actions if isinstance(one, ChildCreated) and one.is_awaited]
+        new = [
+            action
+            for action in result.actions
+            if isinstance(action, ChildCreated) and action.is_awaited
+        ]
         children = [
             *instance.children,
-            *(one.instance_id for one in new if one.instance_id not in known),
+            *(event.instance_id for event in new if event.instance_id not in known),
         ]
         record = Record(
             record_id=new_record_id(),
@@ -190,7 +200,7 @@ class Turns:
             children=children if is_base or new or journal.continuation is not None else None,
             side_workflows=instance.side_workflows,
         )
-        outgoing = [one for one in result.actions if isinstance(one, _OUTGOING)]
+        outgoing = [action for action in result.actions if isinstance(action, _OUTGOING)]
         if journal.completion is not None:
             if outgoing:
                 return record
@@ -249,7 +259,9 @@ class Turns:
                     break
                 if is_over:
                     return None
-                messages = [one for one in await self.unread(instance) if one.key not in seen]
+                messages = [
+                    message for message in await self.unread(instance) if message.key not in seen
+                ]
                 is_taken = not isinstance(answer, QueuedTurn) or answer.is_taken
                 if is_terminated_by(messages) or (messages and not is_taken):
                     return None
@@ -262,12 +274,19 @@ class Turns:
     async def _results(self, instance: HostedInstance) -> list[tuple[float, HistoryEvent]]:
         """Return the results of activities that no turn has seen."""
         results = {
-            one: instance.results[one] for one in instance.journal.tasks if one in instance.results
+            task: instance.results[task]
+            for task in instance.journal.tasks
+            if task in instance.results
         }
         for side, ids in instance.side_workflows.items():
-            if any(one in instance.journal.tasks and one not in results for one in ids):
+            if any(
+                action_id in instance.journal.tasks and action_id not in results
+                for action_id in ids
+            ):
                 found = await self._side_workflows.results(side)
-                results.update((one, found[one]) for one in ids if one in found)
+                results.update(
+                    (action_id, found[action_id]) for action_id in ids if action_id in found
+                )
         return [(at, event) for at, event in results.values()]
 
 
@@ -276,10 +295,13 @@ def _paused_first(instance: HostedInstance, news: News) -> tuple[News, list[Hist
 
     Also returns what came with it and is nowhere else.
     """
-    pause = next((one for one in news.messages if isinstance(one.event, ExecutionSuspended)), None)
+    pause = next(
+        (message for message in news.messages if isinstance(message.event, ExecutionSuspended)),
+        None,
+    )
     journal = instance.journal
     if pause is None or journal.suspended or journal.started is None or len(news.events) == 1:
         return news, []
-    posted = {id(one.event) for one in news.messages}
-    later = [one for one in news.events if id(one) not in posted]
+    posted = {id(message.event) for message in news.messages}
+    later = [event for event in news.events if id(event) not in posted]
     return News([pause.event], [pause]), later

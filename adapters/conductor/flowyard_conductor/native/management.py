@@ -167,7 +167,7 @@ class Natives:
         def search(at: int | None) -> str:
             return term if at is None else f"{term} AND startTime<{at + 1}"
 
-        return [self._instances.found(one) async for one in self._instances.walk(search)]
+        return [self._instances.found(run) async for run in self._instances.walk(search)]
 
     async def _switch(self, found: Found, before: str, verb: str, after: str) -> bool:
         async with self._id_locks.hold(found.instance_id):

@@ -68,7 +68,7 @@ class Commits:
             ended = Outcome(WorkflowStatus.FAILED, None, failure, None)
             record = Record(record_id=record.record_id, outcome=ended, messages=record.messages)
             output = record.to_output(iteration)
-        came = {one.key: one for one in instance.seen_messages}
+        came = {message.key: message for message in instance.seen_messages}
         execution_id = instance.execution_id
         follows = self._names.activity if record.next == "activity" else self._names.step
         is_over = record.outcome is not None or record.next == "wait"

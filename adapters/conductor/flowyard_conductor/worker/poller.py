@@ -85,8 +85,8 @@ class Poller:
 
     async def close(self) -> None:
         """Cut off what runs."""
-        for one in self._running:
-            one.cancel()
+        for task in self._running:
+            task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
     def _start(self, task: Json) -> None:

@@ -98,7 +98,7 @@ class Watchdogs:
                 return await self._of_start(instance)
             return None
         journal = instance.journal
-        open_ids = [one for one in given["actionIds"] if journal.is_open(one)]
+        open_ids = [action_id for action_id in given["actionIds"] if journal.is_open(action_id)]
         if not open_ids:
             return None
         if not self._may_go_on(instance):
@@ -110,7 +110,7 @@ class Watchdogs:
             return _MESSAGE_INTERVAL_SECONDS
         due = journal.next_timer()
         sleep = _LONGEST_SLEEP_SECONDS if due is None else max((due - now) / 1e6, 0.5)
-        if any(one not in journal.timers for one in open_ids):
+        if any(action_id not in journal.timers for action_id in open_ids):
             polled = float(task.get("pollCount") or 1)
             sleep = min(sleep, _LONGEST_INTERVAL_SECONDS, 2.0 * polled)
         return min(sleep, _LONGEST_SLEEP_SECONDS)
@@ -124,7 +124,7 @@ class Watchdogs:
 
     async def _post_lost_children(self, instance: HostedInstance, ids: Collection[int]) -> None:
         """Tell of children that were ended behind our back, or whose own step was lost."""
-        children = [one for id_, one in instance.journal.children.items() if id_ in ids]
+        children = [value for id_, value in instance.journal.children.items() if id_ in ids]
         for child in children:
             runs = await self._instances.runs(child.instance_id)
             if any(run.is_active for run in runs):
@@ -159,7 +159,7 @@ class Watchdogs:
         if now is None or now.journal.started is None or child.id not in now.journal.children:
             return
         messages = await self._inbox.messages(instance.workflow_id)
-        if any(getattr(one.event, "task_id", None) == child.id for one in messages):
+        if any(getattr(message.event, "task_id", None) == child.id for message in messages):
             return
         failure = FailureDetails(
             "WorkflowRemoved", f"child workflow '{child.instance_id}' was removed from Conductor"

@@ -108,7 +108,7 @@ class Worker:
     async def running(self) -> AsyncIterator[None]:
         """Run until the block is left; what is under way then goes to other processes."""
         unwatch = watch(self._executor, self._try_stalled_again)
-        polling = [asyncio.create_task(one.run()) for one in self._pollers]
+        polling = [asyncio.create_task(poller.run()) for poller in self._pollers]
         sweeping = asyncio.create_task(self._sweeper.run())
         try:
             yield

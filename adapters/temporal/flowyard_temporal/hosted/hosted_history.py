@@ -158,7 +158,7 @@ class _HostedTranslation(Translation):
         if isinstance(action, ChildCreated):
             created = event.start_child_workflow_execution_initiated_event_attributes
             child = _beginning_of(created.input.payloads, action)
-            started = next(one for one in child.events if isinstance(one, ExecutionStarted))
+            started = next(event for event in child.events if isinstance(event, ExecutionStarted))
             assert started.parent is not None  # noqa: S101
             return ChildCreated(
                 started.parent.task_id, action.name, action.instance_id, started.input
@@ -170,7 +170,7 @@ class _HostedTranslation(Translation):
         if isinstance(action, ContinuedAsNew):
             continued = event.workflow_execution_continued_as_new_event_attributes
             following = _beginning_of(continued.input.payloads, action)
-            carried = [one for one in following.events if isinstance(one, EventRaised)]
+            carried = [event for event in following.events if isinstance(event, EventRaised)]
             return ContinuedAsNew(hosted_text_of(continued.input.payloads), tuple(carried))
         return action
 
@@ -225,4 +225,4 @@ def _failure_of(event: Recorded) -> FailureDetails | None:
 def _beginning_of(given: Iterable[Payload], event: object) -> Beginning:
     workflow: str = getattr(event, "workflow", "") or getattr(event, "name", "")
     run_id = getattr(event, "execution_id", "")
-    return read_beginning([RawValue(one) for one in given], workflow, run_id)
+    return read_beginning([RawValue(payload) for payload in given], workflow, run_id)

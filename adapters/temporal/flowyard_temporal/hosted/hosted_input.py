@@ -51,7 +51,7 @@ class Beginning(msgspec.Struct, frozen=True):
 
     def arguments(self) -> list[RawValue]:
         """Return the arguments of the workflow."""
-        given = next(one for one in self.events if isinstance(one, ExecutionStarted))
+        given = next(event for event in self.events if isinstance(event, ExecutionStarted))
         bare = msgspec.structs.replace(given, input=None)
         events = [bare if event is given else event for event in self.events]
         beginning = msgspec.structs.replace(self, events=events)

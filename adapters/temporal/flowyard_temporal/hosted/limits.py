@@ -85,7 +85,7 @@ class Limits:
 
     def carried_refusal(self, arguments: Sequence[RawValue]) -> FailureDetails | None:
         """Return why an execution cannot begin anew with these arguments, None if it can."""
-        size = sum(len(one.payload.data) for one in arguments)
+        size = sum(len(argument.payload.data) for argument in arguments)
         if size <= self.value:
             return None
         return FailureDetails(
@@ -122,7 +122,7 @@ class Limits:
 
 def _message_refusal(actions: Sequence[Action]) -> FailureDetails | None:
     """Return why a turn cannot be told, None if it can: the server ends who tells too much."""
-    texts = [one.input for one in actions if isinstance(one, _WITH_INPUT) and one.input]
+    texts = [action.input for action in actions if isinstance(action, _WITH_INPUT) and action.input]
     if sum(map(len, texts)) * _BYTES_PER_CHARACTER <= _MESSAGE:
         return None
     size = sum(len(text.encode()) + _WRAPPING for text in texts)

@@ -95,15 +95,17 @@ class Environment:
 
         Temporal, which compares what it has recorded, says so in words of its own.
         """
-        turns = [place for place, one in enumerate(history) if isinstance(one, TurnStarted)]
+        turns = [place for place, event in enumerate(history) if isinstance(event, TurnStarted)]
         if not turns:
             return None
         past: list[HistoryEvent] = [*history]
         new: list[HistoryEvent] = [TurnStarted(0)]
-        if not any(isinstance(one, Action) for one in history[turns[-1] :]):
+        if not any(isinstance(event, Action) for event in history[turns[-1] :]):
             # It is the one that has failed, for whatever reason.
             past, new = [*history[: turns[-1]]], [*history[turns[-1] :]]
-        (execution_id,) = (one.execution_id for one in history if isinstance(one, ExecutionStarted))
+        (execution_id,) = (
+            event.execution_id for event in history if isinstance(event, ExecutionStarted)
+        )
         try:
             result = self.run_inline(Turn(instance_id, execution_id, past, new))
         finally:

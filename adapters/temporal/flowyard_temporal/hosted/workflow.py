@@ -103,7 +103,7 @@ class HostedWorkflow:
             # Begun by Temporal's own means, which do not know where its code is.
             self._beginning = Beginning.of(self._beginning.events, info.workflow_type, executor)
         events = self._beginning.events
-        started = next(one for one in events if isinstance(one, ExecutionStarted))
+        started = next(event for event in events if isinstance(event, ExecutionStarted))
         self._loop = asyncio.get_running_loop()
         commands = Commands(
             started, self._journal, environment, self._inbox.append, self._gives_ids_in_order

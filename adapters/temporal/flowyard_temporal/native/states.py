@@ -219,7 +219,7 @@ class Snapshot:
         # A description does not tell; these are times at which something happened for certain.
         task = self.description.pending_workflow_task
         known = [self.info.start_time, task.scheduled_time, task.started_time]
-        return max(time_of(one) for one in known)
+        return max(time_of(time) for time in known)
 
 
 def failed_task(latest: Iterable[HistoryEvent]) -> FailureDetails | None:

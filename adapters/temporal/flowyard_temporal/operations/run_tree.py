@@ -61,14 +61,14 @@ class Families:
         known = [info.first_run_id, info.execution.run_id]
         if is_quotable(instance_id):
             listed = await self._visibility.all(f"WorkflowId = {quoted(instance_id)}")
-            known += [one.execution.run_id for one in listed]
+            known += [run.execution.run_id for run in listed]
         seen: set[tuple[str, str]] = set()
         runs: list[Run] = []
         next_ones = {(instance_id, run_id) for run_id in known if run_id}
         while next_ones:
             seen |= next_ones
             found = await asyncio.gather(
-                *(self._run(*one, recursive=recursive) for one in sorted(next_ones))
+                *(self._run(*child, recursive=recursive) for child in sorted(next_ones))
             )
             present = [run for run in found if run is not None]
             runs += present

@@ -32,7 +32,10 @@ class Cursor:
 
     def moved(self, token: bytes, open_ids: Iterable[str]) -> Cursor:
         """Return the cursor after a page that had these open instances on it."""
-        return Cursor(token, (*self.shown, *(_digest(one.encode()) for one in open_ids))[-_MOST:])
+        return Cursor(
+            token,
+            (*self.shown, *(_digest(instance_id.encode()) for instance_id in open_ids))[-_MOST:],
+        )
 
     def encoded(self) -> str | None:
         """Return the token for the caller, None where nothing follows."""

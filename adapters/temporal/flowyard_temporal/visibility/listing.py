@@ -58,11 +58,11 @@ class Queries:
         await self._recent.are_shown()
         while True:
             found, token = await self._visibility.page(condition, query.page_size, cursor.token)
-            fresh = [one for one in found if not cursor.has_shown(one.execution.workflow_id)]
+            fresh = [run for run in found if not cursor.has_shown(run.execution.workflow_id)]
             snapshots = await self._snapshots(fresh)
             cursor = cursor.moved(token, _open_ids(fresh, snapshots))
             now = datetime.now(UTC)
-            states = [state for one in snapshots if _fits(state := one.state(now), query)]
+            states = [state for snapshot in snapshots if _fits(state := snapshot.state(now), query)]
             if states or not token:
                 states.sort(key=lambda state: state.created_at, reverse=True)
                 return InstancePage(tuple(states), cursor.encoded())
@@ -71,12 +71,14 @@ class Queries:
         """Return the instances that were found, each once."""
         # Of one that begins again and again, there are many runs that were replaced.
         runs = {
-            one.execution.workflow_id if _is_replaced(one) else one.execution.run_id: one
-            for one in found
+            run.execution.workflow_id if _is_replaced(run) else run.execution.run_id: run
+            for run in found
         }
-        snapshots = await asyncio.gather(*(self._snapshot(one) for one in runs.values()))
+        snapshots = await asyncio.gather(*(self._snapshot(run) for run in runs.values()))
         # By their IDs: two looks at one may have met two of its runs.
-        return list({_id_of(one): one for one in snapshots if one is not None}.values())
+        return list(
+            {_id_of(snapshot): snapshot for snapshot in snapshots if snapshot is not None}.values()
+        )
 
     async def _snapshot(self, found: WorkflowExecutionInfo) -> Snapshot | None:
         """Return the instance of a run, None where it is found by another run as well."""
@@ -101,8 +103,8 @@ def _is_replaced(found: WorkflowExecutionInfo) -> bool:
 def _open_ids(found: Iterable[WorkflowExecutionInfo], shown: Iterable[Snapshot]) -> set[str]:
     """Return the instances that a later page shall not have again."""
     return {
-        *(one.execution.workflow_id for one in found if STATUSES[one.status] in _OPEN),
-        *(_id_of(one) for one in shown if not one.status.is_closed),
+        *(run.execution.workflow_id for run in found if STATUSES[run.status] in _OPEN),
+        *(_id_of(state) for state in shown if not state.status.is_closed),
     }
 
 
@@ -140,7 +142,7 @@ def _fits(state: WorkflowState, query: InstanceQuery) -> bool:
         and query.workflow in {None, state.workflow}
         and (not query.status or state.status in query.status)
         and (query.created_from is None or state.created_at >= _aware(query.created_from))
-        and (query.created_to is None or state.created_at <= _aware(query.created_to))
+        and (query.created_to is None or state.created_at < _aware(query.created_to))
     )
 
 

@@ -56,7 +56,7 @@ class RecentChanges:
 
     async def _shown(self, changed: Collection[str]) -> list[str]:
         """Return which of them visibility shows as they are."""
-        are = await asyncio.gather(*(self._mark(one) for one in changed))
+        are = await asyncio.gather(*(self._mark(run) for run in changed))
         found = await self._visibility.all(f"WorkflowId IN {one_of(changed)}")
         shown = {_mark_of(info) for info in found}
         return [

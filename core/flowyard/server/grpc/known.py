@@ -7,7 +7,6 @@ from typing import Any
 
 from flowyard.backend.executor import Turn
 from flowyard.backend.history import (
-    NEVER,
     ChildCompleted,
     ChildCreated,
     ChildFailed,
@@ -22,6 +21,7 @@ from flowyard.backend.history import (
     TimerFired,
     TurnStarted,
 )
+from flowyard.backend.timestamps import NEVER
 from flowyard.wire.v1 import taskhub_pb2 as wire
 
 _NEVER_SECONDS = NEVER // 1_000_000

@@ -6,7 +6,7 @@ import logging
 
 from flowyard.backend.executor import ActivityTask, Turn
 from flowyard.backend.history import ExecutionStarted, Propagated, TaskScheduled, decode_events
-from flowyard.backend.journal import propagated
+from flowyard.backend.lineage import propagated
 from flowyard.errors import FlowyardError
 from flowyard.runtime import Runtime
 from flowyard.server.grpc.history import Rendering

@@ -164,7 +164,7 @@ class TaskHubClientService:
         )
         page = await self._runtime.list(query, component=self._component)
         return wire.ListInstanceIDsResponse(
-            instance_ids=[one.instance_id for one in page.instances],
+            instance_ids=[instance.instance_id for instance in page.instances],
             continuation_token=page.continuation_token,
         )
 
@@ -215,18 +215,18 @@ class TaskHubClientService:
         while query.status:
             page = await self._runtime.list(query, component=self._component)
             before = removed
-            for one in page.instances:
-                if one.instance_id in left:
+            for instance in page.instances:
+                if instance.instance_id in left:
                     continue
                 # A parent's purge may have taken it along.
                 with suppress(InstanceNotFound):
                     try:
                         removed += await self._runtime.purge(
-                            one.instance_id, recursive=recursive, component=self._component
+                            instance.instance_id, recursive=recursive, component=self._component
                         )
                     except InstanceNotClosed:
                         # It is closed, and a child of it is not.
-                        left[one.instance_id] = None
+                        left[instance.instance_id] = None
             if page.continuation_token is None:
                 break
             # What was removed has made room: pages of some backends are counted from the first.

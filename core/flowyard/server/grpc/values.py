@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import StringValue
 
-from flowyard.backend.history import NEVER
+from flowyard.backend.timestamps import NEVER
 from flowyard.errors import InvalidRequest
 from flowyard.failure import FailureDetails
 from flowyard.models import WorkflowStatus

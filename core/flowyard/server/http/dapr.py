@@ -50,7 +50,7 @@ class DaprManagement:
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return the endpoints of all versions."""
-        return [one for version in VERSIONS for one in self._of(f"/{version}/workflows")]
+        return [route for version in VERSIONS for route in self._of(f"/{version}/workflows")]
 
     def _of(self, base: str) -> Sequence[Endpoint]:
         instance = f"{base}/{{component}}/{{instanceID}}"

@@ -195,7 +195,7 @@ async def first_of(
     timeout: float | None,  # noqa: ASYNC109
 ) -> None:
     """Return once one of them has ended or the time is over; raise what it raised."""
-    tasks = [asyncio.ensure_future(one) for one in awaitables]
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
         done, _ = await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         for task in done:

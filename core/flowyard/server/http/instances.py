@@ -119,7 +119,10 @@ class Instances:
             given = {"component": _COMPONENT, **query}
             return Endpoint("GET", path, answer, summary, everything, query=given, only_known=True)
 
-        statuses = {"type": "array", "items": {"enum": [str(one) for one in WorkflowStatus]}}
+        statuses = {
+            "type": "array",
+            "items": {"enum": [str(status) for status in WorkflowStatus]},
+        }
         return [
             reader(
                 _INSTANCES,
@@ -246,7 +249,7 @@ class Instances:
         query = InstanceQuery(
             workflow=given.get("workflow"),
             status=frozenset(
-                _parse("status", one, WorkflowStatus) for one in given.getlist("status")
+                _parse("status", status, WorkflowStatus) for status in given.getlist("status")
             ),
             created_from=_optional(request, "createdFrom", datetime),
             created_to=_optional(request, "createdTo", datetime),
@@ -273,7 +276,7 @@ class Instances:
         events = await self._runtime.history(
             request.path_params["instanceID"], component=_component(request)
         )
-        return JSONResponse({"events": [event_json(one) for one in events]})
+        return JSONResponse({"events": [event_json(event) for event in events]})
 
     async def wait(self, request: Request) -> Response:
         """Answer when the instance is closed, the time is over or the server stops."""
@@ -390,6 +393,6 @@ def _parse(name: str, text: str, kind: type[T]) -> T:
 def _explain(error: ValidationError) -> str:
     faults = error.errors(include_url=False, include_input=False, include_context=False)
     return "; ".join(
-        ": ".join(filter(None, [".".join(str(part) for part in one["loc"]), one["msg"]]))
-        for one in faults
+        ": ".join(filter(None, [".".join(str(part) for part in fault["loc"]), fault["msg"]]))
+        for fault in faults
     )

@@ -15,7 +15,7 @@ from flowyard.server.http.endpoints import Endpoint
 _STRING = {"type": "string"}
 _TEXT = {"type": ["string", "null"]}
 _TIME = {"type": "string", "format": "date-time"}
-_STATUS = {"enum": [str(one) for one in WorkflowStatus]}
+_STATUS = {"enum": [str(status) for status in WorkflowStatus]}
 
 
 def _object(required: Mapping[str, Any], **optional: Any) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def openapi(
         for name, model in bodies.items()
     }
     parts = {
-        name: one for schema in given.values() for name, one in schema.pop("$defs", {}).items()
+        name: value for schema in given.values() for name, value in schema.pop("$defs", {}).items()
     }
     token = {"type": "apiKey", "in": "header", "name": "dapr-api-token"}
     return {
@@ -116,10 +116,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
                 {
                     "name": name,
                     "in": "query",
-                    "description": one.description,
-                    "schema": one.schema,
+                    "description": value.description,
+                    "schema": value.schema,
                 }
-                for name, one in endpoint.query.items()
+                for name, value in endpoint.query.items()
             ),
         ],
         "responses": {

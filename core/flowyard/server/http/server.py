@@ -146,7 +146,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await self.lifespan.startup()
         self.servers = []
-        self._background = [asyncio.create_task(self._accept(one)) for one in sockets or ()]
+        self._background = [asyncio.create_task(self._accept(socket)) for socket in sockets or ()]
         self._background.append(asyncio.create_task(self._watch()))
         self.started = True
         self.ready.set()

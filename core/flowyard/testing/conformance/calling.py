@@ -20,13 +20,13 @@ class Calling:
     async def test_results_of_a_fan_out_come_in_the_order_of_the_calls(
         self, subject: Subject
     ) -> None:
-        assert await subject.result("fan_out", 50) == [2 * one for one in range(50)]
+        assert await subject.result("fan_out", 50) == [2 * number for number in range(50)]
 
     async def test_a_fan_out_of_nothing_is_empty(self, subject: Subject) -> None:
         assert await subject.result("fan_out", 0) == []
 
     async def test_coroutines_of_the_workflow_run_side_by_side(self, subject: Subject) -> None:
-        assert await subject.result("strands", 10) == [4 * one for one in range(10)]
+        assert await subject.result("strands", 10) == [4 * number for number in range(10)]
 
     async def test_an_activity_knows_its_call(self, subject: Subject) -> None:
         instance_id = await subject.start("call_facts")

@@ -63,7 +63,7 @@ class Carrying:
         assert (await subject.finish(instance_id)).result() == EDGES[edge]
 
     async def test_a_payload_passes_through_a_child(self, subject: Subject) -> None:
-        value = {key: one for key, one in EDGES.items() if key != "one megabyte"}
+        value = {key: item for key, item in EDGES.items() if key != "one megabyte"}
         # An object of everything, a little nearer to the limits of parsers than each alone.
         value["deep"] = _nested(50)
         assert await subject.result("parent", {"child": "relay", "input": value}) == value

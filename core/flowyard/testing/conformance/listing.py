@@ -93,6 +93,8 @@ class Listing:
 
         everything = [f"{prefix}-{number}" for number in range(3)]
         assert await between(created[0], None) == everything
+        assert await between(created[0].replace(tzinfo=None), None) == everything
+        assert f"{prefix}-0" not in await between(None, created[0])
         assert await between(created[0] - timedelta(hours=1), created[-1] + timedelta(hours=1)) == (
             everything
         )

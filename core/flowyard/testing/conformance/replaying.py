@@ -22,10 +22,10 @@ class Replaying:
     async def test_ids_are_of_one_execution_only(self, subject: Subject) -> None:
         found: list[str] = []
         instance_id = subject.new_id()
-        for one in (instance_id, instance_id, subject.new_id()):
-            await subject.start("deterministic", instance_id=one)
-            await subject.runtime.raise_event(one, "go")
-            first, second, _time, third = (await subject.finish(one)).result(list[str])
+        for rerun_id in (instance_id, instance_id, subject.new_id()):
+            await subject.start("deterministic", instance_id=rerun_id)
+            await subject.runtime.raise_event(rerun_id, "go")
+            first, second, _time, third = (await subject.finish(rerun_id)).result(list[str])
             found += [first, second, third]
         assert len(set(found)) == 9
 

@@ -36,7 +36,7 @@ class Rerunning:
     ) -> None:
         source = (await subject.run("chain", 1)).instance_id
         before = await subject.runtime.get(source), await subject.runtime.history(source)
-        second = [one for one in before[1] if isinstance(one, TaskScheduled)][1].id
+        second = [event for event in before[1] if isinstance(event, TaskScheduled)][1].id
         copy = await subject.runtime.rerun(
             source, second, new_instance_id=subject.new_id(), input=10, overwrite_input=True
         )
@@ -63,7 +63,7 @@ class Rerunning:
         subject.probe.open_gate(source, "gate")
         await subject.finish(source)
         history = await subject.runtime.history(source)
-        recorded = [one for one in history if isinstance(one, TaskScheduled)][1].id
+        recorded = [event for event in history if isinstance(event, TaskScheduled)][1].id
         copy = await subject.runtime.rerun(source, recorded)
         await subject.finish(copy)
         # The gate of the copy was never opened.
@@ -78,7 +78,9 @@ class Rerunning:
         copy = await subject.runtime.rerun(source, called, input=50, overwrite_input=True)
         assert (await subject.finish(copy)).result() == [100, 2, 4]
         done = [
-            one for one in await subject.runtime.history(copy) if isinstance(one, TaskCompleted)
+            event
+            for event in await subject.runtime.history(copy)
+            if isinstance(event, TaskCompleted)
         ]
         assert len(done) == 3
 
@@ -100,7 +102,11 @@ class Rerunning:
         copy = await subject.runtime.rerun(source, created)
         assert (await subject.finish(copy)).status is WorkflowStatus.COMPLETED
         old, new = [
-            next(one for one in await subject.runtime.history(id_) if isinstance(one, TimerCreated))
+            next(
+                event
+                for event in await subject.runtime.history(id_)
+                if isinstance(event, TimerCreated)
+            )
             for id_ in (source, copy)
         ]
         assert new.fire_at > old.fire_at
@@ -109,15 +115,15 @@ class Rerunning:
     async def test_the_copy_has_children_of_its_own(self, subject: Subject) -> None:
         source = (await subject.run("nursery", 2)).instance_id
         history = await subject.runtime.history(source)
-        children = [one for one in history if isinstance(one, ChildCreated)]
-        before = [await subject.runtime.get(one.instance_id) for one in children]
+        children = [event for event in history if isinstance(event, ChildCreated)]
+        before = [await subject.runtime.get(child.instance_id) for child in children]
         named = subject.new_id()
         copy = await subject.runtime.rerun(
             source, children[1].id, child_instance_id=named, input="new", overwrite_input=True
         )
         assert (await subject.finish(copy)).result() == [0, "new"]
         assert (await subject.runtime.get(named)).parent_instance_id == copy
-        assert [await subject.runtime.get(one.instance_id) for one in children] == before
+        assert [await subject.runtime.get(child.instance_id) for child in children] == before
 
     @_needs
     async def test_ids_that_the_code_makes_are_those_of_the_source(self, subject: Subject) -> None:
@@ -125,7 +131,7 @@ class Rerunning:
         await subject.runtime.raise_event(source, "go")
         old = (await subject.finish(source)).result()
         history = await subject.runtime.history(source)
-        ready = [one for one in history if isinstance(one, TaskScheduled)][1].id
+        ready = [event for event in history if isinstance(event, TaskScheduled)][1].id
         copy = await subject.runtime.rerun(source, ready)
         await subject.runtime.raise_event(copy, "go")
         assert (await subject.finish(copy)).result() == old
@@ -180,6 +186,6 @@ class Rerunning:
 async def _first(subject: Subject, instance_id: str, kind: Callable[..., HistoryEvent]) -> int:
     """Return the ID of the first event of a kind."""
     history = await subject.runtime.history(instance_id)
-    event = next(one for one in history if type(one) is kind)
+    event = next(event for event in history if type(event) is kind)
     assert isinstance(event, (TaskScheduled, TimerCreated, ChildCreated))
     return event.id

@@ -59,10 +59,15 @@ class Sharing:
         async with open_subject(subject.probe) as other:
             instance_id = subject.new_id()
             outcomes = await asyncio.gather(
-                *(one.start("waiter", instance_id=instance_id) for one in (subject, other) * 5),
+                *(
+                    process.start("waiter", instance_id=instance_id)
+                    for process in (subject, other) * 5
+                ),
                 return_exceptions=True,
             )
-            refused = [one for one in outcomes if isinstance(one, InstanceAlreadyExists)]
+            refused = [
+                outcome for outcome in outcomes if isinstance(outcome, InstanceAlreadyExists)
+            ]
             assert outcomes.count(instance_id) == 1
             assert len(refused) == 9
             await other.runtime.raise_event(instance_id, "go", 1)
@@ -88,7 +93,7 @@ class Sharing:
         self, subject: Subject, open_subject: OpenSubject
     ) -> None:
         async with open_subject(subject.probe) as other:
-            started = [await one.start("countdown", 2) for one in (subject, other) * 5]
+            started = [await process.start("countdown", 2) for process in (subject, other) * 5]
             for instance_id in started:
                 assert (await subject.finish(instance_id)).result() == ["done", 0]
                 assert subject.probe.records(instance_id) == [2, 1, 0]

@@ -85,7 +85,7 @@ class Starting:
             *(subject.start("waiter", instance_id=instance_id) for _ in range(20)),
             return_exceptions=True,
         )
-        refused = [one for one in outcomes if isinstance(one, InstanceAlreadyExists)]
+        refused = [outcome for outcome in outcomes if isinstance(outcome, InstanceAlreadyExists)]
         assert outcomes.count(instance_id) == 1
         assert len(refused) == 19
         await subject.runtime.raise_event(instance_id, "go", 1)

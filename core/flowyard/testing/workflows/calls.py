@@ -49,7 +49,7 @@ def yielding(ctx: WorkflowContext, value: int) -> Generator[Task[Any], Any, int]
 
 
 async def fan_out(ctx: WorkflowContext, width: int) -> list[int]:
-    return await when_all([ctx.call_activity("double", input=one) for one in range(width)])
+    return await when_all([ctx.call_activity("double", input=number) for number in range(width)])
 
 
 async def strands(ctx: WorkflowContext, width: int) -> list[int]:
@@ -59,7 +59,7 @@ async def strands(ctx: WorkflowContext, width: int) -> list[int]:
         doubled: int = await ctx.call_activity("double", input=value)
         return int(await ctx.call_activity("double", input=doubled))
 
-    return await when_all([twice(one) for one in range(width)])
+    return await when_all([twice(number) for number in range(width)])
 
 
 async def call_facts(ctx: WorkflowContext) -> list[object]:

@@ -47,7 +47,9 @@ async def late_parent(ctx: WorkflowContext, call: dict[str, Any]) -> object:
 
 
 async def nursery(ctx: WorkflowContext, width: int) -> list[Any]:
-    return await when_all([ctx.call_child_workflow("echo", input=one) for one in range(width)])
+    return await when_all(
+        [ctx.call_child_workflow("echo", input=number) for number in range(width)]
+    )
 
 
 async def siblings(ctx: WorkflowContext, ids: list[str]) -> list[Any]:

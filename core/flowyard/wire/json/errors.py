@@ -75,7 +75,7 @@ def fault_of(error: Exception) -> Fault:
         return error.fault
     for kind in _KINDS:
         if isinstance(error, kind.error):
-            details = {name: one for name, one in vars(error).items() if isinstance(one, str)}
+            details = {name: value for name, value in vars(error).items() if isinstance(value, str)}
             return Fault(kind.status, kind.code, str(error), details)
     return INTERNAL
 

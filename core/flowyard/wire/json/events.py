@@ -16,13 +16,14 @@ from flowyard.backend.history import (
     Propagated,
     decode_events,
     encode_events,
-    to_datetime,
-    to_microseconds,
 )
+from flowyard.backend.timestamps import to_datetime, to_microseconds
 from flowyard.failure import FailureDetails
 from flowyard.wire.json.states import failure_json, failure_of, field_key, time_text
 
-_KINDS: Mapping[str, type[msgspec.Struct]] = {one.__name__: one for one in get_args(HistoryEvent)}
+_KINDS: Mapping[str, type[msgspec.Struct]] = {
+    argument.__name__: argument for argument in get_args(HistoryEvent)
+}
 _TIMES = frozenset({"at", "fire_at", "start_at"})
 _FAILURES = frozenset({"failure", "refused"})
 
@@ -55,7 +56,7 @@ def _value_json(name: str, value: Any) -> Any:
     if isinstance(value, Propagated):
         return {"scope": value.scope, "chunks": [_chunk_json(chunk) for chunk in value.chunks]}
     if isinstance(value, tuple):
-        return [event_json(one) if isinstance(one, msgspec.Struct) else one for one in value]
+        return [event_json(item) if isinstance(item, msgspec.Struct) else item for item in value]
     return value
 
 
@@ -90,5 +91,5 @@ def _value_of(name: str, value: Any) -> Any:
     if name == "propagated" and value is not None:
         return [value["scope"], [_chunk_row(chunk) for chunk in value["chunks"]]]
     if isinstance(value, list):
-        return [_row(one) if isinstance(one, Mapping) else one for one in value]
+        return [_row(item) if isinstance(item, Mapping) else item for item in value]
     return value

@@ -40,7 +40,7 @@ def dapr_properties(state: WorkflowState) -> dict[str, str]:
         "failure.error_message": failure.message if failure is not None else None,
         "failure.stack_trace": failure.stack_trace if failure is not None else None,
     }
-    return {f"dapr.workflow.{key}": one for key, one in properties.items() if one is not None}
+    return {f"dapr.workflow.{key}": value for key, value in properties.items() if value is not None}
 
 
 def field_key(name: str) -> str:
@@ -137,7 +137,7 @@ def state_of(document: Mapping[str, Any]) -> WorkflowState:
 def page_json(page: InstancePage) -> dict[str, Any]:
     """Return one page of a listing."""
     return {
-        "instances": [state_json(one) for one in page.instances],
+        "instances": [state_json(instance) for instance in page.instances],
         "continuationToken": page.continuation_token,
     }
 
@@ -145,4 +145,6 @@ def page_json(page: InstancePage) -> dict[str, Any]:
 def page_of(document: Mapping[str, Any]) -> InstancePage:
     """Read what `page_json` wrote; raises `msgspec.ValidationError`."""
     page = msgspec.convert(document, _Page)
-    return InstancePage(tuple(one.value() for one in page.instances), page.continuation_token)
+    return InstancePage(
+        tuple(instance.value() for instance in page.instances), page.continuation_token
+    )
