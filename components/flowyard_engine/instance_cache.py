@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flowyard.backend import Clock, Executor, Journal, TaskCompleted, TaskFailed, TaskScheduled
 from flowyard_engine.instance import Entry, Instance
@@ -36,6 +36,8 @@ class InstanceCache:
         self._idle: OrderedDict[str, None] = OrderedDict()
         self._reading: dict[str, asyncio.Task[Instance | None]] = {}
         self._arriving: dict[str, list[Entry]] = {}
+        self._results: dict[str, list[Entry]] = {}
+        """What activities have returned to instances that are to be read again."""
         self._outdated: set[str] = set()
         """What is being read and has been written since: it is read again."""
         self._end: Exception | None = None
@@ -62,6 +64,18 @@ class InstanceCache:
         self._live[instance.record.id] = instance
         self._idle.pop(instance.record.id, None)
 
+    def keep_results(self, instance_id: str, results: Sequence[Entry]) -> None:
+        """Keep what activities have returned for whoever reads the instance first.
+
+        Otherwise that would run them again.
+        """
+        if results:
+            self._results.setdefault(instance_id, []).extend(results)
+
+    def results(self, instance_id: str) -> Sequence[Entry]:
+        """Return what was kept, for once."""
+        return self._results.pop(instance_id, ()) if self._results else ()
+
     def outdate(self, instance_id: str) -> bool:
         """Have an instance that is being read be read again; False if none is."""
         if instance_id not in self._reading:
@@ -85,6 +99,9 @@ class InstanceCache:
         instances = self.instances()
         for instance in instances:
             self.remove(instance)
+        for instance_id in list(self._results):
+            for entry in self.results(instance_id):
+                entry.refuse(error)
         return instances
 
     def rouse(self, instance: Instance) -> None:
@@ -126,9 +143,13 @@ class InstanceCache:
             arrived = self._arriving.pop(instance_id)
         if self._end is not None:
             raise self._end
+        results = self.results(instance_id)
+        arrived = [*results, *arrived]
         instance = self._live.get(instance_id)
         if instance is None:
             if loaded is None:
+                for entry in results:
+                    entry.acknowledge(False)
                 return None
             journal = Journal(instance_id, loaded.history)
             instance = Instance(loaded.record, journal, loaded.turns)

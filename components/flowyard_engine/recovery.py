@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from flowyard.backend import Clock
-from flowyard_engine.instance import Entry, Instance
+from flowyard_engine.instance import Instance
 from flowyard_engine.instance_cache import InstanceCache
 from flowyard_engine.store import LeaseLost, Store
 from flowyard_engine.timers import Timers
@@ -58,17 +58,17 @@ class Recovery:
                 instance.put_due(now)
                 self._resume(instance)
 
-    async def reload(self, instance_id: str, *results: Entry) -> None:
-        """Read an instance again, until it can be, and hand over what its activities returned."""
+    async def reload(self, instance_id: str) -> None:
+        """Read an instance again, until it can be."""
         is_loaded = False
         while not is_loaded:
             await asyncio.sleep(_RELOAD_SECONDS)
-            is_loaded = await self.load(instance_id, *results)
+            is_loaded = await self.load(instance_id)
 
-    async def load(self, instance_id: str, *results: Entry) -> bool:
-        """Take up an instance, and what its activities returned; False if it cannot be read."""
+    async def load(self, instance_id: str) -> bool:
+        """Take up an instance; False if it cannot be read."""
         try:
-            await self._take_up(instance_id, *results)
+            await self._take_up(instance_id)
         except LeaseLost:
             raise
         except Exception:

@@ -15,7 +15,9 @@ from flowyard.backend import (
     SYSTEM,
     BackendUnavailable,
     ExecutionCompleted,
+    ExecutionResumed,
     ExecutionStarted,
+    ExecutionSuspended,
     FlowyardError,
     HistoryEvent,
     InstanceAlreadyExists,
@@ -27,6 +29,7 @@ from flowyard.backend import (
     ReusePolicy,
     WorkflowStatus,
     decode_events,
+    suspended_after,
     to_microseconds,
 )
 from flowyard_engine.file import check_version, connect, prepare
@@ -152,8 +155,11 @@ class SqliteStore:
             record = _record(connection, message.instance_id)
             if record is None:
                 raise InstanceNotFound(message.instance_id)
+            status = record.status
+            if isinstance(message.event, (ExecutionSuspended, ExecutionResumed)):
+                status = _folded_status(status, _messages(connection, record))
             insert_message(connection, message)
-            return record.status
+            return status
 
         return await self._writer.run(job)
 
@@ -289,6 +295,16 @@ def _decoding(instance_id: str) -> Iterator[None]:
             f"what the database holds of instance '{instance_id}' cannot be decoded: {error}. "
             "Another program has changed it"
         ) from error
+
+
+def _folded_status(status: WorkflowStatus, waiting: Sequence[Message]) -> WorkflowStatus:
+    """Return the status with what no turn has taken up yet."""
+    is_suspended = status is WorkflowStatus.SUSPENDED
+    events = (message.event for message in waiting)
+    is_as_before = suspended_after(events, suspended=is_suspended) is is_suspended
+    if is_as_before or status.is_closed or status is WorkflowStatus.STALLED:
+        return status
+    return WorkflowStatus.RUNNING if is_suspended else WorkflowStatus.SUSPENDED
 
 
 def _snapshot(reader: sqlite3.Connection, instance_id: str, payloads: bool) -> Snapshot | None:

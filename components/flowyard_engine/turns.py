@@ -83,8 +83,7 @@ class Turns:
             store, clock, self.timers, self.recovery, self.background, self._pick_up
         )
         self.under_way = 0
-        self.is_draining = False
-        self.is_stopped = False
+        self.is_draining = self.is_stopped = False
         self.end: Exception = LeaseLost("another process owns the file")
 
     def stop(self, error: Exception) -> None:
@@ -298,8 +297,8 @@ class Turns:
         if not has_ended:
             instance_id = instance.record.id
             self._logger.error("a turn of instance '%s' was not written: %s", instance_id, error)
-            results = [entry for entry in entries if entry.is_result]
-            self.background.run(self.recovery.reload(instance_id, *results))
+            self.cache.keep_results(instance_id, [entry for entry in entries if entry.is_result])
+            self.background.run(self.recovery.reload(instance_id))
 
     def _give_way(self, instance: Instance, batch: Batch, taken: WorkflowStatus) -> None:
         """The ID of a start is taken: what has come meanwhile is for the instance that has it."""
@@ -338,7 +337,8 @@ class Turns:
         except Exception:
             if not self.is_stopped:
                 self._logger.exception("instance '%s': a result was not taken up", instance_id)
-                await self.recovery.reload(instance_id, entry)
+                self.cache.keep_results(instance_id, [entry])
+                await self.recovery.reload(instance_id)
 
     def _fire(self, now: int, due: set[str], *, on_disk: bool) -> None:
         for instance_id in due:
@@ -381,7 +381,7 @@ class Turns:
             raise self.end
         instance = self.cache.get(instance_id)
         if instance is not None:
-            for entry in arriving:
+            for entry in (*self.cache.results(instance_id), *arriving):
                 self.post(instance, entry)
             return instance
         return await self.cache.read(instance_id, self._dispatch, *arriving)

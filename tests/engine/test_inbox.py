@@ -175,6 +175,28 @@ async def test_an_activity_whose_result_the_disk_has_refused_does_not_run_again(
         assert executor.activities.empty()
 
 
+async def test_nor_does_it_where_somebody_else_has_the_instance_read_first(
+    database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    executor = ScriptedExecutor()
+    async with open_scripted(database, executor) as runtime:
+        (await begin(runtime, executor, "it")).decide(call(1))
+        activity = await executor.activity()
+        refuse_once(monkeypatch)
+        activity.returns('"once"')
+        await executor.turn("it")  # while no worker answers it, its beginning is refused
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while "was not written" not in caplog.text:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        assert await runtime.raise_event("it", "e") is True
+        turn = await executor.turn("it")
+        assert turn.new == ["TaskCompleted", "EventRaised"]
+        turn.decide(complete('"done"'))
+        assert (await runtime.wait("it")).output == '"done"'
+        assert executor.activities.empty()
+        assert executor.acknowledged == [("it", 1)]
+
+
 async def test_a_late_result_is_answered_though_its_instance_could_not_be_read_at_first(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

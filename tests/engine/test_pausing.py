@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.scripted import ScriptedExecutor, begin, call, complete, open_scripted, renew
-from flowyard import WorkflowStatus
+from flowyard import ReusePolicy, WorkflowStatus
+from flowyard.backend import ExecutionResumed, ExecutionStarted, ExecutionSuspended
+from flowyard_engine.settings import EngineSettings
+from flowyard_engine.sqlite import SqliteStore
+from flowyard_engine.store import Message, Record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,3 +49,19 @@ async def test_a_pause_that_comes_while_a_turn_is_out_holds_for_the_next_executi
         assert await runtime.resume("it") is True
         (await executor.turn("it")).decide(complete())
         await runtime.wait("it")
+
+
+async def test_a_pause_by_another_process_is_judged_by_what_waits_before_it(
+    database: Path,
+) -> None:
+    settings = EngineSettings(connection_string=f"sqlite:///{database}")
+    started = ExecutionStarted("any", None, "e")
+    async with SqliteStore.open(settings) as store:
+        record = Record("it", 1, 1, "any", WorkflowStatus.RUNNING, 0)
+        await store.create(record, Message("it", started, 1), ReusePolicy.REJECT)
+        # No process owns the file: what is sent waits.
+        pause, resume = ExecutionSuspended(), ExecutionResumed()
+        events = (pause, pause, resume, resume, pause)
+        seen = [await store.send(Message("it", event)) for event in events]
+    running, suspended = WorkflowStatus.RUNNING, WorkflowStatus.SUSPENDED
+    assert seen == [running, suspended, suspended, running, running]

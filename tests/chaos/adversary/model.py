@@ -207,14 +207,7 @@ class Model:
         """Judge a history, and what is new in a turn; return the word of the execution."""
         past, new = list(past), list(new)
         self.known.add(instance_id)
-        word = next(
-            (
-                _word(event.execution_started.input.value)
-                for event in (*past, *new)
-                if event.HasField("execution_started")
-            ),
-            "",
-        )
+        word = word_of([*past, *new])
         is_recorded = any(event.HasField("execution_started") for event in past)
         if not word or self._see_beginning(instance_id, word, is_recorded=is_recorded) is None:
             return word
@@ -338,6 +331,12 @@ def name_of(events: Iterable[wire.HistoryEvent]) -> str:
     """Return which workflow a history is of."""
     started = (event for event in events if event.HasField("execution_started"))
     return next((event.execution_started.name for event in started), "")
+
+
+def word_of(events: Iterable[wire.HistoryEvent]) -> str:
+    """Return the word of the execution that has a history; empty before it begins."""
+    started = (event.execution_started for event in events if event.HasField("execution_started"))
+    return next((_word(event.input.value) for event in started), "")
 
 
 def payloads_of(events: Iterable[wire.HistoryEvent]) -> list[str]:

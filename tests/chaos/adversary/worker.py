@@ -12,7 +12,7 @@ import grpc.aio
 
 from chaos import hub
 from chaos.adversary.answers import Answers, Turn
-from chaos.adversary.model import ACTIVITIES, WORKFLOWS, Model, name_of, payloads_of
+from chaos.adversary.model import ACTIVITIES, WORKFLOWS, Model, name_of, payloads_of, word_of
 from chaos.adversary.records import Result
 from chaos.adversary.server import Serving
 from flowyard.wire.v1 import taskhub_pb2 as wire
@@ -236,9 +236,7 @@ class Connection:
         if others:
             other = self.choices.choice(others)
             request = other.item.workflow_request
-            word = self.model.see_history(
-                request.instance_id, request.past_events, request.new_events
-            )
+            word = word_of([*request.past_events, *request.new_events])
             ending = Turn(
                 request.instance_id, word, list(request.past_events), list(request.new_events), []
             )

@@ -119,6 +119,9 @@ class Turns:
         consumed = [message.key for message in news.messages]
         admitted = [event for event in news.events if instance.journal.admit(event)]
         events = [*instance.backlog, *admitted]
+        if instance.backlog and [type(event) for event in admitted] == [ExecutionSuspended]:
+            # It was acknowledged while the execution before ran: the code of this one shall not.
+            events = [*admitted, *instance.backlog]
         if not events:
             return self._parked(instance, consumed)
         if instance.closed.is_set():
