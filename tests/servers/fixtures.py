@@ -1,4 +1,4 @@
-"""Real servers: one of each kind for the test run, and further ones for a test."""
+"""Real servers: those that many tests share, and further ones for a test."""
 
 from __future__ import annotations
 
@@ -89,10 +89,10 @@ def start_conductor(tmp_path_factory: pytest.TempPathFactory) -> StartConductor:
 
 @pytest.fixture(scope="session")
 def conductor_server(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Return the URL of the Conductor server of this test run, without `/api`."""
+    """Return the URL of the Conductor server of this process, without `/api`."""
     if url := os.environ.get(CONDUCTOR_URL):
         yield url
         return
     start: StartConductor = request.getfixturevalue("start_conductor")
-    with lent(request.config, "conductor", start, lambda server: server.url) as url:
-        yield url
+    with start() as server:
+        yield server.url
