@@ -15,9 +15,10 @@ import pytest
 
 # Plugins of libraries that we use in other ways. They import seconds' worth of modules, also in
 # each pytest that a test starts.
-_PLUGINS = ("schemathesis", "conductor-agents-testing")
-_options = os.environ.get("PYTEST_ADDOPTS", "")
-os.environ["PYTEST_ADDOPTS"] = " ".join([_options, *(f"-p no:{name}" for name in _PLUGINS)]).strip()
+_OPTIONS = "-p no:schemathesis -p no:conductor-agents-testing"
+_given = os.environ.get("PYTEST_ADDOPTS", "")
+if _OPTIONS not in _given:  # a process of several inherits it
+    os.environ["PYTEST_ADDOPTS"] = f"{_given} {_OPTIONS}".strip()
 
 _find: Any = importlib.metadata.entry_points  # has another type without arguments
 
