@@ -8,6 +8,7 @@ import pytest
 
 # In this order, for none may have been imported by another before it.
 pytest_plugins = (
+    "thrift",
     "parallel",
     "servers.sharing",
     "servers.fixtures",

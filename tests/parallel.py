@@ -5,14 +5,19 @@ from __future__ import annotations
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
-# A Conductor server is slow, and its leases would run out where several asked it for much.
+# A Conductor server is slow, and its leases would run out where several asked it for much. So each
+# process that runs tests on it has its own, and a machine bears two.
 _CONDUCTOR = "conductor"
+_SERVERS = 2
 # Compares what all engines have printed.
 _COMPARING = "tests/examples/test_documented_output.py"
 # Its fixtures have parameters and are kept for many tests; the parameters come last in the ID.
 _BY_PARAMETERS = "tests/wire/sdk/test_applications.py"
 _FEW_BUT_LONG = ("chaos", "killed", "mutants", "readme", "simulation")
+# They only write of it.
+_WITHOUT_SERVER = ("tests/config/", "tests/docs/")
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # is not typed
@@ -20,12 +25,28 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # is not typed
 
     def _split_scope(self, nodeid: str) -> str:
         path, _, name = nodeid.partition("::")
-        if _is_for_conductor(nodeid):
-            return _CONDUCTOR
-        if path == _BY_PARAMETERS:
-            return f"{path}[{name.partition('[')[2]}"
         scope: str = super()._split_scope(nodeid)
-        return scope
+        if path == _BY_PARAMETERS:
+            scope = f"{path}[{name.partition('[')[2]}"
+        return f"{_CONDUCTOR}: {scope}" if _is_for_conductor(nodeid) else scope
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        scope = next((scope for scope in self.workqueue if self._may_run(node, scope)), None)
+        if scope is None:
+            node.shutdown()  # what is left is for those that have a Conductor server
+            return
+        self.workqueue.move_to_end(scope, last=False)
+        super()._assign_work_unit(node)
+
+    def _may_run(self, node: WorkerController, scope: str) -> bool:
+        if not scope.startswith(_CONDUCTOR):
+            return True
+        having = [
+            other
+            for other, scopes in self.assigned_work.items()
+            if any(scope.startswith(_CONDUCTOR) for scope in scopes)
+        ]
+        return node in having or len(having) < _SERVERS
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -47,4 +68,6 @@ def _rank(nodeid: str) -> int:
 
 
 def _is_for_conductor(nodeid: str) -> bool:
+    if nodeid.startswith(_WITHOUT_SERVER):
+        return False
     return _CONDUCTOR in nodeid or nodeid.startswith(_COMPARING)

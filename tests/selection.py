@@ -13,17 +13,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-live", action="store_true", help="run none that needs a foreign server")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is not to be run."""
     has_long, has_live = config.getoption("long"), not config.getoption("no_live")
     wanted: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
+        _mark_what_is_affected_by_nothing(item)
         is_out = (_is_long(item) and not has_long) or (_is_live(item) and not has_live)
         (left_out if is_out else wanted).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = wanted
+
+
+def _mark_what_is_affected_by_nothing(item: pytest.Item) -> None:
+    """Mark a test as `long` if it has passed already where the backend runs in its first way."""
+    features = [feature for mark in item.iter_markers("second_way") for feature in mark.args]
+    name = getattr(item, "originalname", item.name)
+    if any(name in vars(feature) for feature in features):
+        item.add_marker(pytest.mark.long)
 
 
 def _is_long(item: pytest.Item) -> bool:

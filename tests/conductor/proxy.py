@@ -84,6 +84,7 @@ class Withheld:
 async def proxied(
     server: str,
     *,
+    port: int | None = None,
     certificate: Certificate | None = None,
     wants_token: bool = False,
     failing: list[str] | None = None,
@@ -132,7 +133,7 @@ async def proxied(
             Route("/{path:path}", forward, methods=methods),
         ]
     )
-    port = free_port()
+    port = port or free_port()
     config = uvicorn.Config(
         app,
         host="127.0.0.1",

@@ -17,6 +17,9 @@ from flowyard.backend.component import (
 )
 from flowyard.config import ComponentSpec
 from flowyard.testing.conformance import ComponentConformance
+from flowyard.testing.conformance.listing import Listing
+from flowyard.testing.conformance.purging import Purging
+from flowyard.testing.conformance.refusing import Refusing
 from flowyard_conductor.plugin import CONDUCTOR
 from flowyard_conductor.settings import ConductorSettings
 from remote_component import with_workers
@@ -35,6 +38,8 @@ class TestHosted(ComponentConformance):
 WITH_WORKERS = with_workers(CONDUCTOR)
 
 
+# Who runs the code has no part in these.
+@pytest.mark.second_way(Listing, Purging, Refusing)
 class TestHostedWithWorkers(ComponentConformance):
     @pytest.fixture
     def component_types(self) -> Sequence[ComponentType[Any]]:

@@ -48,6 +48,7 @@ def server(
         yield server
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.timeout(1200)
 async def test_workflows_survive_any_number_of_kills_of_their_process_and_of_the_server(

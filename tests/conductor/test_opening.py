@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import traceback
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,6 @@ from conductor.proxy import KEY, SECRET, proxied
 from flowyard import Runtime
 from flowyard.config import ComponentSpec
 from flowyard.errors import BackendUnavailable, ConfigurationError, FlowyardError, InstanceNotFound
-from servers.fixtures import StartConductor
 from servers.process import free_port
 from temporal.certificates import make_authority, make_certificate
 
@@ -135,14 +135,15 @@ def test_the_start_method_of_the_process_stays_what_it_was() -> None:
 
 
 async def test_calls_fail_while_the_server_is_away_and_work_when_it_is_back(
-    start_conductor: StartConductor, tmp_path: Path
+    conductor_server: str,
 ) -> None:
-    with start_conductor(database=tmp_path / "conductor.db") as server:
-        spec = spec_of(url=f"{server.url}/api")
-        async with Runtime.open([spec]) as runtime:
-            server.kill()
-            with pytest.raises(BackendUnavailable, match=r"component 'orders'.*did not answer"):
-                await runtime.get("nobody")
-            server.restart()
+    port = free_port()
+    async with AsyncExitStack() as opened:
+        async with proxied(conductor_server, port=port) as url:
+            runtime = await opened.enter_async_context(Runtime.open([spec_of(url=url)]))
+        with pytest.raises(BackendUnavailable, match=r"component 'orders'.*did not answer"):
+            await runtime.get("nobody")
+        async with proxied(conductor_server, port=port):
             with pytest.raises(InstanceNotFound):
                 await runtime.get("nobody")
+            await opened.aclose()

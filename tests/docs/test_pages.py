@@ -36,8 +36,14 @@ def test_a_program_prints_what_its_page_says(program: Program, tmp_path: Path) -
     assert run(program.name, folder=tmp_path) == program.output
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where mypy keeps what it knows of the libraries, from one page to the next."""
+    return tmp_path_factory.mktemp("mypy")
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_the_types_of_a_page_are_strict(page: str, tmp_path: Path) -> None:
+def test_the_types_of_a_page_are_strict(page: str, tmp_path: Path, cache: Path) -> None:
     files = [
         file.name
         for file in write_files(DOCS / f"{page}.md", tmp_path)
@@ -45,7 +51,8 @@ def test_the_types_of_a_page_are_strict(page: str, tmp_path: Path) -> None:
     ]
     # Where the packages are is told by path: type checkers do not follow an editable installation.
     path = os.pathsep.join(str(ROOT / part) for part in ("core", "components"))
-    run("-m", "mypy", "--strict", "--cache-dir", "cache", *files, folder=tmp_path, MYPYPATH=path)
+    command = ("-m", "mypy", "--strict", "--cache-dir", str(cache))
+    run(*command, *files, folder=tmp_path, MYPYPATH=path)
 
 
 @pytest.mark.parametrize("page", TESTED, ids=lambda page: page.stem)

@@ -154,3 +154,16 @@ def renew() -> ContinuedAsNew:
 def inputs_of(history: Sequence[HistoryEvent], kind: type) -> list[str | None]:
     """Return what the events of a kind carry."""
     return [getattr(event, "input", None) for event in history if type(event) is kind]
+
+
+async def wait_until_started(runtime: Runtime, *instance_ids: str) -> None:
+    """Return once the first turns are written."""
+    for instance_id in instance_ids:
+        while (await runtime.get(instance_id)).status is WorkflowStatus.PENDING:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def closes(runtime: Runtime, instance_id: str) -> str | None:
+    """Return the output that an instance closes with."""
+    async with asyncio.timeout(30):
+        return (await runtime.wait(instance_id)).output

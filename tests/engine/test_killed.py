@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from engine.conftest import OpenRuntime
     from program import StartProgram
 
-SEEDS = range(int(os.environ.get("FLOWYARD_KILL_ROUNDS", "3")))
+ROUNDS = int(os.environ.get("FLOWYARD_KILL_ROUNDS", "3"))
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, ROUNDS))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -25,6 +25,7 @@ def test_the_server_of_the_session_is_healthy(conductor_server: str) -> None:
     assert httpx.get(f"{conductor_server}/health", timeout=PATIENCE).json()["healthy"] is True
 
 
+@pytest.mark.long  # as are the tests that restart one
 @pytest.mark.timeout(900)
 def test_a_killed_server_comes_back_with_what_it_kept(
     start_conductor: StartConductor, tmp_path: Path

@@ -12,7 +12,9 @@ from flowyard.backend.component import ComponentType
 from flowyard.config import ComponentSpec
 from flowyard.config.plugins import component_type
 from flowyard.testing.conformance import ComponentConformance, ConformanceFixtures
+from flowyard.testing.conformance.listing import Listing
 from flowyard.testing.conformance.pausing import Pausing
+from flowyard.testing.conformance.purging import Purging
 from flowyard.testing.conformance.recording import Recording
 from flowyard.testing.conformance.refusing import Refusing
 from flowyard.testing.conformance.states import States
@@ -45,6 +47,8 @@ class TestTemporalThatKeepsNothingInMemory(ComponentConformance):
         return _spec(temporal_server, maxCachedWorkflows=0)
 
 
+# Who runs the code has no part in these.
+@pytest.mark.second_way(Listing, Purging, Refusing)
 class TestTemporalWithWorkers(ComponentConformance):
     """Turns are local activities, and their results are in Temporal's history."""
 

@@ -12,11 +12,16 @@ from flowyard.backend.component import ComponentType
 from flowyard.config import ComponentSpec
 from flowyard.config.plugins import component_type
 from flowyard.testing.conformance import ComponentConformance
+from flowyard.testing.conformance.listing import Listing
+from flowyard.testing.conformance.purging import Purging
+from flowyard.testing.conformance.refusing import Refusing
 from remote_component import with_workers
 
 REMOTE = with_workers(component_type("workflow.engine"))
 
 
+# Who runs the code has no part in these.
+@pytest.mark.second_way(Listing, Purging, Refusing)
 class TestEngineWithWorkers(ComponentConformance):
     @pytest.fixture
     def component_types(self) -> Sequence[ComponentType[Any]]:

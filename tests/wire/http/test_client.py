@@ -36,7 +36,15 @@ from flowyard.payload import JsonText
 from flowyard.server.http.application import HttpOptions
 from flowyard.server.http.server import Address, serve_http
 from flowyard.testing.conformance import ComponentConformance, Subject
+from flowyard.testing.conformance.calling import Calling
+from flowyard.testing.conformance.nesting import Nesting
+from flowyard.testing.conformance.renewing import Renewing
+from flowyard.testing.conformance.replaying import Replaying
+from flowyard.testing.conformance.retrying import Retrying
+from flowyard.testing.conformance.sharing import Sharing
 from flowyard.testing.conformance.subject import OpenSubject
+from flowyard.testing.conformance.surviving import Surviving
+from flowyard.testing.conformance.timing import Timing
 from flowyard.testing.delegate import DelegatingComponent, in_front_of
 from flowyard_engine.plugin import ENGINE
 from wire.http.service import Served, engine, shop
@@ -46,6 +54,8 @@ _VERBS = (
 )
 
 
+# Of what the code does, a client sees the state at the end.
+@pytest.mark.second_way(Calling, Nesting, Renewing, Replaying, Retrying, Sharing, Surviving, Timing)
 class TestTheEngineOverHttp(ComponentConformance):
     """Every rule of the seam holds for callers of a server too."""
 

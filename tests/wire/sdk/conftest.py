@@ -20,11 +20,12 @@ def components(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On another backend than the engine, only the newest SDK is run each time."""
+    """Each time, the newest version of each SDK runs on the engine, and Python's on the others."""
     for item in items:
         if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
             params = item.callspec.params
             sdk = params.get("sdk", params.get("requirements", NEWEST))
             on = params.get("shared_components", params.get("components", "engine"))
-            if sdk not in (NEWEST, PYTHON_1_19) and on != "engine":
+            is_newest = sdk in (NEWEST, PYTHON_1_19)
+            if not is_newest and (on != "engine" or str(sdk).startswith("python")):
                 item.add_marker(pytest.mark.long)
