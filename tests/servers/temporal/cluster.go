@@ -56,6 +56,8 @@ func clusterConfig(o options) (*config.Config, hosts, error) {
 		ClusterMetadata: &cluster.Config{
 			MasterClusterName: clusterName, CurrentClusterName: clusterName,
 			FailoverVersionIncrement: 10,
+			// Only a cluster that could be one of several takes histories from elsewhere.
+			EnableGlobalNamespace: o.imports,
 			ClusterInformation: map[string]cluster.ClusterInformation{
 				clusterName: {Enabled: true, InitialFailoverVersion: 1,
 					RPCAddress: found[primitives.InternalFrontendService].Self},

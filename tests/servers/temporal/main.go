@@ -33,6 +33,7 @@ type options struct {
 	port       int
 	namespaces []string
 	database   string
+	imports    bool
 	dynamic    dynamicconfig.StaticClient
 	logLevel   string
 	tls        files
@@ -58,6 +59,7 @@ func readOptions() options {
 	pause := flag.Bool("pause", true, "workflows can be paused")
 	flag.IntVar(&o.port, "port", 0, "port of the frontend; 0: a free one")
 	flag.StringVar(&o.database, "db", "", "SQLite file, made if it is missing; without: in memory")
+	flag.BoolVar(&o.imports, "import", false, "histories can be imported")
 	flag.StringVar(&o.logLevel, "log-level", "error", "what goes to the error output")
 	flag.StringVar(&o.tls.certificate, "tls-cert", "", "certificate of the frontend: PEM file")
 	flag.StringVar(&o.tls.key, "tls-key", "", "its key: PEM file")
