@@ -78,7 +78,7 @@ async def _work(queue: WorkQueue, propagations: list[int]) -> None:
                 delivery.conclude(ActivityResult("1"))
                 continue
             events = (*request.past, *request.new)
-            (started,) = (one for one in events if isinstance(one, ExecutionStarted))
+            (started,) = (event for event in events if isinstance(event, ExecutionStarted))
             delivery.conclude(TurnResult(_CODE[started.workflow](request)))
 
 

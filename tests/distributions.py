@@ -44,7 +44,9 @@ def build(name: str, into: Path) -> tuple[Path, Path]:
 
 def run(*command: str | Path, cwd: Path) -> str:
     """Run a command that knows nothing of this checkout, and return what it prints."""
-    environment = {name: one for name, one in os.environ.items() if not name.startswith("PYTHON")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
+    }
     done = subprocess.run(
         command,
         cwd=cwd,

@@ -37,8 +37,8 @@ async def read_histories(runtime: Runtime, instances: Instances) -> Histories:
         instance_id = unread.pop()
         with suppress(InstanceNotFound):
             found[instance_id] = await runtime.history(instance_id)
-            created = (one for one in found[instance_id] if isinstance(one, ChildCreated))
-            unread += [one.instance_id for one in created]
+            created = (event for event in found[instance_id] if isinstance(event, ChildCreated))
+            unread += [event.instance_id for event in created]
     return found
 
 
@@ -48,7 +48,9 @@ def collectors_of(instances: Instances) -> list[str]:
 
 
 def execution_of(history: Sequence[HistoryEvent]) -> str | None:
-    return next((one.execution_id for one in history if isinstance(one, ExecutionStarted)), None)
+    return next(
+        (event.execution_id for event in history if isinstance(event, ExecutionStarted)), None
+    )
 
 
 def check_that_nothing_changed(earlier: Histories, later: Histories) -> None:
@@ -118,7 +120,7 @@ def check_results(instances: Instances, histories: Histories, outputs: Outputs, 
     assert set(made.values()) == {1}
     for instance_id, shape in instances:
         history, output = histories[instance_id], outputs[instance_id]
-        ends = [one for one in history if isinstance(one, ExecutionCompleted)]
+        ends = [event for event in history if isinstance(event, ExecutionCompleted)]
         assert ends == [history[-1]]
         if shape.startswith("collecting"):
             continue

@@ -95,7 +95,9 @@ StartProgram = Callable[..., Program]
 
 def _python_path() -> str:
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return os.pathsep.join([str(_TESTS), *(str(Path(one).absolute()) for one in inherited if one)])
+    return os.pathsep.join(
+        [str(_TESTS), *(str(Path(place).absolute()) for place in inherited if place)]
+    )
 
 
 @contextmanager

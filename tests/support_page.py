@@ -42,8 +42,10 @@ NATIVE: Mapping[str, tuple[str, ...]] = {
     "Temporal": ("temporal/test_native_conformance.py::TestNative",),
     "Conductor": ("conductor/test_conformance.py::TestNative",),
 }
-_CLASSES = {one for part in (HOSTING, NATIVE) for classes in part.values() for one in classes}
-_FEATURES = [one for one in ComponentConformance.__mro__ if "test_" in " ".join(vars(one))]
+_CLASSES = {kind for part in (HOSTING, NATIVE) for classes in part.values() for kind in classes}
+_FEATURES = [
+    feature for feature in ComponentConformance.__mro__ if "test_" in " ".join(vars(feature))
+]
 
 # And what says that nothing outlives it has nothing to show of what does.
 _NEEDS_CODE = re.compile(
@@ -103,7 +105,7 @@ class Matrix:
         function = name.partition("[")[0]
         self.functions.setdefault(class_id, set()).add(function)
         self.selected.setdefault(class_id, set()).add(name)
-        feature = next(one for one in _FEATURES if function in vars(one))
+        feature = next(feature for feature in _FEATURES if function in vars(feature))
         self.feature_of[name] = feature.__name__
 
     def add(self, report: pytest.TestReport) -> None:
@@ -127,8 +129,8 @@ class Matrix:
         """Whether every test of the suite has run on every backend, in the first of its ways."""
         functions = {
             name
-            for one in _FEATURES
-            for name, _ in inspect.getmembers(one, inspect.isfunction)
+            for feature in _FEATURES
+            for name, _ in inspect.getmembers(feature, inspect.isfunction)
             if name.startswith("test_")
         }
         return all(
@@ -160,16 +162,16 @@ class Matrix:
     def _of(self, classes: Iterable[str], feature: str) -> dict[str, Outcome]:
         """Return the outcomes of a feature's tests; the worst of the classes counts."""
         found: dict[str, Outcome] = {}
-        for one in classes:
-            for name, outcome in self.outcomes.get(one, {}).items():
+        for kind in classes:
+            for name, outcome in self.outcomes.get(kind, {}).items():
                 if self.feature_of[name] == feature and (name not in found or found[name].passed):
                     found[name] = outcome
         return found
 
     @staticmethod
     def _cell(outcomes: Mapping[str, Outcome]) -> str:
-        apply = [one for one in outcomes.values() if one.applies]
-        passed = sum(one.passed for one in apply)
+        apply = [outcome for outcome in outcomes.values() if outcome.applies]
+        passed = sum(outcome.passed for outcome in apply)
         if not apply:
             return "does not apply"
         if passed == len(apply):

@@ -36,7 +36,11 @@ def test_hosted_ci_runs_everything_that_has_to_pass_before_a_change_lands() -> N
 
 def test_hosted_ci_runs_each_python_that_the_distribution_names() -> None:
     prefix = "Programming Language :: Python :: 3."
-    named = {"3." + one.removeprefix(prefix) for one in PROJECT["classifiers"] if prefix in one}
+    named = {
+        "3." + classifier.removeprefix(prefix)
+        for classifier in PROJECT["classifiers"]
+        if prefix in classifier
+    }
     tested = WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["python"]
     assert named <= set(tested)
     assert PROJECT["requires-python"] == f">={tested[0]}"
@@ -45,7 +49,9 @@ def test_hosted_ci_runs_each_python_that_the_distribution_names() -> None:
 def test_an_action_is_pinned_by_its_major_version() -> None:
     used = [step["uses"] for step in STEPS if "uses" in step]
     assert used
-    assert [one for one in used if re.fullmatch(r"actions/[a-z-]+@v\d+", one) is None] == []
+    assert [
+        action for action in used if re.fullmatch(r"actions/[a-z-]+@v\d+", action) is None
+    ] == []
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: str(hook["id"]))

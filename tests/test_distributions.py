@@ -47,24 +47,30 @@ def test_every_import_of_a_distribution_is_declared(name: str) -> None:
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_every_declared_dependency_is_imported(name: str) -> None:
-    used = {one for found in _imports(name) for one in _provided_by(found.module)}
+    used = {provider for found in _imports(name) for provider in _provided_by(found.module)}
     assert _names(_dependencies(name)) - NOT_IMPORTED <= used
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_every_dependency_has_an_oldest_version(name: str) -> None:
     wanted = _dependencies(name) + _extras(name)
-    assert [str(one) for one in wanted if ">=" not in str(one.specifier)] == []
+    assert [
+        str(requirement) for requirement in wanted if ">=" not in str(requirement.specifier)
+    ] == []
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_our_distributions_fit_each_other_until_the_next_minor_version(name: str) -> None:
-    ours = [one for one in _dependencies(name) + _extras(name) if one.name in DISTRIBUTIONS]
+    ours = [
+        dependency
+        for dependency in _dependencies(name) + _extras(name)
+        if dependency.name in DISTRIBUTIONS
+    ]
     assert ours
-    for one in ours:
-        version = Version(_project(one.name)["version"])
-        assert version in one.specifier
-        assert f"{version.major}.{version.minor + 1}.0" not in one.specifier
+    for our in ours:
+        version = Version(_project(our.name)["version"])
+        assert version in our.specifier
+        assert f"{version.major}.{version.minor + 1}.0" not in our.specifier
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
@@ -105,16 +111,16 @@ def _project(name: str) -> dict[str, Any]:
 
 
 def _dependencies(name: str) -> list[Requirement]:
-    return [Requirement(one) for one in _project(name)["dependencies"]]
+    return [Requirement(requirement) for requirement in _project(name)["dependencies"]]
 
 
 def _extras(name: str) -> list[Requirement]:
     extras = _project(name).get("optional-dependencies", {})
-    return [Requirement(one) for wanted in extras.values() for one in wanted]
+    return [Requirement(requirement) for wanted in extras.values() for requirement in wanted]
 
 
 def _names(requirements: list[Requirement]) -> set[str]:
-    return {canonicalize_name(one.name) for one in requirements}
+    return {canonicalize_name(requirement.name) for requirement in requirements}
 
 
 def _imports(name: str) -> Iterator[Import]:

@@ -35,7 +35,7 @@ def test_what_is_installed_fits_together(elsewhere: Path) -> None:
 
 
 def test_every_package_can_be_imported(elsewhere: Path) -> None:
-    names = [Path(one).name for own in DISTRIBUTIONS.values() for one in own.packages]
+    names = [Path(package).name for own in DISTRIBUTIONS.values() for package in own.packages]
     code = f"import {', '.join(names)}; print(*({', '.join(names)}), sep='\\n')"
     places = run(elsewhere / "env/bin/python", "-c", code, cwd=elsewhere).splitlines()
     assert len(places) == len(names)
@@ -50,7 +50,9 @@ def test_the_command_says_its_version(elsewhere: Path) -> None:
 
 def test_the_command_shows_the_component_types_of_all_three(elsewhere: Path) -> None:
     told = run(elsewhere / "env/bin/flowyard", "components", "--json", cwd=elsewhere)
-    types = {one["name"]: (one["distribution"], one["error"]) for one in json.loads(told)["types"]}
+    types = {
+        load["name"]: (load["distribution"], load["error"]) for load in json.loads(told)["types"]
+    }
     assert types == {
         "workflow.conductor": ("flowyard-conductor", None),
         "workflow.engine": ("flowyard", None),

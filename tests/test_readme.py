@@ -197,7 +197,9 @@ def _run_changed(engine: str, folder: Path) -> str:
     """Do what the README says to run the demo on an engine; return the ID of its order."""
     checkout = _copy_to(folder)
     components = checkout / "components.yaml"
-    (change, commands), *others = [one for one in CHANGES if f"workflow.{engine}" in one[0].text]
+    (change, commands), *others = [
+        change for change in CHANGES if f"workflow.{engine}" in change[0].text
+    ]
     assert not others
     title, *changed = change.text.splitlines()
     assert title == "--- components.yaml"

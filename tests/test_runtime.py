@@ -192,14 +192,14 @@ async def test_a_listing_is_filtered_and_paged(workflow_kit: OpenWorkflowKit) ->
         await kit.wait(await kit.runtime.start(process_order, {"item": "cup"}, instance_id="o-1"))
         query = InstanceQuery(workflow="patient", page_size=2)
         page = await kit.runtime.list(query)
-        assert [one.instance_id for one in page.instances] == ["p-2", "p-1"]
+        assert [instance.instance_id for instance in page.instances] == ["p-2", "p-1"]
         rest = await kit.runtime.list(
             InstanceQuery("patient", page_size=2, continuation_token=page.continuation_token)
         )
-        assert [one.instance_id for one in rest.instances] == ["p-0"]
+        assert [instance.instance_id for instance in rest.instances] == ["p-0"]
         assert rest.continuation_token is None
         done = await kit.runtime.list(InstanceQuery(status=frozenset({WorkflowStatus.COMPLETED})))
-        assert [one.instance_id for one in done.instances] == ["o-1"]
+        assert [instance.instance_id for instance in done.instances] == ["o-1"]
 
 
 def test_the_sync_runtime_has_every_verb_with_the_same_arguments() -> None:

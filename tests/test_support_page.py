@@ -13,10 +13,10 @@ OTHER = "test_a_timer_fires"
 @pytest.fixture
 def matrix() -> Matrix:
     """Two tests of one feature, which pass everywhere."""
-    classes = [one for part in (HOSTING, NATIVE) for names in part.values() for one in names]
+    classes = [name for part in (HOSTING, NATIVE) for names in part.values() for name in names]
     return Matrix(
         feature_of={TEST: "Timing", OTHER: "Timing"},
-        outcomes={one: {TEST: Outcome(), OTHER: Outcome()} for one in classes},
+        outcomes={kind: {TEST: Outcome(), OTHER: Outcome()} for kind in classes},
     )
 
 

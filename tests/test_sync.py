@@ -57,7 +57,7 @@ def test_a_script_runs_a_workflow_from_start_to_purge(tmp_path: Path) -> None:
         assert not runtime.raise_event(instance_id, "more", 8)
         assert type(runtime.history(instance_id)[0]).__name__ == "TurnStarted"
         listed = runtime.list(InstanceQuery(workflow="calculate"))
-        assert [one.instance_id for one in listed.instances] == ["sum-1"]
+        assert [instance.instance_id for instance in listed.instances] == ["sum-1"]
         assert runtime.purge(instance_id) == 1
         with pytest.raises(InstanceNotFound, match="sum-1"):
             runtime.get(instance_id)

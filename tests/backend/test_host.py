@@ -191,7 +191,7 @@ async def test_a_termination_is_saved_and_nothing_follows_it(tmp_path: Path) -> 
         assert await host.deliver(instance, ExecutionTerminated('"enough"'))
         assert not await host.deliver(instance, EventRaised("go", "1"))
     saved = Folder(tmp_path).instances["o-1"]
-    assert any(isinstance(one, TaskScheduled) for one in saved.history)
+    assert any(isinstance(event, TaskScheduled) for event in saved.history)
     assert saved.state().output == '"enough"'
 
 

@@ -228,12 +228,12 @@ def test_a_child_with_its_parents_id_is_refused_and_answered() -> None:
     assert child.refused is not None
     assert child.refused.error_type == "InstanceAlreadyExists"
     assert not journal.children
-    for one in (journal, Journal("order-7", journal.history)):
-        (failed,) = one.refused.values()
+    for kept in (journal, Journal("order-7", journal.history)):
+        (failed,) = kept.refused.values()
         assert failed == ChildFailed(1, child.refused)
-        assert one.admit(failed)
-        assert not one.refused
-        assert not one.admit(failed)
+        assert kept.admit(failed)
+        assert not kept.refused
+        assert not kept.admit(failed)
 
 
 def test_a_detached_instance_is_not_open_and_has_no_parent() -> None:

@@ -73,10 +73,10 @@ class Detaching(LocalExecutor):
         result = super().run_turn(turn)
         if turn.instance_id == "founder":
             result.actions = [
-                msgspec.structs.replace(one, detached=True)
-                if isinstance(one, ChildCreated)
-                else one
-                for one in result.actions
+                msgspec.structs.replace(action, detached=True)
+                if isinstance(action, ChildCreated)
+                else action
+                for action in result.actions
             ]
         return result
 

@@ -20,7 +20,7 @@ class Reporter:
 
     def __call__(self, *line: Any) -> None:
         """Tell the driver."""
-        cut = [one[:_LONGEST] if isinstance(one, str) else one for one in line]
+        cut = [field[:_LONGEST] if isinstance(field, str) else field for field in line]
         self._apply(cut)
         os.write(self._descriptor, (json.dumps(cut) + "\n").encode())
 
@@ -47,4 +47,4 @@ class Lines:
     def feed(self, data: bytes) -> list[Line]:
         """Return the lines that are whole now."""
         *whole, self._rest = (self._rest + data).split(b"\n")
-        return [json.loads(one) for one in whole]
+        return [json.loads(line) for line in whole]

@@ -86,7 +86,9 @@ class Server:
     def __init__(self, components: Path, *arguments: str) -> None:
         command = [sys.executable, "-c", "from flowyard.cli.main import main; main()", "serve"]
         ports = ["--http-port", "0", "--grpc-port", "0", "--components", str(components)]
-        environment = {name: one for name, one in os.environ.items() if name != "DAPR_API_TOKEN"}
+        environment = {
+            name: value for name, value in os.environ.items() if name != "DAPR_API_TOKEN"
+        }
         self.process = subprocess.Popen(
             [*command, *ports, *arguments],
             cwd=FOLDER,

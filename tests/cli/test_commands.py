@@ -61,7 +61,7 @@ def test_a_run_that_was_interrupted_is_taken_up_again(flowyard: Command, compone
     asyncio.run(open_the_gate())
     resumed = flowyard(*arguments)
     assert (resumed.code, resumed.out) == (0, '"open"\n')
-    other = flowyard(*["echo" if one == "gate" else one for one in arguments])
+    other = flowyard(*["echo" if argument == "gate" else argument for argument in arguments])
     assert (other.code, other.out) == (0, "null\n")  # a closed instance's ID is free
 
 
@@ -122,7 +122,7 @@ def test_a_shell_completes_commands_and_options() -> None:
 def test_every_exit_code_is_documented() -> None:
     text = _DOCUMENT.read_text()
     documented = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
-    assert documented == {0, *(one for one in vars(codes).values() if isinstance(one, int))}
+    assert documented == {0, *(var for var in vars(codes).values() if isinstance(var, int))}
 
 
 def _imported_by(program: str, *libraries: str) -> list[str]:
@@ -134,7 +134,7 @@ def _imported_by(program: str, *libraries: str) -> list[str]:
         text=True,
         check=True,
     )
-    return [str(one) for one in ast.literal_eval(done.stderr)]
+    return [str(warning) for warning in ast.literal_eval(done.stderr)]
 
 
 def _command(*arguments: str) -> str:

@@ -80,9 +80,9 @@ def test_instances_are_listed_page_by_page(flowyard: Command) -> None:
         flowyard("start", "echo", "--id", f"listed-{number}", "--wait")
     flowyard("start", "fail", "--id", "listed-failed", "--wait")
     page = flowyard("list", "--prefix", "listed-", "--limit", "2", "--json").json
-    assert [one["instanceID"] for one in page["instances"]] == ["listed-failed", "listed-2"]
+    assert [item["instanceID"] for item in page["instances"]] == ["listed-failed", "listed-2"]
     rest = flowyard("list", "--prefix", "listed-", "--after", page["continuationToken"], "--json")
-    assert [one["instanceID"] for one in rest.json["instances"]] == ["listed-1", "listed-0"]
+    assert [item["instanceID"] for item in rest.json["instances"]] == ["listed-1", "listed-0"]
     failed = flowyard("list", "--status", "failed", "--workflow", "fail", "--prefix", "listed-")
     assert [line.split()[0] for line in failed.out.splitlines()] == ["INSTANCE", "listed-failed"]
     assert "--after" in flowyard("list", "--prefix", "listed-", "--limit", "1").out
@@ -201,7 +201,7 @@ def test_a_state_is_printed_without_a_terminal_as_rich_prints_it(
     flowyard("start", "gate", "--id", "plain")
     flowyard("start", "echo", "--id", "empty", "--input", '""', "--wait")
     flowyard("start", "echo", "--id", "wide", "--input", json.dumps("x" * 300), "--wait")
-    plain = [flowyard("get", one).out for one in ("plain", "empty", "wide")]
+    plain = [flowyard("get", instance_id).out for instance_id in ("plain", "empty", "wide")]
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("TERM", "dumb")
-    assert plain == [flowyard("get", one).out for one in ("plain", "empty", "wide")]
+    assert plain == [flowyard("get", instance_id).out for instance_id in ("plain", "empty", "wide")]

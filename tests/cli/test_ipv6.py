@@ -54,7 +54,7 @@ def test_the_command_finds_the_server_by_its_url(
 
 def test_the_address_of_everything_is_served_over_both_protocols(components: Path) -> None:
     with serving(components, "--host", "::", "--allow-unauthenticated") as server:
-        port, grpc_port = (one.rpartition(":")[2] for one in (server.url, server.grpc))
+        port, grpc_port = (address.rpartition(":")[2] for address in (server.url, server.grpc))
         assert (server.url, server.grpc) == (f"http://[::]:{port}", f"[::]:{grpc_port}")
         for host in ("[::1]", "127.0.0.1"):
             assert httpx.get(f"http://{host}:{port}/v1.0/healthz").status_code == 204

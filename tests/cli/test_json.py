@@ -16,7 +16,7 @@ from flowyard.cli.main import build
 _MEMORY = FOLDER.parent / "plugins" / "flowyard-memory" / "src"
 _COMMANDS = sorted(typer.main.get_group(build()).commands)
 # tests/cli/test_serving.py reads what `serve` prints, which goes on until a signal.
-_ENDING = [one for one in _COMMANDS if one != "serve"]
+_ENDING = [command for command in _COMMANDS if command != "serve"]
 
 _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "run": ("errands:app", "echo", "--components", "{components}"),
@@ -97,14 +97,16 @@ def _run(flowyard: Command, command: str, arguments: tuple[str, ...]) -> Ended:
 def test_every_command_prints_json_and_nothing_else(
     flowyard: Command, command: str, components: Path
 ) -> None:
-    arguments = tuple(one.format(components=components) for one in _ARGUMENTS[command])
+    arguments = tuple(argument.format(components=components) for argument in _ARGUMENTS[command])
     ended = _run(flowyard, command, arguments)
     assert ended.code == 0, ended.err
     assert ended.out.count("\n") == 1
     assert _KEYS[command] <= ended.json.keys()
 
 
-@pytest.mark.parametrize("command", [one for one in _COMMANDS if one not in {"schema", "version"}])
+@pytest.mark.parametrize(
+    "command", [command for command in _COMMANDS if command not in {"schema", "version"}]
+)
 def test_every_command_tells_an_error_as_json(flowyard: Command, command: str) -> None:
     arguments, error, code = _MISTAKES[command]
     ended = _run(flowyard, command, arguments)

@@ -13,7 +13,7 @@ from compatibility.files import read_text, write_text
 def dump(file: Path, target: Path) -> None:
     """Write the SQL that makes a file with the same tables, rows and version."""
     with closing(sqlite3.connect(file)) as connection:
-        write_text(target, "".join(f"{one}\n" for one in _statements(connection)))
+        write_text(target, "".join(f"{statement}\n" for statement in _statements(connection)))
 
 
 def restore(dumped: Path, file: Path) -> None:

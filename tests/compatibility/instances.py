@@ -185,4 +185,4 @@ async def _until(runtime: Runtime, instance_id: str, history: str) -> None:
 async def _names_of(runtime: Runtime, instance_id: str) -> list[str]:
     """Return the names of the events of an instance's history, in the order of the alphabet."""
     history = await runtime.history(instance_id)
-    return sorted(type(one).__name__ for one in history if not isinstance(one, TurnStarted))
+    return sorted(type(event).__name__ for event in history if not isinstance(event, TurnStarted))

@@ -47,8 +47,8 @@ def told_with(data: Path) -> ToldOfAll:
 def write_told(told: ToldOfAll, data: Path) -> None:
     """Write it beside a file of data, one instance a line."""
     lines = [
-        f"{msgspec.json.encode(instance_id).decode()}: {msgspec.json.encode(one).decode()}"
-        for instance_id, one in told.items()
+        f"{msgspec.json.encode(instance_id).decode()}: {msgspec.json.encode(value).decode()}"
+        for instance_id, value in told.items()
     ]
     text = "{\n" + ",\n".join(lines) + "\n}\n"
     data.with_name(f"{name_of(data)}.json").write_text(text)

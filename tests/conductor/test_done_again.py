@@ -47,9 +47,9 @@ async def parent(ctx: WorkflowContext, names: list[str]) -> list[str]:
         for name in names
     ]
     outcomes: list[str] = []
-    for one in children:
+    for key in children:
         try:
-            outcomes.append(await one)
+            outcomes.append(await key)
         except TaskFailedError:
             outcomes.append(REFUSED)
     return outcomes
@@ -73,7 +73,7 @@ async def left_behind(
     perform = Outbox.perform
 
     async def die_after(outbox: Outbox, instance: HostedInstance) -> list[HistoryEvent]:
-        is_parent = any(isinstance(one, ChildCreated) for one in instance.pending)
+        is_parent = any(isinstance(action, ChildCreated) for action in instance.pending)
         came = await perform(outbox, instance)
         if is_parent:
             has_begun.set()

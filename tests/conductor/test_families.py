@@ -116,8 +116,8 @@ async def test_the_parent_of_a_child_that_was_removed_in_conductor_is_told(
         await until_there(runtime, "child", 1)
         query = {"query": f"correlationId='{child_id}'"}
         found = (await client.get(f"{url}/workflow/search", params=query)).json()["results"]
-        for one in found:
-            path = f"{url}/workflow/{one['workflowId']}/remove"
+        for run in found:
+            path = f"{url}/workflow/{run['workflowId']}/remove"
             await client.delete(path, params={"archiveWorkflow": False})
         state = await runtime.wait(parent_id, timeout=PATIENCE)
     assert state.result() == "WorkflowRemoved"
@@ -148,7 +148,7 @@ async def test_children_of_all_executions_have_ids_of_their_own_and_end_with_the
         children = await until_there(runtime, "child", 2)
         assert len(set(children)) == 2
         await runtime.terminate(parent_id)
-        for one in (parent_id, *children):
-            state = await runtime.wait(one, timeout=PATIENCE)
+        for child in (parent_id, *children):
+            state = await runtime.wait(child, timeout=PATIENCE)
             assert state.status is WorkflowStatus.TERMINATED
         assert await runtime.purge(parent_id) == 3

@@ -68,8 +68,8 @@ def make_app(halfway: asyncio.Event) -> App:
     async def growing(ctx: WorkflowContext, sizes: list[int]) -> list[int]:
         if len(sizes) == 1:
             return [len(await ctx.call_activity(make, input=sizes[0]))]
-        made = await when_all([ctx.call_activity(make, input=one) for one in sizes])
-        return [len(one) for one in made]
+        made = await when_all([ctx.call_activity(make, input=size) for size in sizes])
+        return [len(kept) for kept in made]
 
     return app
 
@@ -114,7 +114,7 @@ async def test_an_instance_goes_on_though_the_server_has_forgotten_its_first_ste
         state = await second.wait(instance_id)
         history = await second.history(instance_id)
     assert state.result() == [*range(STEPS + 1), -1]
-    results = [one.task_id for one in history if isinstance(one, TaskCompleted)]
+    results = [event.task_id for event in history if isinstance(event, TaskCompleted)]
     assert len(results) == len(set(results)) == STEPS + 2
 
 

@@ -37,11 +37,11 @@ async def test_of_several_processes_that_start_one_id_exactly_one_wins(
     assert sorted(won) == sorted(f"won {prefix}-{number}" for number in range(INSTANCES))
     async with Runtime.open([spec_of(native_url, queue)]) as runtime:
         page = await runtime.list(InstanceQuery(instance_id_prefix=prefix))
-        assert sorted(one.instance_id for one in page.instances) == sorted(
+        assert sorted(instance.instance_id for instance in page.instances) == sorted(
             f"{prefix}-{number}" for number in range(INSTANCES)
         )
-        for one in page.instances:
-            await runtime.terminate(one.instance_id)
+        for instance in page.instances:
+            await runtime.terminate(instance.instance_id)
 
 
 async def test_a_lock_that_a_dead_process_has_left_is_taken_over_by_one(

@@ -108,8 +108,8 @@ async def test_what_a_workflow_starts_is_another_instance(open_native: OpenRunti
         assert await runtime.terminate(instance_id) is True
         assert (await runtime.get(started)).status is WorkflowStatus.RUNNING
         assert await runtime.purge(instance_id) == 1
-        for one in (before, started):
-            await runtime.terminate(one)
+        for run_id in (before, started):
+            await runtime.terminate(run_id)
 
 
 async def test_a_key_of_several_workflows_is_refused_and_their_own_ids_are_not(
@@ -137,5 +137,5 @@ async def test_a_child_names_a_parent_that_is_found(open_native: OpenRuntime) ->
         told = (await runtime.get(child)).parent_instance_id
         assert told is not None
         assert (await runtime.get(told)).instance_id == parent
-        for one in (parent, before):
-            await runtime.terminate(one)
+        for run_id in (parent, before):
+            await runtime.terminate(run_id)

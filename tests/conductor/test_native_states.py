@@ -35,10 +35,12 @@ async def test_a_listing_tells_what_get_tells(open_native: OpenRuntime) -> None:
         failed = await runtime.start("native-failing", input="x", instance_id=f"{prefix}-failed")
         await runtime.wait(failed)
         page = await runtime.list(InstanceQuery(instance_id_prefix=prefix))
-        got = [await runtime.get(one.instance_id, payloads=False) for one in page.instances]
+        got = [
+            await runtime.get(instance.instance_id, payloads=False) for instance in page.instances
+        ]
         assert list(page.instances) == got
-        assert {one.custom_status for one in page.instances} == {'{"asked":"Ada"}', None}
-        assert all(one.detail for one in page.instances)
+        assert {instance.custom_status for instance in page.instances} == {'{"asked":"Ada"}', None}
+        assert all(instance.detail for instance in page.instances)
         await runtime.terminate(waiting)
 
 
@@ -95,5 +97,7 @@ async def test_what_is_waited_for_can_be_found_out(open_native: OpenRuntime) -> 
         await until_detail(runtime, instance_id, "waits for event 'go'")
         assert await runtime.raise_event(instance_id, "go", 2)
         await runtime.wait(instance_id)
-        raised = [one for one in await runtime.history(instance_id) if isinstance(one, EventRaised)]
-    assert [(one.name, one.input) for one in raised] == [("go", "1"), ("go", "2")]
+        raised = [
+            event for event in await runtime.history(instance_id) if isinstance(event, EventRaised)
+        ]
+    assert [(event.name, event.input) for event in raised] == [("go", "1"), ("go", "2")]

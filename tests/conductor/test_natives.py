@@ -64,13 +64,13 @@ async def test_workers_of_conductors_own_do_the_work(open_native: OpenRuntime) -
         assert (await runtime.wait(instance_id)).result() == 12
         history = await runtime.history(instance_id)
         state = await runtime.get(instance_id)
-    scheduled = [one for one in history if isinstance(one, TaskScheduled)]
-    assert [(one.name, one.input) for one in scheduled] == [
+    scheduled = [event for event in history if isinstance(event, TaskScheduled)]
+    assert [(event.name, event.input) for event in scheduled] == [
         ("native_double", "3"),
         ("native_double", "6"),
     ]
-    completed = [one for one in history if isinstance(one, TaskCompleted)]
-    assert [(one.task_id, one.output) for one in completed] == [
+    completed = [event for event in history if isinstance(event, TaskCompleted)]
+    assert [(event.task_id, event.output) for event in completed] == [
         (scheduled[0].id, "6"),
         (scheduled[1].id, "12"),
     ]
@@ -122,7 +122,7 @@ async def test_a_failure_names_the_task_that_failed(open_native: OpenRuntime) ->
     assert "no stock of boots" in state.failure.message
     assert state.failure.cause is not None
     assert "task 'ask' of type 'native_refuse'" in state.failure.cause.message
-    assert [one for one in history if isinstance(one, TaskFailed)]
+    assert [event for event in history if isinstance(event, TaskFailed)]
 
 
 async def test_variables_are_the_custom_status(open_native: OpenRuntime) -> None:
@@ -144,7 +144,7 @@ async def test_events_complete_the_tasks_that_are_called_like_them(
         history = await runtime.history(instance_id)
         assert await runtime.raise_event(instance_id, "later", 1) is False
     assert state.result() == {"approval": {"by": "Grace"}, "later": {"value": 7}}
-    raised = [(one.name, one.input) for one in history if isinstance(one, EventRaised)]
+    raised = [(event.name, event.input) for event in history if isinstance(event, EventRaised)]
     assert raised == [("Approval", '{"by":"Grace"}'), ("later", "7")]
 
 
@@ -197,7 +197,7 @@ async def test_terminate_tells_who_changed_something(open_native: OpenRuntime) -
         assert sorted(ended) == [False, False, False, False, True]
         assert (await runtime.get(instance_id)).status is WorkflowStatus.TERMINATED
         history = await runtime.history(instance_id)
-        assert [one for one in history if isinstance(one, ExecutionTerminated)]
+        assert [event for event in history if isinstance(event, ExecutionTerminated)]
         completed = await runtime.wait(await runtime.start("native-echo"))
         assert await runtime.terminate(completed.instance_id) is False
 
@@ -210,7 +210,7 @@ async def test_children_are_instances_and_share_their_parents_end(
         async with asyncio.timeout(60):
             while True:
                 events = await runtime.history(parent)
-                children = [one for one in events if isinstance(one, ChildCreated)]
+                children = [event for event in events if isinstance(event, ChildCreated)]
                 if children and children[0].instance_id:
                     break
                 await asyncio.sleep(0.05)
@@ -273,7 +273,10 @@ async def test_native_instances_are_listed(open_native: OpenRuntime) -> None:
         rest = await runtime.list(
             InstanceQuery(instance_id_prefix=prefix, continuation_token=first.continuation_token)
         )
-        found = {one.instance_id: one.status for one in (*first.instances, *rest.instances)}
+        found = {
+            instance.instance_id: instance.status
+            for instance in (*first.instances, *rest.instances)
+        }
         for number in range(2):
             await runtime.terminate(f"{prefix}-{number}")
     assert found == {

@@ -180,7 +180,9 @@ async def test_a_drain_does_not_begin_the_activity_that_follows(spec: ComponentS
             await draining
             assert begun.empty()
             history = await runtime.history(instance_id)
-            assert [one.output for one in history if isinstance(one, TaskCompleted)] == ['"wols"']
+            assert [event.output for event in history if isinstance(event, TaskCompleted)] == [
+                '"wols"'
+            ]
         async with Runtime.open([spec], make_app(doors, begun)) as runtime:
             assert (await runtime.wait(instance_id)).result() == ["wols", "txen"]
     assert begun.get_nowait() == "next"

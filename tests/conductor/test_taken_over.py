@@ -148,7 +148,7 @@ async def test_an_instance_that_is_woken_for_nothing_forgets_nothing(spec: Compo
                         woken += 1
     async with Runtime.open([spec], make_app(doors)) as runtime:
         history = await runtime.history(instance_id)
-        assert [one.output for one in history if isinstance(one, TaskCompleted)] == ['"once"']
+        assert [event.output for event in history if isinstance(event, TaskCompleted)] == ['"once"']
         await runtime.raise_event(instance_id, "go", 7)
         state = await runtime.wait(instance_id, timeout=PATIENCE)
     assert state.result() == ["once", 7]
@@ -216,7 +216,10 @@ async def test_mail_that_nobody_has_removed_is_taken_once_and_then_goes(
             await doors.until_begun("busy at the door")
             for first in range(0, count, 10):
                 await asyncio.gather(
-                    *(runtime.raise_event(instance_id, "item", first + one) for one in range(10))
+                    *(
+                        runtime.raise_event(instance_id, "item", first + number)
+                        for number in range(10)
+                    )
                 )
             doors.opened.set()
             taken = 0
@@ -224,7 +227,7 @@ async def test_mail_that_nobody_has_removed_is_taken_once_and_then_goes(
                 while taken < count:
                     await asyncio.sleep(0.2)  # the history is long, and the server has work to do
                     history = await runtime.history(instance_id)
-                    taken = sum(isinstance(one, EventRaised) for one in history)
+                    taken = sum(isinstance(event, EventRaised) for event in history)
     async with Runtime.open([spec], make_app(doors)) as runtime:
         await runtime.raise_event(instance_id, "item", count)
         state = await runtime.wait(instance_id, timeout=PATIENCE)

@@ -58,7 +58,7 @@ def test_a_file_may_hold_several_components_and_the_first_is_the_default(tmp_pat
     file = tmp_path / "components.yaml"
     file.write_text("---\n" + component("orders") + "---\n" + component("menus") + "---\n")
     components = load_components(str(file))
-    assert [one.name for one in components.specs] == ["orders", "menus"]
+    assert [spec.name for spec in components.specs] == ["orders", "menus"]
     assert components.default.name == "orders"
     assert components.default.source == file
     assert components.find().name == "orders"
@@ -71,7 +71,7 @@ def test_a_folder_is_read_in_the_order_of_its_file_names(tmp_path: Path) -> None
     (tmp_path / "notes.txt").write_text("not for us")
     (tmp_path / ".hidden.yaml").write_text("not for us")
     (tmp_path / "nested.yaml").mkdir()
-    assert [one.name for one in load_components(tmp_path).specs] == ["first", "second"]
+    assert [spec.name for spec in load_components(tmp_path).specs] == ["first", "second"]
 
 
 def test_components_may_come_from_code() -> None:
@@ -113,7 +113,7 @@ def test_components_of_other_kinds_are_left_alone_and_said(
     (tmp_path / "b.yaml").write_text("apiVersion: dapr.io/v1alpha1\nkind: Configuration\n")
     (tmp_path / "c.yaml").write_text(component("orders"))
     with caplog.at_level(logging.INFO, "flowyard"):
-        assert [one.name for one in load_components(tmp_path).specs] == ["orders"]
+        assert [spec.name for spec in load_components(tmp_path).specs] == ["orders"]
     assert "skipped component 'cache' of type 'state.redis'" in caplog.text
     assert "skipped a document of kind Configuration" in caplog.text
 

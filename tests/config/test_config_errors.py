@@ -61,7 +61,7 @@ def test_a_known_type_is_told_with_the_package_that_has_it(
 ) -> None:
     # The adapters are installed where Flowyard is developed.
     installed = entry_points(group="flowyard")
-    others = [one for one in installed if one.name != f"workflow.{engine}"]
+    others = [entry_point for entry_point in installed if entry_point.name != f"workflow.{engine}"]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: others)
     message = fault(HEAD + FIELDS.replace("workflow.sample", f"workflows.{engine}"))
     assert f"It is in flowyard-{engine}. " in message

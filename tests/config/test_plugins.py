@@ -74,7 +74,7 @@ def test_an_installed_plugin_is_found_by_its_entry_point(install: Install) -> No
 
 def test_the_built_in_engine_is_a_plugin_like_any_other() -> None:
     owners = [
-        one.dist.name for one in entry_points(group=GROUP, name="workflow.engine") if one.dist
+        point.dist.name for point in entry_points(group=GROUP, name="workflow.engine") if point.dist
     ]
     assert owners == ["flowyard"]
     assert component_type("workflow.engine").name == "workflow.engine"
@@ -93,7 +93,7 @@ def test_a_broken_plugin_does_not_stop_another(install: Install) -> None:
     install("broken-plugin", "workflow.broken", "import a_module_that_is_not_there")
     install("sound-plugin", "workflow.sound")
     assert component_type("workflow.sound").name == "workflow.sound"
-    by_name = {one.name: one for one in installed_types()}
+    by_name = {kind.name: kind for kind in installed_types()}
     assert by_name["workflow.sound"].type is not None
     assert by_name["workflow.sound"].distribution == "sound-plugin"
     assert by_name["workflow.broken"].type is None
@@ -188,7 +188,7 @@ def test_a_doubly_claimed_type_does_not_stop_another(install: Install) -> None:
     install("second-plugin", "workflow.twice")
     install("third-plugin", "workflow.once")
     assert component_type("workflow.once").name == "workflow.once"
-    claimed = next(one for one in installed_types() if one.name == "workflow.twice")
+    claimed = next(kind for kind in installed_types() if kind.name == "workflow.twice")
     assert claimed.distribution == "first-plugin, second-plugin"
     assert claimed.error is not None
 
@@ -234,6 +234,6 @@ def test_each_manager_is_its_own() -> None:
 
 
 def test_each_hook_says_what_for() -> None:
-    names = [one for one in dir(hookspecs) if one.startswith("flowyard_")]
+    names = [name for name in dir(hookspecs) if name.startswith("flowyard_")]
     assert names == ["flowyard_component_type"]
-    assert all(getattr(hookspecs, one).__doc__ for one in names)
+    assert all(getattr(hookspecs, name).__doc__ for name in names)

@@ -33,10 +33,13 @@ _FOLDERS = (ROOT / "examples", ROOT / "docs", ROOT / "adapters", ROOT / "tests")
 
 def _component_texts() -> list[Any]:
     """Return every YAML file and block of the repository in which a component is described."""
-    files = [*ROOT.glob("*.y*ml"), *(one for folder in _FOLDERS for one in folder.rglob("*.y*ml"))]
-    texts = [(one.relative_to(ROOT), one.read_text()) for one in files]
+    files = [
+        *ROOT.glob("*.y*ml"),
+        *(file for folder in _FOLDERS for file in folder.rglob("*.y*ml")),
+    ]
+    texts = [(file.relative_to(ROOT), file.read_text()) for file in files]
     for page in _PAGES:
-        shown = (one.text for one in blocks(page) if one.language == "yaml")
+        shown = (block.text for block in blocks(page) if block.language == "yaml")
         texts += [(page.relative_to(ROOT), text) for text in shown]
     return [
         pytest.param(text, id=f"{where}-{number}")
@@ -118,7 +121,7 @@ def test_every_component_of_the_repository_is_valid(
 ) -> None:
     file = tmp_path / "components.yaml"
     file.write_text(text)
-    installed = {one.name for one in installed_types()}
+    installed = {kind.name for kind in installed_types()}
     for documents in (list(yaml.safe_load_all(text)), read_documents(file)):
         for document in documents:
             assert isinstance(document, dict)

@@ -183,7 +183,9 @@ class FolderComponent(WorkflowComponent):
                 raise InstanceNotClosed(member.id, member.status)
             await self._host.settle(member)
         async with self._folder.changing:
-            family = [one for one in family if self._folder.instances.get(one.id) is one]
+            family = [
+                member for member in family if self._folder.instances.get(member.id) is member
+            ]
             # Children first: a process that is killed meanwhile leaves none without a parent.
             for member in reversed(family):
                 await self._folder.remove(member)

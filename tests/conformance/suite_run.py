@@ -42,7 +42,9 @@ def run_suite(
     assert run.returncode in (0, 1), run.stdout + run.stderr
     ended: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for case in ET.parse(report).iter("testcase"):  # noqa: S314 - pytest's own report
-        outcomes = [one.tag for one in case if one.tag in ("failure", "error", "skipped")]
+        outcomes = [
+            element.tag for element in case if element.tag in ("failure", "error", "skipped")
+        ]
         of_class = ended[case.attrib["classname"].rpartition(".")[2]]
         of_class[outcomes[0] if outcomes else "passed"].add(case.attrib["name"])
     return ended

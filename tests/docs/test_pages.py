@@ -67,7 +67,7 @@ def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path) -> None:
 def run(*arguments: str, folder: Path, **environment: str) -> str:
     """Return what a program prints that ends well."""
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    path = os.pathsep.join(str(Path(one).absolute()) for one in inherited if one)
+    path = os.pathsep.join(str(Path(place).absolute()) for place in inherited if place)
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,

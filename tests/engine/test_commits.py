@@ -63,8 +63,8 @@ async def test_a_result_is_on_disk_before_the_next_activity_begins(
             await runtime.wait(f"it-{number}")
     assert len(seen) == 50
     for history in seen:
-        scheduled = [one.input for one in history if isinstance(one, TaskScheduled)]
-        completed = [one.output for one in history if isinstance(one, TaskCompleted)]
+        scheduled = [event.input for event in history if isinstance(event, TaskScheduled)]
+        completed = [event.output for event in history if isinstance(event, TaskCompleted)]
         assert scheduled == [str(number) for number in range(len(scheduled))]
         assert completed == scheduled[:-1], "all but the one that is looking"
 
@@ -93,10 +93,10 @@ async def test_what_an_activity_is_called_for_is_on_disk_before_it_begins(
         await runtime.start(parent, instance_id="it")
         await runtime.raise_event("it", "go")
         await runtime.wait("it")
-    assert any(isinstance(one, ExecutionStarted) for one in seen["child"])
-    assert any(isinstance(one, TaskScheduled) for one in seen["child"])
-    assert any(isinstance(one, EventRaised) for one in seen["parent of child"])
-    assert any(isinstance(one, ChildCreated) for one in seen["parent of child"])
+    assert any(isinstance(event, ExecutionStarted) for event in seen["child"])
+    assert any(isinstance(event, TaskScheduled) for event in seen["child"])
+    assert any(isinstance(event, EventRaised) for event in seen["parent of child"])
+    assert any(isinstance(event, ChildCreated) for event in seen["parent of child"])
 
 
 async def test_every_commit_waits_for_the_disk_unless_told_otherwise(
@@ -240,5 +240,7 @@ async def test_replacing_an_instance_removes_what_it_was(
             await runtime.start(echo, input=value, instance_id="it")
             assert (await runtime.wait("it")).result() == value
         assert query("SELECT count(DISTINCT run) FROM history") == [(1,)]
-        created = [one for one in await runtime.history("it") if isinstance(one, ExecutionStarted)]
-        assert [one.input for one in created] == ["4"]
+        created = [
+            event for event in await runtime.history("it") if isinstance(event, ExecutionStarted)
+        ]
+        assert [event.input for event in created] == ["4"]

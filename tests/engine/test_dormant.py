@@ -35,7 +35,7 @@ async def waiter(ctx: WorkflowContext) -> object:
 def in_memory() -> int:
     """How many objects there are in this process that stand for an instance."""
     gc.collect()
-    return sum(isinstance(one, (Instance, Journal, Execution)) for one in gc.get_objects())
+    return sum(isinstance(kept, (Instance, Journal, Execution)) for kept in gc.get_objects())
 
 
 def timers_in_memory(runtime: Runtime) -> int:
@@ -103,5 +103,5 @@ async def test_dormant_instances_wake_when_their_time_has_come(open_runtime: Ope
             await runtime.start(sleeper, input=until, instance_id=f"it-{number}")
         for number in range(20):
             await kit.advance(timedelta(days=1))
-            closed = [(await runtime.get(f"it-{one}")).status.is_closed for one in range(20)]
-            assert closed == [one <= number for one in range(20)]
+            closed = [(await runtime.get(f"it-{index}")).status.is_closed for index in range(20)]
+            assert closed == [index <= number for index in range(20)]

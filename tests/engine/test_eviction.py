@@ -58,18 +58,20 @@ async def test_events_for_instances_that_come_and_go_arrive_once_and_in_order(
         open_runtime() as visitor,
     ):
         ids = [f"it-{number}" for number in range(5)]
-        await asyncio.gather(*(runtime.start(collector, input=40, instance_id=one) for one in ids))
+        await asyncio.gather(
+            *(runtime.start(collector, input=40, instance_id=child_id) for child_id in ids)
+        )
 
         async def raise_items(by: Runtime, instance_id: str, name: str) -> None:
             for number in range(20):
                 assert await by.raise_event(instance_id, "item", [name, number])
 
         await asyncio.gather(
-            *(raise_items(runtime, one, "here") for one in ids),
-            *(raise_items(visitor, one, "there") for one in ids),
+            *(raise_items(runtime, child_id, "here") for child_id in ids),
+            *(raise_items(visitor, child_id, "there") for child_id in ids),
         )
-        for one in ids:
-            received = (await runtime.wait(one)).result(list[tuple[str, int]])
+        for child_id in ids:
+            received = (await runtime.wait(child_id)).result(list[tuple[str, int]])
             for name in ("here", "there"):
                 assert [number for by, number in received if by == name] == list(range(20))
 
@@ -102,8 +104,8 @@ async def test_a_start_that_is_refused_takes_nothing_from_the_instance_that_has_
         await WorkflowKit(app, runtime, clock).settle()
         with held(database):
             starting = [
-                asyncio.create_task(runtime.start(sleeper, instance_id=one))
-                for one in ("sleeps", "collects")
+                asyncio.create_task(runtime.start(sleeper, instance_id=workflow))
+                for workflow in ("sleeps", "collects")
             ]
             await asyncio.sleep(0)
             # All of it comes while it is not yet known that the starts are refused.
@@ -113,7 +115,7 @@ async def test_a_start_that_is_refused_takes_nothing_from_the_instance_that_has_
             clock.advance(timedelta(hours=1))
             await asyncio.sleep(0)
         refused = await asyncio.gather(*starting, return_exceptions=True)
-        assert [type(one) for one in refused] == [InstanceAlreadyExists] * 2
+        assert [type(failed) for failed in refused] == [InstanceAlreadyExists] * 2
         assert await raising is True
         assert (await waiting).result() == ["kept"]
         assert (await runtime.wait("sleeps")).result() == "awake"

@@ -147,18 +147,21 @@ async def test_what_one_instance_cannot_write_fails_no_other(
 ) -> None:
     async with open_runtime(make_app(database.parent)) as runtime:
         ids = [f"it-{number}" for number in range(20)]
-        await asyncio.gather(*(runtime.start("waiter", instance_id=one) for one in ids))
+        await asyncio.gather(
+            *(runtime.start("waiter", instance_id=instance_id) for instance_id in ids)
+        )
         refuse_turns_of(query, "it-7")
         raised = await asyncio.gather(
-            *(runtime.raise_event(one, "go", one) for one in ids), return_exceptions=True
+            *(runtime.raise_event(instance_id, "go", instance_id) for instance_id in ids),
+            return_exceptions=True,
         )
         failed = [one for one, answer in zip(ids, raised, strict=True) if answer is not True]
         assert failed == ["it-7"]
         assert isinstance(raised[7], BackendUnavailable)
         query("DROP TRIGGER trouble")
         await runtime.raise_event("it-7", "go", "it-7")
-        for one in ids:
-            assert (await runtime.wait(one)).result() == one
+        for instance_id in ids:
+            assert (await runtime.wait(instance_id)).result() == instance_id
 
 
 async def test_work_goes_on_by_itself_once_the_trouble_is_over(
@@ -213,8 +216,8 @@ async def test_an_instance_that_cannot_be_read_does_not_stop_the_others(
 
     ids = [f"it-{number}" for number in range(5)]
     async with open_runtime(app) as runtime:
-        for one in ids:
-            await runtime.start(one_step, instance_id=one)
+        for instance_id in ids:
+            await runtime.start(one_step, instance_id=instance_id)
     runs.clear()
     goes_on.set()
     query(
@@ -222,8 +225,8 @@ async def test_an_instance_that_cannot_be_read_does_not_stop_the_others(
         "WHERE run = (SELECT run FROM instances WHERE id = 'it-0')"
     )
     async with open_runtime(app) as runtime:
-        for one in ids[1:]:
-            assert (await runtime.wait(one)).result() == one
+        for instance_id in ids[1:]:
+            assert (await runtime.wait(instance_id)).result() == instance_id
     assert runs == ids[1:]
 
 
@@ -244,7 +247,7 @@ async def test_a_turn_that_cannot_be_encoded_stops_neither_the_writer_nor_other_
         failed = [text for text, outcome in outcomes.items() if outcome.result().error is not None]
         assert failed == [half_of_a_pair]
         found, _ = await store.list(InstanceQuery())
-        assert [one.record.custom_status for one in found] == ["after", "before"]
+        assert [snapshot.record.custom_status for snapshot in found] == ["after", "before"]
 
 
 async def test_a_write_waits_for_another_program_that_holds_the_file(

@@ -28,7 +28,7 @@ async def other(ctx: WorkflowContext) -> None:
 
 
 async def ids_of(runtime: Runtime, query: InstanceQuery) -> list[str]:
-    return [one.instance_id for one in (await runtime.list(query)).instances]
+    return [instance.instance_id for instance in (await runtime.list(query)).instances]
 
 
 async def test_each_instance_is_on_one_page_while_others_come_and_go(
@@ -41,7 +41,7 @@ async def test_each_instance_is_on_one_page_while_others_come_and_go(
         token: str | None = None
         for turn in range(100):
             page = await runtime.list(InstanceQuery(page_size=4, continuation_token=token))
-            seen += [one.instance_id for one in page.instances]
+            seen += [instance.instance_id for instance in page.instances]
             token = page.continuation_token
             if token is None:
                 break

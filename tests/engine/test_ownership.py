@@ -58,7 +58,7 @@ async def test_a_process_that_stood_still_beyond_its_lease_cannot_commit(
     assert [int(first[0]), int(second[0])] == [late.process.pid, other.process.pid]
     assert first[2] == second[2], "both attempts have one idempotency key"
     left = traces(database.parent)
-    assert [(int(one[0]), one[3]) for one in left[2:]] == [(other.process.pid, "after the gate")]
+    assert [(int(line[0]), line[3]) for line in left[2:]] == [(other.process.pid, "after the gate")]
 
 
 async def test_a_process_that_stood_still_becomes_the_owner_again(
@@ -76,7 +76,7 @@ async def test_a_process_that_stood_still_becomes_the_owner_again(
         other.kill()
         await manager.start("chain", input=3, instance_id="second")
         assert (await manager.wait("second")).result() == 3
-    workers = [int(one[0]) for one in traces(database.parent)]
+    workers = [int(trace[0]) for trace in traces(database.parent)]
     assert workers == [other.process.pid] * 2 + [late.process.pid] * 3
 
 

@@ -109,8 +109,10 @@ async def test_what_had_no_result_yet_is_done_anew_too(
             await runtime.get("source")
         (folder / "open-slow").touch()
         await runtime.wait("source")
-        called = [one for one in await runtime.history("source") if isinstance(one, TaskScheduled)]
-        then = next(one.id for one in called if one.input == '"then"')
+        called = [
+            event for event in await runtime.history("source") if isinstance(event, TaskScheduled)
+        ]
+        then = next(event.id for event in called if event.input == '"then"')
         await runtime.rerun("source", then, new_instance_id="copy")
         await runtime.wait("copy")
     done = [text for _, instance_id, _, text in traces(folder) if instance_id == "copy"]
@@ -130,7 +132,7 @@ async def test_a_timer_takes_as_long_as_it_had_to_go(workflow_kit: OpenWorkflowK
         await kit.wait(source)
         await kit.advance(timedelta(days=30))
         timer = next(
-            one for one in await kit.runtime.history(source) if isinstance(one, TimerCreated)
+            event for event in await kit.runtime.history(source) if isinstance(event, TimerCreated)
         )
         copy = await kit.runtime.rerun(source, timer.id)
         await kit.advance(timedelta(hours=23))
@@ -165,7 +167,7 @@ async def test_a_pause_of_the_source_does_not_hold_the_copy(
         await runtime.terminate("source")
         await runtime.wait("source")
         history = await runtime.history("source")
-        called = [type(one) for one in history].index(TaskScheduled)
+        called = [type(event) for event in history].index(TaskScheduled)
         assert isinstance(history[called - 1], ExecutionSuspended), "one turn has taken up both"
         await runtime.rerun("source", history[called].id, new_instance_id="copy")  # type: ignore[union-attr]
         await runtime.raise_event("copy", "end", "over")
@@ -201,14 +203,16 @@ async def test_a_copy_of_a_child_reports_to_nobody(
         await runtime.start("family", instance_id="source")
         await runtime.wait("source")
         history = await runtime.history("source")
-        child = next(one for one in history if isinstance(one, ChildCreated))
+        child = next(event for event in history if isinstance(event, ChildCreated))
         await runtime.rerun(child.instance_id, 2, new_instance_id="orphan")
         state = await runtime.wait("orphan")
         assert (state.result(), state.parent_instance_id) == (2, None)
         copy = await runtime.rerun("source", child.id, new_instance_id="copy")
         assert (await runtime.wait(copy)).result() == 2
-        children = [one for one in await runtime.history(copy) if isinstance(one, ChildCreated)]
-        (childs_copy,) = [one.instance_id for one in children]
+        children = [
+            event for event in await runtime.history(copy) if isinstance(event, ChildCreated)
+        ]
+        (childs_copy,) = [child.instance_id for child in children]
         assert childs_copy.startswith("copy:")
         assert childs_copy.split(":")[1] != child.instance_id.split(":")[1]
         assert (await runtime.get(childs_copy)).parent_instance_id == "copy"

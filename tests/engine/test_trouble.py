@@ -368,7 +368,7 @@ async def test_the_space_of_what_was_purged_can_be_given_back_while_it_is_open(
         assert (await asyncio.to_thread(database.stat)).st_size < 4_000_000
         await runtime.start("waiter", instance_id="it-6")
         listed = (await runtime.list(InstanceQuery())).instances
-        assert [one.instance_id for one in listed] == ["it-6", "it-5", "it-3", "it-1"]
+        assert [state.instance_id for state in listed] == ["it-6", "it-5", "it-3", "it-1"]
 
 
 async def test_a_log_that_cannot_be_emptied_is_told(

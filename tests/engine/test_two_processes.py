@@ -39,7 +39,7 @@ async def test_beside_the_owner_every_verb_works(
     async with owned_by_another(open_runtime, start_program, database) as (owner, runtime):
         await runtime.start("chain", input=2, instance_id="chain")
         assert (await runtime.wait("chain")).result() == 2
-        assert {int(one[0]) for one in traces(database.parent)} == {owner.process.pid}
+        assert {int(trace[0]) for trace in traces(database.parent)} == {owner.process.pid}
 
         await runtime.start("waiter", instance_id="it")
         assert await runtime.pause("it") is True
@@ -52,7 +52,8 @@ async def test_beside_the_owner_every_verb_works(
         assert await runtime.raise_event("it", "go", "too late") is False
 
         await runtime.start("parent", input="child", instance_id="parent")
-        while "child" not in [one.instance_id for one in (await runtime.list()).instances]:  # noqa: ASYNC110
+        children = InstanceQuery(instance_id_prefix="child")
+        while not (await runtime.list(children)).instances:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         assert await runtime.terminate("parent", output="over") is True
         assert (await runtime.wait("parent")).output == '"over"'
@@ -61,7 +62,7 @@ async def test_beside_the_owner_every_verb_works(
 
         closed = frozenset({WorkflowStatus.TERMINATED})
         page = await runtime.list(InstanceQuery(status=closed))
-        assert {one.instance_id for one in page.instances} == {"parent", "child"}
+        assert {instance.instance_id for instance in page.instances} == {"parent", "child"}
         assert len(await runtime.history("chain")) > 2
         assert await runtime.purge("parent") == 2
         for verb in (runtime.get, runtime.pause, runtime.terminate, runtime.purge, runtime.wait):
@@ -83,7 +84,10 @@ async def test_when_the_owner_is_killed_the_other_finishes_its_work(
         owner.kill()
         await runtime.raise_event("waits", "go", "seen by the second")
         # The default lease and everything else are as a user has them.
-        waited = [runtime.wait(one, timeout=TEN_SECONDS) for one in ("waits", "sleeps", "cut-off")]
+        waited = [
+            runtime.wait(instance_id, timeout=TEN_SECONDS)
+            for instance_id in ("waits", "sleeps", "cut-off")
+        ]
         first, second, third = await asyncio.gather(*waited)
         assert first.result() == "seen by the second"
         assert second.result() == "awake"
@@ -126,7 +130,7 @@ async def test_an_owner_is_left_alone_while_it_lives(
         while time.monotonic() < end:
             await runtime.start("chain", input=1, instance_id="it")
             await runtime.wait("it")
-        assert {int(one[0]) for one in traces(database.parent)} == {owner.process.pid}
+        assert {int(trace[0]) for trace in traces(database.parent)} == {owner.process.pid}
 
 
 async def test_of_many_that_open_a_new_file_at_once_exactly_one_becomes_the_owner(

@@ -56,12 +56,12 @@ async def test_a_department_is_reminded_every_two_days_until_it_is_done(
         await kit.settle()
         await kit.runtime.raise_event(f"{instance_id}:IT", "done")
         await kit.advance(timedelta(days=1, hours=23))
-        assert [reminders(one) for one in DEPARTMENTS] == [0, 0, 0]
+        assert [reminders(department) for department in DEPARTMENTS] == [0, 0, 0]
         await kit.advance(timedelta(hours=2))
-        assert [reminders(one) for one in DEPARTMENTS] == [0, 1, 1]
+        assert [reminders(department) for department in DEPARTMENTS] == [0, 1, 1]
         await kit.runtime.raise_event(f"{instance_id}:Payroll", "done")
         await kit.advance(timedelta(days=4))
-        assert [reminders(one) for one in DEPARTMENTS] == [0, 1, 3]
+        assert [reminders(department) for department in DEPARTMENTS] == [0, 1, 3]
         await kit.runtime.raise_event(f"{instance_id}:Facilities", "done")
         state = await kit.wait(instance_id)
     assert state.result(OnboardingResult).completed == list(DEPARTMENTS)
@@ -73,7 +73,7 @@ async def test_a_paused_department_is_not_reminded(workflow_kit: OpenWorkflowKit
         await kit.settle()
         assert await kit.runtime.pause(f"{instance_id}:Payroll")
         await kit.advance(timedelta(days=9))
-        assert [reminders(one) for one in DEPARTMENTS] == [4, 0, 4]
+        assert [reminders(department) for department in DEPARTMENTS] == [4, 0, 4]
         assert await kit.runtime.resume(f"{instance_id}:Payroll")
         await kit.settle()
         assert reminders("Payroll") == 1

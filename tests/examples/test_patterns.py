@@ -121,8 +121,8 @@ async def test_results_of_children_come_in_order(open_runtime: OpenRuntime) -> N
         state = await runtime.wait(instance_id)
         children = [await runtime.get("family:a"), await runtime.get("family:b")]
     assert state.result() == ["child of a", "child of b"]
-    assert [one.status for one in children] == [WorkflowStatus.COMPLETED] * 2
-    assert [one.parent_instance_id for one in children] == ["family"] * 2
+    assert [child.status for child in children] == [WorkflowStatus.COMPLETED] * 2
+    assert [child.parent_instance_id for child in children] == ["family"] * 2
 
 
 async def test_a_failed_child_is_started_again(workflow_kit: OpenWorkflowKit) -> None:

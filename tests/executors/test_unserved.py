@@ -25,7 +25,11 @@ def queue(clock: VirtualClock) -> WorkQueue:
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [one.getMessage() for one in caplog.records if one.name == "flowyard.executors.unserved"]
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "flowyard.executors.unserved"
+    ]
 
 
 async def test_what_has_waited_for_a_minute_is_one_line(
@@ -104,5 +108,5 @@ async def test_a_result_that_comes_while_the_queue_closes_is_not_waited_for_late
         assert await known is False
         clock.advance(MINUTE)
     assert [
-        one for one in caplog.records if one.name == "flowyard.executors.acknowledgements"
+        record for record in caplog.records if record.name == "flowyard.executors.acknowledgements"
     ] == []

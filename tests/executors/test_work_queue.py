@@ -70,8 +70,8 @@ async def test_a_worker_has_no_more_in_hand_than_its_credit(queue: WorkQueue) ->
             *("activity-0", "activity-1", "activity-2"),
             *("turn-0", "turn-1"),
         ]
-        next(one for one in deliveries if name_of(one) == "turn-0").conclude(DONE)
-        assert [name_of(one) for one in await taken(worker, 1)] == ["turn-2"]
+        next(delivery for delivery in deliveries if name_of(delivery) == "turn-0").conclude(DONE)
+        assert [name_of(delivery) for delivery in await taken(worker, 1)] == ["turn-2"]
 
 
 async def test_a_worker_that_waits_gets_what_an_answer_of_its_own_makes_room_for(

@@ -75,4 +75,4 @@ def installed_javas() -> Iterator[str]:
     if found := shutil.which("java"):
         yield found
     for folder in ("usr/lib/jvm/*", "Library/Java/JavaVirtualMachines/*/Contents/Home"):
-        yield from sorted(str(one) for one in Path("/").glob(f"{folder}/bin/java"))
+        yield from sorted(str(path) for path in Path("/").glob(f"{folder}/bin/java"))

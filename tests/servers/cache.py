@@ -43,7 +43,7 @@ def kept(name: str, make: Callable[[Path], None], say: Say = silently) -> Path:
 def digest(folder: Path) -> str:
     """Return what changes with any file of the folder."""
     found = hashlib.sha256()
-    for file in sorted(one for one in folder.rglob("*") if one.is_file()):
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         found.update(f"{file.relative_to(folder)}\0".encode())
         found.update(file.read_bytes())
     return found.hexdigest()[:16]

@@ -49,9 +49,9 @@ def _removed(client: httpx.Client, query: dict[str, str | int], name: str) -> li
     found = client.get("/workflow/search", params=query).json()["results"]
     # Of those that were removed while they ran, the server finds some for ever.
     paths = [
-        f"/workflow/{one['workflowId']}/remove"
-        for one in found
-        if one["workflowType"].startswith(name)
+        f"/workflow/{namespace['workflowId']}/remove"
+        for namespace in found
+        if namespace["workflowType"].startswith(name)
     ]
     answers = [client.delete(path, params={"archiveWorkflow": False}) for path in paths]
     return [answer for answer in answers if answer.status_code != httpx.codes.NOT_FOUND]

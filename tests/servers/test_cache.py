@@ -25,15 +25,15 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_what_two_processes_want_is_made_by_one(cache: Path) -> None:
     makers = [maker() for _ in range(4)]
-    for one in makers:
-        assert one.stdout is not None
-        assert one.stdout.readline() == "wanted\n"
+    for thread in makers:
+        assert thread.stdout is not None
+        assert thread.stdout.readline() == "wanted\n"
     # To all at once: whoever makes it is not known.
     with ThreadPoolExecutor() as threads:
-        said = [output for output, _ in threads.map(lambda one: one.communicate("\n"), makers)]
-    assert [one.returncode for one in makers] == [0] * len(makers)
+        said = [output for output, _ in threads.map(lambda item: item.communicate("\n"), makers)]
+    assert [thread.returncode for thread in makers] == [0] * len(makers)
     assert sorted(said) == ["", "", "", "made\n"]
-    assert (cache / "thing" / "maker").read_text() in {str(one.pid) for one in makers}
+    assert (cache / "thing" / "maker").read_text() in {str(thread.pid) for thread in makers}
 
 
 def test_what_was_not_made_is_made_anew(cache: Path) -> None:
@@ -51,7 +51,7 @@ def test_what_was_not_made_is_made_anew(cache: Path) -> None:
 def test_what_is_there_is_not_made_again(cache: Path) -> None:
     said: list[str] = []
     folder = kept("thing", lambda folder: (folder / "whole").touch(), said.append)
-    assert [str(folder) in one for one in said] == [True]
+    assert [str(folder) in line for line in said] == [True]
 
     def again(_: Path) -> None:
         raise AssertionError("made again")

@@ -319,14 +319,14 @@ def _told(commit: Commit, outcome: Outcome) -> str:
 def _listed(instance_id: str, messages: Sequence[Message]) -> str:
     """Return the kinds of messages with their numbers, and for whom they are if for others."""
     kinds = []
-    for one in messages:
-        others = "" if one.instance_id == instance_id else f" to {one.instance_id}"
-        kinds.append((type(one.event).__name__, others, one.id))
+    for message in messages:
+        others = "" if message.instance_id == instance_id else f" to {message.instance_id}"
+        kinds.append((type(message.event).__name__, others, message.id))
     return ", ".join(
         f"{kind} #{numbers[0]}{f' to #{numbers[-1]}' if len(numbers) > 1 else ''}{others}"
         for (kind, others), numbers in (
             (key, [number for *_, number in group])
-            for key, group in groupby(kinds, lambda one: one[:2])
+            for key, group in groupby(kinds, lambda item: item[:2])
         )
     )
 

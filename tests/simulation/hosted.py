@@ -53,7 +53,9 @@ class Files(Storage):
     def is_under_way(self, instance_id: str) -> bool:
         """Whether an instance has sent something there, or started it, that has yet to come."""
         instances = self.folder.instances.values() if self.folder is not None else ()
-        return any(one.instance_id == instance_id for each in instances for one in each.unsent)
+        return any(
+            sending.instance_id == instance_id for each in instances for sending in each.unsent
+        )
 
 
 class SimulatedFolder(Folder):

@@ -36,8 +36,8 @@ def replay(run: Run) -> int:
     jobs: list[Job] = [(seed, name) for name, (seed, _) in found.items()]
     jobs += [(seed, None) for seed in sorted({seed for seed, _ in found.values()})]
     with _pool() as pool:
-        for (seed, name), one in zip(jobs, pool.imap(run, jobs, chunksize=1), strict=True):
-            kinds = ", ".join(sorted({kind for kind, _ in one.violations})) or "nothing"
+        for (seed, name), value in zip(jobs, pool.imap(run, jobs, chunksize=1), strict=True):
+            kinds = ", ".join(sorted({kind for kind, _ in value.violations})) or "nothing"
             say(f"{name or 'no mutant'}: seed {seed} finds {kinds}")
     return 0
 
@@ -54,7 +54,7 @@ def record(run: Run, seeds: Iterable[int], names: Iterable[str]) -> int:
                     found[name] = one.seed, kinds[0]
                     break
         say(f"{name}: {found.get(name, 'nothing')}")
-        ordered = {one: found[one] for one in MUTANTS if one in found}
+        ordered = {mutant: found[mutant] for mutant in MUTANTS if mutant in found}
         _FILE.write_text(json.dumps(ordered, indent=2) + "\n")
     return int(any(name not in found for name in names))
 

@@ -187,7 +187,7 @@ class Simulation:
         is_long = choices.random() < _SHARE_OF_LONG_WAITS
         if not is_long:
             until = min(until, active.loop.frozen_until)
-        world.run(lambda: not is_long and any(one.is_owner for one in others), until)
+        world.run(lambda: not is_long and any(other.is_owner for other in others), until)
         self._pass(int(choices.random() ** 12 * _LONGEST_LIFE))
 
     def _calm(self, active: Process) -> None:

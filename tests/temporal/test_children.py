@@ -115,8 +115,8 @@ async def test_of_two_children_with_one_id_the_first_one_runs(runtime: Runtime) 
         assert first == 1
         assert f"{instance_id}.child" in str(refusal)
         history = await runtime.history(instance_id)
-        assert [one.id for one in history if isinstance(one, ChildCreated)] == [1, 2]
-        assert [one.task_id for one in history if isinstance(one, ChildCompleted)] == [1]
+        assert [event.id for event in history if isinstance(event, ChildCreated)] == [1, 2]
+        assert [event.task_id for event in history if isinstance(event, ChildCompleted)] == [1]
         assert failures_in(history) == {2: refusal}
 
 
@@ -173,4 +173,6 @@ async def test_the_history_tells_of_a_terminated_child_what_its_parent_was_told(
 
 def failures_in(history: Sequence[HistoryEvent]) -> dict[int, str]:
     """Return the messages of failed children, by the actions that asked for them."""
-    return {one.task_id: one.failure.message for one in history if isinstance(one, ChildFailed)}
+    return {
+        event.task_id: event.failure.message for event in history if isinstance(event, ChildFailed)
+    }

@@ -40,7 +40,9 @@ INSTANCES = instances_of(EACH)
 def taken_up(histories: Histories) -> Histories:
     """Leave out what no turn has seen yet: the turn that does is put before it."""
     turns = {
-        instance_id: [index for index, one in enumerate(history) if isinstance(one, TurnStarted)]
+        instance_id: [
+            index for index, event in enumerate(history) if isinstance(event, TurnStarted)
+        ]
         for instance_id, history in histories.items()
     }
     return {

@@ -113,7 +113,9 @@ async def test_signals_pauses_and_a_termination(runtime: Runtime) -> None:
     await runtime.raise_event(instance_id, "later", 2)
     await runtime.resume(instance_id)
     await runtime.terminate(instance_id, output="enough")
-    events = [one for one in await runtime.history(instance_id) if type(one) is not TurnStarted]
+    events = [
+        event for event in await runtime.history(instance_id) if type(event) is not TurnStarted
+    ]
     assert isinstance(events[0], ExecutionStarted)
     assert events[1:] == [
         EventRaised("other", "1"),
@@ -150,12 +152,12 @@ async def test_only_the_latest_run_is_told(
 async def test_children_that_end_badly(runtime: Runtime) -> None:
     child = uuid4().hex
     parent = await runtime.start("Family", input={child: "ABANDON"})
-    await until(lambda: runtime.get(parent), lambda one: one.custom_status is not None)
+    await until(lambda: runtime.get(parent), lambda state: state.custom_status is not None)
     await runtime.terminate(child)
 
     async def failures() -> list[str]:
         events = await runtime.history(parent)
-        return [one.failure.error_type for one in events if isinstance(one, ChildFailed)]
+        return [event.failure.error_type for event in events if isinstance(event, ChildFailed)]
 
     assert await until(failures, bool) == ["TerminatedError"]
     await runtime.terminate(parent)
@@ -166,8 +168,10 @@ async def test_a_history_of_several_pages_is_whole(runtime: Runtime) -> None:
     instance_id = await runtime.start("Waiter", options={"task_queue": "nobody"})
     for number in range(count):
         await runtime.raise_event(instance_id, "item", number)
-    raised = [one for one in await runtime.history(instance_id) if isinstance(one, EventRaised)]
-    assert [one.input for one in raised] == [str(number) for number in range(count)]
+    raised = [
+        event for event in await runtime.history(instance_id) if isinstance(event, EventRaised)
+    ]
+    assert [event.input for event in raised] == [str(number) for number in range(count)]
     await runtime.terminate(instance_id)
 
 

@@ -40,7 +40,7 @@ async def test_a_replaced_run_is_not_listed(runtime: Runtime) -> None:
     await runtime.start("Failing", input="x", instance_id=prefix)
     await runtime.wait(prefix, timeout=PATIENCE)
     await runtime.start("Waiter", instance_id=prefix)
-    assert [one.status for one in await listed(runtime, prefix)] == [WorkflowStatus.RUNNING]
+    assert [state.status for state in await listed(runtime, prefix)] == [WorkflowStatus.RUNNING]
     assert await listed(runtime, prefix, WorkflowStatus.FAILED) == []
     await runtime.terminate(prefix)
 
@@ -53,7 +53,7 @@ async def test_a_renewed_instance_is_listed_once(
         "Renewed", args=[f"child-of-{prefix}", 4], id=prefix, task_queue=native_queue
     )
     await runtime.wait(prefix, timeout=PATIENCE)
-    assert [one.status for one in await listed(runtime, prefix)] == [WorkflowStatus.COMPLETED]
+    assert [state.status for state in await listed(runtime, prefix)] == [WorkflowStatus.COMPLETED]
     assert await listed(runtime, prefix, WorkflowStatus.CONTINUED_AS_NEW) == []
 
 
@@ -65,15 +65,15 @@ async def test_pending_stalled_and_running_are_told_apart(runtime: Runtime) -> N
     await runtime.start("Broken", instance_id=f"{prefix}-stalled")
     await until(
         lambda: runtime.get(f"{prefix}-stalled"),
-        lambda one: one.status is WorkflowStatus.STALLED,
+        lambda state: state.status is WorkflowStatus.STALLED,
     )
     for status in (WorkflowStatus.PENDING, WorkflowStatus.RUNNING, WorkflowStatus.STALLED):
         found = await listed(runtime, prefix, status)
-        assert [(one.instance_id, one.status) for one in found] == [
+        assert [(state.instance_id, state.status) for state in found] == [
             (f"{prefix}-{status.lower()}", status)
         ]
-    for one in await listed(runtime, prefix):
-        await runtime.terminate(one.instance_id)
+    for state in await listed(runtime, prefix):
+        await runtime.terminate(state.instance_id)
 
 
 async def test_a_workflow_that_ran_out_of_time_is_listed_as_failed(
@@ -88,7 +88,7 @@ async def test_a_workflow_that_ran_out_of_time_is_listed_as_failed(
     )
     await runtime.wait(prefix, timeout=PATIENCE)
     found = await listed(runtime, prefix, WorkflowStatus.FAILED)
-    assert [one.instance_id for one in found] == [prefix]
+    assert [state.instance_id for state in found] == [prefix]
 
 
 async def test_a_row_is_as_get_tells_it_without_payloads(runtime: Runtime) -> None:
@@ -105,7 +105,7 @@ async def test_a_name_is_taken_literally(runtime: Runtime, name: str) -> None:
     await runtime.start(name, instance_id=f"{prefix}-1", options=nobody)
     await runtime.start("other", instance_id=f"{prefix}-2", options=nobody)
     page = await runtime.list(InstanceQuery(workflow=name, instance_id_prefix=prefix))
-    assert [one.instance_id for one in page.instances] == [f"{prefix}-1"]
+    assert [instance.instance_id for instance in page.instances] == [f"{prefix}-1"]
     for number in (1, 2):
         await runtime.terminate(f"{prefix}-{number}")
 
@@ -122,21 +122,23 @@ async def test_many_instances_are_listed_page_by_page(runtime: Runtime) -> None:
     nobody = {"task_queue": "nobody"}
     started = [f"{prefix}-{number}" for number in range(count)]
     await asyncio.gather(
-        *(runtime.start("Echo", instance_id=one, options=nobody) for one in started)
+        *(runtime.start("Echo", instance_id=instance_id, options=nobody) for instance_id in started)
     )
     found: list[str] = []
     token: str | None = None
     while len(found) < count:
         query = InstanceQuery(instance_id_prefix=prefix, page_size=50, continuation_token=token)
         page = await runtime.list(query)
-        found += [one.instance_id for one in page.instances]
+        found += [instance.instance_id for instance in page.instances]
         token = page.continuation_token
         if token is None:
             break
         # What has been shown closes, and moves behind what has not.
-        await asyncio.gather(*(runtime.terminate(one.instance_id) for one in page.instances))
+        await asyncio.gather(
+            *(runtime.terminate(instance.instance_id) for instance in page.instances)
+        )
     assert sorted(found) == sorted(started)
-    await asyncio.gather(*(runtime.terminate(one) for one in started))
+    await asyncio.gather(*(runtime.terminate(instance_id) for instance_id in started))
 
 
 async def test_more_listings_than_the_server_allows_are_refused_and_can_be_repeated(
@@ -153,11 +155,11 @@ async def test_more_listings_than_the_server_allows_are_refused_and_can_be_repea
             answers = await asyncio.gather(
                 *(hasty.list() for _ in range(30)), return_exceptions=True
             )
-        refused = [one for one in answers if isinstance(one, BaseException)]
+        refused = [answer for answer in answers if isinstance(answer, BaseException)]
         assert refused
-        for one in refused:
-            assert isinstance(one, BackendUnavailable)
-            assert "has received too many requests" in str(one)
+        for failed in refused:
+            assert isinstance(failed, BackendUnavailable)
+            assert "has received too many requests" in str(failed)
         async with managing("30") as patient:
             assert (await patient.list()).instances == ()
 

@@ -68,7 +68,7 @@ async def test_every_run_is_gone(runtime: Runtime, client: Client, native_queue:
 async def test_children_stay_if_they_are_to(runtime: Runtime, client: Client) -> None:
     child = uuid4().hex
     parent = await runtime.start("Family", input={child: "ABANDON"})
-    await until(lambda: runtime.get(parent), lambda one: one.custom_status is not None)
+    await until(lambda: runtime.get(parent), lambda state: state.custom_status is not None)
     await runtime.terminate(parent)
     assert await runtime.purge(parent, recursive=False) == 1
     assert not await is_there(client, parent)
@@ -79,7 +79,7 @@ async def test_children_stay_if_they_are_to(runtime: Runtime, client: Client) ->
 async def test_nothing_is_removed_while_a_child_runs(runtime: Runtime, client: Client) -> None:
     child = uuid4().hex
     parent = await runtime.start("Family", input={child: "ABANDON"})
-    await until(lambda: runtime.get(parent), lambda one: one.custom_status is not None)
+    await until(lambda: runtime.get(parent), lambda state: state.custom_status is not None)
     await runtime.terminate(parent)
     with pytest.raises(InstanceNotClosed, match=child):
         await runtime.purge(parent)
@@ -157,4 +157,4 @@ async def listed(client: Client, instance_id: str) -> list[str]:
         namespace="default", query=f"WorkflowId = '{instance_id}'"
     )
     answer = await client.workflow_service.list_workflow_executions(request)
-    return [one.execution.run_id for one in answer.executions]
+    return [execution.execution.run_id for execution in answer.executions]

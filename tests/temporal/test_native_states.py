@@ -61,7 +61,9 @@ async def test_payloads_that_are_no_json(
 async def test_a_custom_status_is_in_the_memo(runtime: Runtime) -> None:
     instance_id = await runtime.start("Collector", input=2)
     await runtime.raise_event(instance_id, "item", "a")
-    state = await until(lambda: runtime.get(instance_id), lambda one: one.custom_status is not None)
+    state = await until(
+        lambda: runtime.get(instance_id), lambda state: state.custom_status is not None
+    )
     assert state.custom_status == '{"items":1}'
     assert (await runtime.get(instance_id, payloads=False)).custom_status == '{"items":1}'
     await runtime.raise_event(instance_id, "item", "b")
@@ -83,7 +85,7 @@ async def test_a_failed_activity_is_the_cause_of_the_failure(runtime: Runtime) -
 async def test_code_that_keeps_breaking_its_workflow_task_is_stalled(runtime: Runtime) -> None:
     instance_id = await runtime.start("Broken")
     state = await until(
-        lambda: runtime.get(instance_id), lambda one: one.status is WorkflowStatus.STALLED
+        lambda: runtime.get(instance_id), lambda state: state.status is WorkflowStatus.STALLED
     )
     assert state.failure is not None
     assert state.failure.error_type == "RuntimeError"
@@ -94,7 +96,9 @@ async def test_code_that_keeps_breaking_its_workflow_task_is_stalled(runtime: Ru
     # What happens meanwhile does not hide it.
     await runtime.raise_event(instance_id, "other", 1)
     assert (await runtime.get(instance_id)).status in {WorkflowStatus.STALLED, RUNNING}
-    await until(lambda: runtime.get(instance_id), lambda one: one.status is WorkflowStatus.STALLED)
+    await until(
+        lambda: runtime.get(instance_id), lambda state: state.status is WorkflowStatus.STALLED
+    )
     assert await runtime.terminate(instance_id) is True
     assert (await runtime.get(instance_id)).status is WorkflowStatus.TERMINATED
 
@@ -146,7 +150,7 @@ async def test_an_attempt_that_is_still_to_come_tells_how_the_one_before_has_fai
         retry_policy=RetryPolicy(initial_interval=timedelta(hours=1)) if is_retry else None,
         cron_schedule="" if is_retry else "@every 2s",
     )
-    state = await until(lambda: runtime.get(handle.id), lambda one: one.failure is not None)
+    state = await until(lambda: runtime.get(handle.id), lambda state: state.failure is not None)
     assert state.status is WorkflowStatus.PENDING
     assert state.failure is not None
     assert (state.failure.error_type, state.failure.message) == ("ValueError", "no stock")
@@ -160,7 +164,7 @@ async def test_an_attempt_that_is_still_to_come_tells_how_the_one_before_has_fai
 async def test_an_activity_that_is_tried_again_tells_how_it_has_failed(runtime: Runtime) -> None:
     instance_id = await runtime.start("Insisting", input="no stock")
     state = await until(
-        lambda: runtime.get(instance_id), lambda one: "attempt" in (one.detail or "")
+        lambda: runtime.get(instance_id), lambda state: "attempt" in (state.detail or "")
     )
     assert state.status is RUNNING
     assert state.detail is not None
@@ -197,7 +201,7 @@ async def test_a_workflow_that_ran_out_of_time_has_failed(
 async def test_a_child_names_its_parent(runtime: Runtime) -> None:
     child = uuid4().hex
     parent = await runtime.start("Family", input={child: "TERMINATE"})
-    await until(lambda: runtime.get(parent), lambda one: one.custom_status == '"settled"')
+    await until(lambda: runtime.get(parent), lambda state: state.custom_status == '"settled"')
     assert (await runtime.get(child)).parent_instance_id == parent
     assert (await runtime.get(parent)).parent_instance_id is None
     await runtime.terminate(parent)

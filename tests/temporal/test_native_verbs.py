@@ -193,15 +193,15 @@ async def test_where_pausing_is_switched_off_the_refusal_names_the_setting(
 
 async def test_a_pause_of_many_at_once_counts_each_once(runtime: Runtime) -> None:
     instances = [await runtime.start("Waiter") for _ in range(10)]
-    paused = await asyncio.gather(*(runtime.pause(one) for one in instances * 2))
+    paused = await asyncio.gather(*(runtime.pause(instance) for instance in instances * 2))
     assert sum(paused) == 10
-    for one in instances:
-        await runtime.terminate(one)
+    for instance in instances:
+        await runtime.terminate(instance)
 
 
 async def family(runtime: Runtime, policy: str) -> tuple[str, str]:
     """Start a parent and a child with this parent close policy; return their IDs."""
     child = uuid4().hex
     parent = await runtime.start("Family", input={child: policy})
-    await until(lambda: runtime.get(parent), lambda one: one.custom_status == '"settled"')
+    await until(lambda: runtime.get(parent), lambda state: state.custom_status == '"settled"')
     return parent, child

@@ -148,7 +148,7 @@ async def test_an_instance_that_begins_again_all_the_time_is_on_every_listing(
         status: frozenset[WorkflowStatus]
         for status in (frozenset(), frozenset({WorkflowStatus.RUNNING})) * 25:
             page = await runtime.list(InstanceQuery(instance_id_prefix=instance_id, status=status))
-            assert [one.instance_id for one in page.instances] == [instance_id]
+            assert [instance.instance_id for instance in page.instances] == [instance_id]
             # The server allows ten a second.
             await asyncio.sleep(0.12)
         await runtime.terminate(instance_id)
@@ -188,7 +188,9 @@ async def test_more_activities_at_a_time_than_temporal_takes_stall_the_instance_
 ) -> None:
     async with Runtime.open([spec], app) as runtime:
         instance_id = await runtime.start(spreading, input=2_001)
-        state = await until(runtime, instance_id, lambda one: one.status is WorkflowStatus.STALLED)
+        state = await until(
+            runtime, instance_id, lambda state: state.status is WorkflowStatus.STALLED
+        )
         await runtime.terminate(instance_id)
     assert state.failure is not None
     assert "2000" in state.failure.message

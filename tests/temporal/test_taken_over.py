@@ -55,8 +55,8 @@ async def check(runtime: Runtime, state: WorkflowState, made: list[str]) -> None
     """It has tokens that were really made, as its history records them, and its events."""
     place, output = state.instance_id, state.result(list[str])
     history = await runtime.history(place)
-    recorded = [one.output for one in history if isinstance(one, TaskCompleted)]
-    events = [one.input for one in history if isinstance(one, EventRaised)]
+    recorded = [event.output for event in history if isinstance(event, TaskCompleted)]
+    events = [event.input for event in history if isinstance(event, EventRaised)]
     assert set(Counter(made).values()) == {1}
     assert output.pop() == f"end of {place}"
     assert events.pop() == f'"end of {place}"'

@@ -39,7 +39,7 @@ def test_lines_are_bounded_by_kind_and_the_rest_is_counted(
     for _ in range(1000):
         refusals.tell("A", "m", "p", "r")
     refusals.tell("B", "m", "p", "r")
-    assert [one.getMessage().split()[4] for one in caplog.records] == ["A:"] * 10 + ["B:"]
+    assert [record.getMessage().split()[4] for record in caplog.records] == ["A:"] * 10 + ["B:"]
     assert "only counted" in caplog.records[9].getMessage()
     clock.now = 60.0
     caplog.clear()

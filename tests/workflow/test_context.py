@@ -246,7 +246,7 @@ def test_a_result_has_the_type_that_the_activity_returns(rehearse: Rehearse) -> 
         by_function = await ctx.call_activity(find)
         by_name = await ctx.call_activity("find")
         by_type = await ctx.call_activity("find", result_type=Order)
-        return [type(one).__name__ for one in (by_function, by_name, by_type)]
+        return [type(error).__name__ for error in (by_function, by_name, by_type)]
 
     rehearsal = rehearse(app)
     rehearsal.start("caller")

@@ -78,7 +78,7 @@ def test_an_id_made_for_a_child_names_parent_execution_and_action() -> None:
         for action in (1, 2)
     }
     assert len(made) == 8
-    assert all(one.startswith(("order-7:", "order-8:")) for one in made)
+    assert all(child_id.startswith(("order-7:", "order-8:")) for child_id in made)
 
 
 def test_ids_made_for_children_of_children_stay_within_what_an_id_may_have() -> None:
@@ -151,7 +151,7 @@ async def test_parent_and_child_run_on_the_engine(workflow_kit: OpenWorkflowKit)
         fine = await kit.wait(await kit.runtime.start("order", input=3, instance_id="fine"))
         bad = await kit.wait(await kit.runtime.start("order", input=11, instance_id="bad"))
         (called,) = [
-            one for one in await kit.runtime.history("bad") if isinstance(one, ChildCreated)
+            event for event in await kit.runtime.history("bad") if isinstance(event, ChildCreated)
         ]
         child = await kit.runtime.get(called.instance_id)
     assert fine.result(str) == "Box of 4"

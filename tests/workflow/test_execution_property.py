@@ -120,7 +120,7 @@ async def play(ctx: WorkflowContext, op: Op) -> object:
             return [await play(ctx, part) for part in op.parts]
         case "all":
             return await outcome(
-                when_all([task_of(ctx, one) or play(ctx, one) for one in op.parts])
+                when_all([task_of(ctx, part) or play(ctx, part) for part in op.parts])
             )
         case _:
             race = when_any([task_of(ctx, part) or play(ctx, part) for part in op.parts])

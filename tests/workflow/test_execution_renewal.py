@@ -249,7 +249,9 @@ def test_an_instance_that_went_on_after_continue_as_new_ends_with_its_next_turn(
     app.workflow(waiting)
     rehearsal = rehearse(app)
     rehearsal.start("waiting", 1)
-    history = [one for one in rehearsal.journal.history if not isinstance(one, ContinuedAsNew)]
+    history = [
+        event for event in rehearsal.journal.history if not isinstance(event, ContinuedAsNew)
+    ]
     old = Rehearsal(app, [*history, TurnStarted(0)])
     assert old.complete(1) == [ContinuedAsNew("2")]
 

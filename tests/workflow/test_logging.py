@@ -96,7 +96,9 @@ async def test_each_failed_attempt_and_the_failed_workflow_are_told_once(
     async with workflow_kit(app) as kit:
         state = await kit.wait(await kit.runtime.start(order, instance_id="order-7"))
     assert state.status is WorkflowStatus.FAILED
-    first, second, last = [one for one in caplog.records if one.name.startswith("flowyard.")]
+    first, second, last = [
+        record for record in caplog.records if record.name.startswith("flowyard.")
+    ]
     for number, record in enumerate((first, second), start=1):
         assert record.levelno == logging.WARNING
         assert "activity 'charge' of instance 'order-7' failed" in record.message

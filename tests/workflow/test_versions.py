@@ -238,9 +238,9 @@ def test_an_executor_tells_which_code_of_its_own_runs_a_workflow() -> None:
 
     with LocalExecutor(app) as local:
         executor = RemoteExecutor("orders", local)
-        for one in (local, executor):
-            assert one.local_code("order") == LocalCode(version=None)
-            assert one.local_code("payment") == LocalCode(version="v2")
+        for runner in (local, executor):
+            assert runner.local_code("order") == LocalCode(version=None)
+            assert runner.local_code("payment") == LocalCode(version="v2")
         assert executor.local_code("elsewhere") is None
         assert RemoteExecutor("orders").local_code("order") is None
 

@@ -93,7 +93,7 @@ class Answers:
     def _renewal(self, turn: Turn, number: int, *, why_not: str = "") -> wire.WorkflowAction:
         """Continue as new, and carry some of the events under new words."""
         model = self.model
-        kept = [one for one in turn.payloads if self.choices.random() < 0.5]
+        kept = [payload for payload in turn.payloads if self.choices.random() < 0.5]
         carried = [model.word(f"{payload}+") for payload in kept]
         for payload in carried:
             model.events[payload] = Event(turn.instance_id)

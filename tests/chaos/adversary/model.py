@@ -199,7 +199,10 @@ class Model:
         while origin.parent is not None:
             ids.add(origin.parent_id)
             origin = self.beginnings[self.origin_of(origin.parent[0])]
-        return any(one.instance_id in ids and one.ended > origin.at for one in self.terminations)
+        return any(
+            termination.instance_id in ids and termination.ended > origin.at
+            for termination in self.terminations
+        )
 
     def see_history(
         self, instance_id: str, past: Iterable[wire.HistoryEvent], new: Iterable[wire.HistoryEvent]
@@ -307,10 +310,14 @@ class Model:
     def _see_child(self, instance_id: str, word: str, number: int, result: str | None) -> None:
         if instance_id in self.copies:
             return
-        children = [one for one in self.beginnings.values() if one.parent == (word, number)]
-        words = {one.word for one in children if not one.why_not}
+        children = [
+            beginning
+            for beginning in self.beginnings.values()
+            if beginning.parent == (word, number)
+        ]
+        words = {child.word for child in children if not child.why_not}
         if result is None:
-            ended = [one for one in words if self.outcomes.get(one) == "COMPLETED"]
+            ended = [word for word in words if self.outcomes.get(word) == "COMPLETED"]
             if ended and len(words) == 1:
                 text = f"#{number} of {word}: {ended} completed, and its parent is told otherwise"
                 self._fault("parent told otherwise", instance_id, text)

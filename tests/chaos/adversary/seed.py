@@ -50,8 +50,8 @@ class Seed:
         """Run it to its end; what happened is in `trace`."""
         try:
             await self._open()
-            clients = [self._client(one, is_alone=True) for one in _ALONE]
-            clients += [self._client(one, is_alone=False) for one in _SHARED]
+            clients = [self._client(kind, is_alone=True) for kind in _ALONE]
+            clients += [self._client(kind, is_alone=False) for kind in _SHARED]
             working = [asyncio.create_task(client.work()) for client in clients]
             try:
                 await self._misbehave()

@@ -90,7 +90,7 @@ class Connection:
         for error in ended:
             if isinstance(error, Exception) and not isinstance(error, grpc.aio.AioRpcError):
                 raise error
-        return [one for one in self.held if not one.is_answered]
+        return [held for held in self.held if not held.is_answered]
 
     async def _read(self) -> None:
         stream = self._hub.items(hub.HEALTH_PING)
@@ -207,10 +207,10 @@ class Connection:
     async def _lie(self, delivery: Delivery, turn: Turn) -> None:
         """Answer with a token that is not this turn's: nothing may come of it."""
         own = delivery.item.completion_token
-        foreign = [one.item.completion_token for one in self.held if one.key != delivery.key]
+        foreign = [held.item.completion_token for held in self.held if held.key != delivery.key]
         tokens = [f"x{own}", "made up", *foreign[-2:]]
-        stale = [one for one in self.late if one.epoch < self._epoch]
-        tokens += [one.item.completion_token for one in stale[-2:]]
+        stale = [late for late in self.late if late.epoch < self._epoch]
+        tokens += [late.item.completion_token for late in stale[-2:]]
         token = self.choices.choice(tokens)
         actions = self.answers.draw(turn, why_not=f"its token was {token!r}")
         await self._hub.answer(turn.instance_id, token, actions)
@@ -228,9 +228,9 @@ class Connection:
 
     async def _ask_for_other(self, delivery: Delivery, turn: Turn) -> None:
         """Ask for a child with another's ID while that one ends, or while this one does."""
-        others = [one for one in self.held if one.key[1] is None and not one.is_answered]
-        others = [one for one in others if one.key[0] in self.answers.targets]
-        others = [one for one in others if one.key[0] != turn.instance_id]
+        others = [held for held in self.held if held.key[1] is None and not held.is_answered]
+        others = [other for other in others if other.key[0] in self.answers.targets]
+        others = [other for other in others if other.key[0] != turn.instance_id]
         target = self.choices.choice(self.answers.targets)
         side: Awaitable[None] | None = None
         if others:
@@ -286,7 +286,7 @@ class Connection:
 
     async def tell_late(self) -> None:
         """Answer what an earlier connection was handed; with its token the first result counts."""
-        late = [one for one in self.late if one.key[1] is not None and not one.is_answered]
+        late = [late for late in self.late if late.key[1] is not None and not late.is_answered]
         if late and self.sends_tokens:
             delivery = self.choices.choice(late)
             is_stale = delivery.epoch < self._epoch
@@ -309,7 +309,7 @@ class Connection:
     async def _lie_of_activity(self, delivery: Delivery) -> None:
         instance_id, task_id = delivery.key
         own = delivery.item.completion_token
-        foreign = [one.item.completion_token for one in self.held if one.key != delivery.key]
+        foreign = [held.item.completion_token for held in self.held if held.key != delivery.key]
         token = self.choices.choice([f"x{own}", "made up", *foreign[-2:]])
         await self._result(delivery, instance_id, task_id or 0, token, f"its token was {token!r}")
 

@@ -221,7 +221,7 @@ class Hands:
             report("ack", entry.instance_id, "start", generation, True)
 
     async def _raise_to(self, entry: Entry) -> None:
-        known = len([one for one in entry.raised if one != END])
+        known = len([name for name in entry.raised if name != END])
         may_end = not self._ledger.senders_to(entry.instance_id)
         is_time = self.is_finishing or self._choices.random() < known / 200
         item = f"item-{known}-{self._choices.getrandbits(32):08x}@{self._via}"

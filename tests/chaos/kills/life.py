@@ -117,7 +117,7 @@ class Life:
             self._choices,
             plan.most_open,
             plan.via,
-            [one for one in plan.shapes if SHAPES[one].needs <= runtime.capabilities()],
+            [shape for shape in plan.shapes if SHAPES[shape].needs <= runtime.capabilities()],
             plan.mark,
         )
         calming = asyncio.create_task(calmed.wait())

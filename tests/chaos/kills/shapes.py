@@ -266,9 +266,9 @@ async def reusing(ctx: WorkflowContext) -> list[str]:
         child = ctx.call_child_workflow(one_step, input=2, instance_id=name)
         outcomes.append(await ctx.call_activity(step, input=2))
         again = ctx.call_child_workflow(one_step, input=0, instance_id=name)
-        for one in (child, again):
+        for child_id in (child, again):
             try:
-                outcomes.append(await one)
+                outcomes.append(await child_id)
             except TaskFailedError:
                 outcomes.append(REFUSED)
     return outcomes

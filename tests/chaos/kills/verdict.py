@@ -188,7 +188,7 @@ def _faults_of_events(ledger: Ledger, entry: Entry, output: list[str]) -> Iterat
         wanted = [payload for payload in raised if payload.partition("@")[2] == via]
         if [payload for payload in output if payload in set(wanted)] != wanted and not lost:
             yield "event order", f"raised as {wanted}, delivered as {output}"
-    unknown = {one for one in counts if "/" not in one} - entry.raised.keys()
+    unknown = {count for count in counts if "/" not in count} - entry.raised.keys()
     if unknown:
         yield "event invented", f"nobody raised {unknown}"
 

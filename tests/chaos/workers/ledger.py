@@ -92,7 +92,7 @@ class Ledger:
         elif verb == "told":
             self._told(*words)
         elif verb == "lost":
-            self.in_hand = {key: one for key, one in self.in_hand.items() if one[0] != worker}
+            self.in_hand = {key: value for key, value in self.in_hand.items() if value[0] != worker}
 
     def _began(self, worker: str, key: str, at: float) -> None:
         self.began.setdefault(key, []).append(at)

@@ -47,7 +47,7 @@ class Clients:
             await asyncio.sleep(0.01 * self.choices.random())
 
     async def _step(self) -> None:
-        idle = [one for name, one in self.ledger.open.items() if name not in self.busy]
+        idle = [value for name, value in self.ledger.open.items() if name not in self.busy]
         if len(self.ledger.open) < _MOST_OPEN and not self.is_finishing:
             self.ledger.numbers += 1
             workflow = self.choices.choice(list(WORKFLOWS))

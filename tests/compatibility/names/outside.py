@@ -40,13 +40,15 @@ async def http(folder: Path) -> dict[str, object]:
 
 def yaml() -> dict[str, object]:
     """Return the keys of a component, and of the settings of each type."""
-    types = [one.type for one in installed_types() if one.type is not None]
-    models = {one.name: one.settings for one in types} | dict(SETTINGS)
+    types = [kind.type for kind in installed_types() if kind.type is not None]
+    models = {kind.name: kind.settings for kind in types} | dict(SETTINGS)
     parts = components_schema(types)["$defs"]
     return {
         "keys": sorted({key for part in parts.values() for key in _keys(part)}),
         "settings": {
-            name: [key for field, one in model.model_fields.items() for key in keys_of(field, one)]
+            name: [
+                key for field, value in model.model_fields.items() for key in keys_of(field, value)
+            ]
             for name, model in models.items()
         },
     }

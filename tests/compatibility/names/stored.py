@@ -33,10 +33,13 @@ def events() -> dict[str, object]:
     """Return what a stored event is called, and its fields: they are told apart by their order."""
     parts = (Parent, HistoryChunk, Propagated)
     return {
-        "events": {one.__name__: list(one.__struct_fields__) for one in get_args(HistoryEvent)},
-        "parts": {one.__name__: list(one.__struct_fields__) for one in parts},
-        "failure": [one.name for one in fields(FailureDetails)],
+        "events": {
+            argument.__name__: list(argument.__struct_fields__)
+            for argument in get_args(HistoryEvent)
+        },
+        "parts": {part.__name__: list(part.__struct_fields__) for part in parts},
+        "failure": [field.name for field in fields(FailureDetails)],
         "origins of timers": list(get_args(get_type_hints(TimerCreated)["origin"])),
-        "statuses": [str(one) for one in WorkflowStatus],
+        "statuses": [str(status) for status in WorkflowStatus],
         "patch of the IDs of children": CHILD_IDS,
     }

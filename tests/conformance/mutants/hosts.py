@@ -107,7 +107,7 @@ class RefusesBothTwins(Host):
         super()._act(instance, action)
         if isinstance(action, ChildCreated):
             open_children = instance.journal.children.values()
-            twins = [one for one in open_children if one.instance_id == action.instance_id]
+            twins = [child for child in open_children if child.instance_id == action.instance_id]
             for twin in twins if len(twins) > 1 else ():
                 taken = InstanceAlreadyExists(twin.instance_id, WorkflowStatus.RUNNING)
                 self._tell(instance, ChildFailed(twin.id, FailureDetails.of(taken)))

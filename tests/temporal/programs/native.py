@@ -47,7 +47,10 @@ class Waiter:
     @workflow.signal(dynamic=True)
     def take(self, name: str, arguments: Sequence[RawValue]) -> None:
         if name.lower() == "go":
-            decoded = [workflow.payload_converter().from_payload(one.payload) for one in arguments]
+            decoded = [
+                workflow.payload_converter().from_payload(argument.payload)
+                for argument in arguments
+            ]
             self.brought.append(decoded[0] if decoded else None)
 
     @workflow.run

@@ -52,7 +52,9 @@ class Line:
         }
         line._writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         line._send(_SETTINGS, 0, b"", stream=0)
-        line._send(_HEADERS, _END_HEADERS, b"".join(_literal(*one) for one in headers.items()))
+        line._send(
+            _HEADERS, _END_HEADERS, b"".join(_literal(*header) for header in headers.items())
+        )
         line._send(_DATA, _END_STREAM, bytes(5))  # a message of no bytes
         return line
 
@@ -113,10 +115,10 @@ def _alive() -> Counter[str]:
     """Count what lives of ours, of gRPC's and of asyncio's."""
     gc.collect()
     kinds = Counter(
-        f"{type(one).__module__}.{type(one).__name__}"
-        for one in gc.get_objects()
+        f"{type(kept).__module__}.{type(kept).__name__}"
+        for kept in gc.get_objects()
         # The event loop forgets timers that were cancelled when there are a hundred of them.
-        if not (isinstance(one, asyncio.TimerHandle) and one.cancelled())
+        if not (isinstance(kept, asyncio.TimerHandle) and kept.cancelled())
     )
     return Counter(
         {
@@ -133,8 +135,8 @@ def _traced_bytes() -> int:
     timers = [f"*/asyncio/{name}.py" for name in ("base_events", "events", "timeouts")]
     others = ("*/flowyard_engine/*", *timers, tracemalloc.__file__, __file__)
     snapshot = tracemalloc.take_snapshot()
-    mine = snapshot.filter_traces([tracemalloc.Filter(False, one) for one in others])
-    return sum(one.size for one in mine.traces)
+    mine = snapshot.filter_traces([tracemalloc.Filter(False, other) for other in others])
+    return sum(trace.size for trace in mine.traces)
 
 
 @pytest.mark.parametrize("death", [Line.cancel, Line.close, Line.reset])

@@ -178,7 +178,7 @@ async def test_a_worker_that_connects_while_a_stall_is_written_is_not_missed(
         with queue.stream() as old:
             (await old.take()).conclude(REFUSED)
             with queue.stream() as new:
-                taken = {asyncio.ensure_future(one.take()) for one in (old, new)}
+                taken = {asyncio.ensure_future(worker.take()) for worker in (old, new)}
                 for _ in range(2):
                     done, taken = await asyncio.wait(
                         taken, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE
@@ -188,8 +188,8 @@ async def test_a_worker_that_connects_while_a_stall_is_written_is_not_missed(
                     if delivery.stream == new.name:
                         break
                 assert (await runtime.wait("one")).output == "1"
-                for one in taken:
-                    one.cancel()
+                for turn in taken:
+                    turn.cancel()
                 await asyncio.gather(*taken, return_exceptions=True)
 
 

@@ -59,7 +59,7 @@ async def test_what_does_not_fit_is_refused_by_name_and_answers_of_workers_never
         calls = [asyncio.create_task(peer.state()) for _ in range(50)]
         deciding = asyncio.create_task(worker.decide(turn, complete(1, "1")))
         answers = await asyncio.gather(*calls, return_exceptions=True)
-        refused = {one.code() for one in answers if isinstance(one, grpc.aio.AioRpcError)}
+        refused = {answer.code() for answer in answers if isinstance(answer, grpc.aio.AioRpcError)}
         assert refused == {grpc.StatusCode.RESOURCE_EXHAUSTED}
         assert "refused get_instance" in caplog.text
         await deciding
@@ -128,6 +128,8 @@ async def test_a_call_is_one_line_for_who_debugs(
     async with open_server() as address, grpc.aio.insecure_channel(address) as channel:
         with caplog.at_level(logging.DEBUG, "flowyard.server.grpc.methods"):
             await Peer(channel).state("nobody")
-    (record,) = [one for one in caplog.records if one.name == "flowyard.server.grpc.methods"]
+    (record,) = [
+        record for record in caplog.records if record.name == "flowyard.server.grpc.methods"
+    ]
     assert record.getMessage().startswith("get_instance from ipv4:127.0.0.1:")
     assert ": OK in " in record.getMessage()

@@ -139,7 +139,7 @@ async def test_patches_that_do_not_begin_as_those_of_history_stall(
     await decide(peer, await patched_once(peer, worker), complete(2, "1"), patches=patches)
     assert "the history has these patches, in this order: 'a', 'b'." in await stalled(peer)
     other = peer.worker()
-    turns = {asyncio.create_task(one.turn()): one for one in (worker, other)}
+    turns = {asyncio.create_task(asked.turn()): asked for asked in (worker, other)}
     done, _ = await asyncio.wait(turns, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
     await decide(peer, done.pop().result(), complete(2, "1"), patches=("a", "b"))
     assert (await peer.ended()).output.value == "1"

@@ -130,8 +130,10 @@ async def test_idle_connections_make_room_for_new_ones(
         served = await stack.enter_async_context(serving(tmp_path))
         await _idle(stack, served, 20)
         assert (await served.http.get("/v1.0/healthz", timeout=60)).status_code == 204
-    lines = [one for one in caplog.records if "new HTTP connections wait" in one.getMessage()]
-    assert [one.levelno for one in lines] == [logging.WARNING]
+    lines = [
+        record for record in caplog.records if "new HTTP connections wait" in record.getMessage()
+    ]
+    assert [line.levelno for line in lines] == [logging.WARNING]
 
 
 async def test_where_all_are_at_work_a_new_connection_waits_for_one_to_end(
@@ -141,8 +143,8 @@ async def test_where_all_are_at_work_a_new_connection_waits_for_one_to_end(
     async with serving(tmp_path) as served, httpx.AsyncClient(base_url=served.url) as other:
         await served.runtime.start("gate", instance_id="a")
         polls = [
-            asyncio.create_task(one.get(f"{_INSTANCES}/a/wait?timeout=60", timeout=90))
-            for one in (served.http, other)
+            asyncio.create_task(address.get(f"{_INSTANCES}/a/wait?timeout=60", timeout=90))
+            for address in (served.http, other)
         ]
         async with asyncio.timeout(60), httpx.AsyncClient(base_url=served.url) as third:
             asking = asyncio.create_task(third.get("/v1.0/healthz", timeout=60))

@@ -13,7 +13,7 @@ _ORDER = '{"Name":"Paperclips","Quantity":1,"TotalCost":9.95}'
 
 async def _curl(served: Served, *arguments: str) -> tuple[int, Any]:
     """Call curl as a reader would type it, on our port; return the status and the JSON answer."""
-    placed = [one.replace("http://localhost:3500", served.url) for one in arguments]
+    placed = [argument.replace("http://localhost:3500", served.url) for argument in arguments]
     process = await asyncio.create_subprocess_exec(
         "curl", "-sS", "-w", "\n%{http_code}", *placed, stdout=asyncio.subprocess.PIPE
     )

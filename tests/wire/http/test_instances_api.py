@@ -153,7 +153,7 @@ async def test_a_listing_goes_on_after_its_token(served: Served, client: Client)
     query = {"pageSize": "2", "prefix": "order-", "workflow": "echo"}
     while True:
         page = (await served.http.get(_INSTANCES, params=query)).json()
-        seen += [one["instanceID"] for one in page["instances"]]
+        seen += [item["instanceID"] for item in page["instances"]]
         if page["continuationToken"] is None:
             break
         query["continuationToken"] = page["continuationToken"]

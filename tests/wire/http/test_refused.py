@@ -125,7 +125,7 @@ async def test_a_refused_call_leaves_a_line(
         await served.http.get("/nothing", headers=token)
         await served.http.post("/v1.0/workflows/dapr/a/pause", headers=token)
         await served.http.get("/v1.0/healthz")
-    lines = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(lines) == 4
     assert "refused GET /v1.0/workflows/dapr/a from 127.0.0.1:" in lines[0]
     assert "dapr-api-token is missing" in lines[0]
@@ -141,7 +141,7 @@ async def test_at_debug_each_call_is_one_line(
 ) -> None:
     caplog.set_level(logging.DEBUG, "flowyard")
     await served.http.post(_START, content="1")
-    (line,) = [one.getMessage() for one in caplog.records if _START in one.getMessage()]
+    (line,) = [record.getMessage() for record in caplog.records if _START in record.getMessage()]
     assert line.startswith(f"POST {_START} from 127.0.0.1:")
     assert ": 202 in " in line
 
@@ -177,5 +177,5 @@ async def test_large_bodies_at_once_are_all_taken(
         failed = await served.http.post("/v1.0/workflows/dapr/none/start", content=body)
         assert failed.status_code == 404
         again = await served.http.post(_START, content=body)
-    assert [one.status_code for one in [*answers, again]] == [202] * 6
+    assert [answer.status_code for answer in [*answers, again]] == [202] * 6
     assert taken == [600_002] * 7

@@ -36,7 +36,7 @@ async def test_metadata_name_the_components_and_what_was_added(http: httpx.Async
     assert (await http.put("/v1.0/metadata/region", content="north")).status_code == 204
     document = (await http.get("/v1.0/metadata")).json()
     assert document["id"] == "flowyard"
-    assert [one["name"] for one in document["components"]] == ["orders", "menus"]
+    assert [component["name"] for component in document["components"]] == ["orders", "menus"]
     assert document["components"][0]["type"] == "workflow.engine"
     assert document["extended"] == {"region": "north"}
     assert "workflows" not in document
@@ -173,7 +173,7 @@ async def test_a_key_that_does_not_fit_is_told(tmp_path: Path) -> None:
 async def test_every_route_is_in_the_document_and_the_other_way_round(served: Served) -> None:
     document = (await served.http.get("/openapi.json")).json()
     documented = {
-        (method.upper(), path) for path, one in document["paths"].items() for method in one
+        (method.upper(), path) for path, value in document["paths"].items() for method in value
     }
     served_routes = {
         (method, re.sub(r":flowyard_segment", "", route.path))
@@ -190,6 +190,6 @@ async def test_the_document_refers_only_to_what_it_holds(http: httpx.AsyncClient
     document = answer.json()
     names = set(re.findall(r'"#/components/schemas/(\w+)"', answer.text))
     assert names <= set(document["components"]["schemas"])
-    operations = [one for path in document["paths"].values() for one in path.values()]
-    identifiers = [one["operationId"] for one in operations]
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    identifiers = [operation["operationId"] for operation in operations]
     assert len(set(identifiers)) == len(identifiers)

@@ -25,7 +25,7 @@ def python_with(*requirements: str) -> str:
         run(str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *requirements)
 
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    name = "-".join([version, *(one.replace("==", "-") for one in requirements)])
+    name = "-".join([version, *(requirement.replace("==", "-") for requirement in requirements)])
     return str(_made(name, make) / "bin" / "python")
 
 

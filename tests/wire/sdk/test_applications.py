@@ -100,7 +100,7 @@ def test_a_purged_instance_is_unknown(scenario: Scenario) -> None:
 
 
 # The client of the Java SDK has no way to read it.
-@pytest.mark.parametrize("sdk", [one for one in SDKS if one != "java"], indirect=True)
+@pytest.mark.parametrize("sdk", [sdk for sdk in SDKS if sdk != "java"], indirect=True)
 def test_the_custom_status_is_seen(scenario: Scenario) -> None:
     assert scenario("publishing") == ["waiting", "done"]
 
@@ -176,9 +176,9 @@ def test_the_async_client_manages(requirements: tuple[str, ...], components: Pat
         "purged": None,
     }
     if requirements == PYTHON_1_19:
-        own = [*(f"chain-{one}" for one in range(5)), "waiting"]
+        own = [*(f"chain-{number}" for number in range(5)), "waiting"]
         # A Conductor server has those of other tests, too.
-        seen["listed"] = [one for one in seen["listed"] if one in own]
+        seen["listed"] = [instance_id for instance_id in seen["listed"] if instance_id in own]
         expected["listed"] = own
         turn = ["WORKFLOW_STARTED", "TASK_COMPLETED"]
         call = ["TASK_SCHEDULED"]

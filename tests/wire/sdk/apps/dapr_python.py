@@ -53,7 +53,7 @@ def chain(ctx: wf.DaprWorkflowContext, number: int):
 @runtime.workflow(name="fan_out")
 def fan_out(ctx: wf.DaprWorkflowContext, count: int):
     results = yield wf.when_all(
-        [ctx.call_activity(add_one, input=one) for one in range(1, count + 1)]
+        [ctx.call_activity(add_one, input=number) for number in range(1, count + 1)]
     )
     return sum(results)
 
@@ -218,7 +218,7 @@ def publishing() -> Any:
     done = client.wait_for_workflow_completion(instance_id, timeout_in_seconds=60)
     assert waiting is not None
     assert done is not None
-    return [one.serialized_custom_status.strip('"') for one in (waiting, done)]
+    return [state.serialized_custom_status.strip('"') for state in (waiting, done)]
 
 
 def continuing() -> Any:

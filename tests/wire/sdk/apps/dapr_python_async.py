@@ -39,12 +39,14 @@ async def managing() -> dict:
 
     ids = await asyncio.gather(
         *(
-            client.schedule_new_workflow(chain, input=one, instance_id=f"chain-{one}")
-            for one in range(5)
+            client.schedule_new_workflow(chain, input=number, instance_id=f"chain-{number}")
+            for number in range(5)
         )
     )
-    states = await asyncio.gather(*(client.wait_for_workflow_completion(one) for one in ids))
-    seen["outputs"] = [json.loads(one.serialized_output) for one in states]
+    states = await asyncio.gather(
+        *(client.wait_for_workflow_completion(instance_id) for instance_id in ids)
+    )
+    seen["outputs"] = [json.loads(state.serialized_output) for state in states]
     waiting = await client.schedule_new_workflow(wait_for_ever, instance_id="waiting")
     await client.wait_for_workflow_start(waiting)
     await client.pause_workflow(waiting)
@@ -61,7 +63,7 @@ async def managing() -> dict:
     seen["purged"] = await status(ending)
     if hasattr(client, "list_workflow_instance_ids"):
         seen["listed"] = sorted(
-            [one async for one in client.iter_workflow_instance_ids(page_size=2)]
+            [instance_id async for instance_id in client.iter_workflow_instance_ids(page_size=2)]
         )
         history = await client.get_workflow_history("chain-0")
         seen["history"] = [event.event_type.name for event in history]

@@ -57,7 +57,7 @@ def managing() -> dict:
         client.resume_workflow("order-1", COMPONENT)
         done = state_once("order-1", "Completed")
         seen["output"] = json.loads(done.properties["dapr.workflow.output"])
-        times = [one.ToNanoseconds() for one in (done.created_at, done.last_updated_at)]
+        times = [time.ToNanoseconds() for time in (done.created_at, done.last_updated_at)]
         seen["is_ordered"] = running.created_at.ToNanoseconds() == times[0] < times[1]
         client.purge_workflow("order-1", COMPONENT)
         try:

@@ -110,7 +110,7 @@ if __name__ == "__main__":
     runtime.start()
     for line in sys.stdin:
         try:
-            scenario = {one.__name__: one for one in SCENARIOS}[line.strip()]
+            scenario = {scenario.__name__: scenario for scenario in SCENARIOS}[line.strip()]
             answer = {"result": scenario()}
         except Exception:
             answer = {"error": traceback.format_exc()}
