@@ -52,13 +52,25 @@ class InstanceStore(Protocol):
     """
 
     async def find(self, instance_id: str) -> HostedInstance:
-        """Return the instance, always the same object; raise `InstanceNotFound`."""
+        """Return an instance, always the same object.
+
+        Args:
+            instance_id: The ID of the instance.
+
+        Raises:
+            InstanceNotFound: If there is none with this ID.
+        """
         ...
 
     async def add(self, instance: HostedInstance, reuse: ReusePolicy) -> None:
         """Make a new instance and its backlog durable.
 
-        Raises `InstanceAlreadyExists` where the old one may not be replaced, and leaves that alone.
+        Args:
+            instance: The instance, which nobody else has yet.
+            reuse: Whether a closed instance with its ID is replaced.
+
+        Raises:
+            InstanceAlreadyExists: If there is one that may not be replaced; it is left alone.
         """
         ...
 
@@ -70,6 +82,10 @@ class InstanceStore(Protocol):
         before. There are no events where only the backlog has changed. Nothing follows from what is
         being saved, and nobody is answered, until this returns. Only then is the same instance
         saved again.
+
+        Args:
+            instance: The instance, with its backlog.
+            events: What the turn has added to the history.
         """
         ...
 

@@ -86,9 +86,11 @@ class RemoteExecutor:
 class RemoteExecutors:
     """The remote executor of each component; `make` is what `Runtime.open` takes as `executor`.
 
-    A worker has `turn_timeout` (60 s) to answer a turn; after it the turn goes to another. An
-    activity may take as long as it likes. The time is that of `clock`, by default the event loop's;
-    names that no other run of the server has come from the `machine`.
+    Args:
+        turn_timeout: How long a worker may take to answer a turn, which then goes to another
+            worker; 60 s by default. An activity may take as long as it likes.
+        clock: The clock of that time; the event loop's by default.
+        machine: Where names come from that no other run of the server has; the system by default.
     """
 
     def __init__(
@@ -104,7 +106,12 @@ class RemoteExecutors:
         self._machine = machine
 
     def make(self, component: str, local: RegisteredExecutor | None) -> RemoteExecutor:
-        """Make the executor of a component that is being opened."""
+        """Make the executor of a component that is being opened.
+
+        Args:
+            component: The name of the component.
+            local: The app's own executor, which runs what the app has; None without an app.
+        """
         queue = WorkQueue(
             component,
             turn_seconds=self._turn_seconds,
@@ -115,7 +122,11 @@ class RemoteExecutors:
         return executor
 
     def queue(self, component: str) -> WorkQueue:
-        """Return what the workers of a component take their work from."""
+        """Return what the workers of a component take their work from.
+
+        Args:
+            component: The name of a component for which `make` was called.
+        """
         return self._executors[component].queue
 
 

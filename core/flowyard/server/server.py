@@ -67,7 +67,13 @@ class ServerOptions:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is served, and where."""
+    """What is served, and where.
+
+    Attributes:
+        runtime: The runtime behind the server, for the event loop in which it was opened.
+        http: The URL of the HTTP API.
+        grpc: The host and port of the gRPC API; None without one.
+    """
 
     runtime: Runtime
     http: str

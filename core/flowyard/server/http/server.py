@@ -43,7 +43,17 @@ _MOST_CONNECTIONS = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen; port 0 is any free one. With a certificate and its key, over TLS."""
+    """Where to listen for HTTP. With a certificate and its key, over TLS.
+
+    Attributes:
+        host: The name or address to listen on; 127.0.0.1, this machine alone, by default.
+        port: The port; 3500 by default, 0 for any free one.
+        certificate: A PEM file with the certificate and what leads to its authority; none, and no
+            TLS, by default.
+        key: The PEM file of the certificate's key; none by default.
+        drain_seconds: How long, in seconds, what is under way may take once the server stops; 10 by
+            default.
+    """
 
     host: str = "127.0.0.1"
     port: int = 3500
