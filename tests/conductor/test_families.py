@@ -31,13 +31,6 @@ def make_app() -> App:
             return error.details.error_type
 
     @app.workflow
-    async def telling(ctx: WorkflowContext, child_id: str) -> object:
-        """Send an event to a child in the turn that starts it."""
-        task = ctx.call_child_workflow(child, instance_id=child_id)
-        ctx.send_event(child_id, "go", data=7)
-        return await task
-
-    @app.workflow
     async def refused(ctx: WorkflowContext, child_id: str) -> object:
         try:
             await ctx.call_child_workflow(child, instance_id=child_id)
@@ -95,14 +88,6 @@ async def test_a_child_that_is_purged_before_its_parent_was_told_has_told_it(
     async with Runtime.open([spec]) as manager:
         assert await manager.purge(child_id) == 1
     async with Runtime.open([spec], make_app()) as runtime:
-        assert (await runtime.wait(parent_id, timeout=PATIENCE)).result() == 7
-
-
-async def test_an_event_reaches_a_child_that_the_same_turn_has_started(
-    spec: ComponentSpec,
-) -> None:
-    async with Runtime.open([spec], make_app()) as runtime:
-        parent_id = await runtime.start("telling", input=f"child-{uuid4().hex}")
         assert (await runtime.wait(parent_id, timeout=PATIENCE)).result() == 7
 
 

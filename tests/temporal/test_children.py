@@ -21,6 +21,7 @@ from flowyard.backend.history import (
     ChildCompleted,
     ChildCreated,
     ChildFailed,
+    EventSent,
     ExecutionCompleted,
     HistoryEvent,
 )
@@ -56,6 +57,21 @@ async def pair(ctx: WorkflowContext) -> list[int | str]:
         except TaskFailedError as error:
             outcomes.append(error.details.message)
     return outcomes
+
+
+@app.workflow
+async def listening(ctx: WorkflowContext) -> list[object]:
+    return [await ctx.wait_for_external_event("go") for _ in range(2)]
+
+
+@app.workflow
+async def telling(ctx: WorkflowContext) -> object:
+    """Send events to a child in the turn that starts it."""
+    name = f"{ctx.instance_id}.child"
+    child = ctx.call_child_workflow(listening, instance_id=name)
+    for value in (1, 2):
+        ctx.send_event(name, "go", data=value)
+    return await child
 
 
 @app.activity
@@ -118,6 +134,18 @@ async def test_of_two_children_with_one_id_the_first_one_runs(runtime: Runtime) 
         assert [event.id for event in history if isinstance(event, ChildCreated)] == [1, 2]
         assert [event.task_id for event in history if isinstance(event, ChildCompleted)] == [1]
         assert failures_in(history) == {2: refusal}
+
+
+async def test_an_event_for_a_child_is_sent_after_its_start_and_stands_where_it_was_decided(
+    runtime: Runtime,
+) -> None:
+    for instance_id in [await runtime.start(telling) for _ in range(PAIRS)]:
+        assert (await runtime.wait(instance_id)).result() == [1, 2]
+        history = await runtime.history(instance_id)
+        decided = [event for event in history if isinstance(event, (ChildCreated, EventSent))]
+        assert [event.id for event in decided] == [1, 2, 3]
+        told = [event.input for event in decided if isinstance(event, EventSent)]
+        assert told == ["1", "2"]
 
 
 async def test_what_a_parent_was_told_as_it_ended_stands_before_its_end(runtime: Runtime) -> None:

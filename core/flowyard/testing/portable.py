@@ -49,6 +49,7 @@ _WORKFLOWS: tuple[Callable[..., Any], ...] = (
     lives.siblings,
     lives.twins,
     lives.own_child,
+    lives.teller,
     lives.claimant,
     lives.flaky_child,
     lives.renewed_parent,

@@ -13,7 +13,7 @@ from flowyard_temporal.hosted.detached import START
 from flowyard_temporal.hosted.hosted_input import Beginning, Call
 from flowyard_temporal.hosted.summaries import summary_of
 from flowyard_temporal.hosted.worker_context import RECORD, TURN, UNSERVED, WAKE
-from flowyard_temporal.hosted.workflow import IDS_IN_ORDER, PAUSE, RESUME
+from flowyard_temporal.hosted.workflow import IDS_IN_ORDER, PAUSE, RESUME, SENDS_IN_ORDER
 from flowyard_temporal.native.failures import HostedFailure
 from flowyard_temporal.native.states import CREATED_AT, CUSTOM_STATUS, HOSTED, PAUSED, STALLED
 from flowyard_temporal.operations.starting import SPREAD_INPUT, TASK_QUEUE
@@ -36,7 +36,7 @@ def names() -> dict[str, object]:
         "updates": [PAUSE, RESUME],
         "signals": [WAKE],
         "local activities": [TURN, RECORD, START],
-        "patches": [IDS_IN_ORDER],
+        "patches": [IDS_IN_ORDER, SENDS_IN_ORDER],
         "second argument of a workflow": _keys(Beginning),
         "second argument of an activity": _keys(Call),
         "result of a turn": _keys(RecordedTurn),

@@ -65,14 +65,18 @@ class Commands:
         environment: Environment,
         deliver: Callable[[HistoryEvent], None],
         gives_ids_in_order: Callable[[], bool],
+        sends_in_order: Callable[[], bool],
     ) -> None:
         self._started = started
         self._journal = journal
         self._environment = environment
         self._deliver = deliver
         self._gives_ids_in_order = gives_ids_in_order
+        self._sends_in_order = sends_in_order
         self._begun: dict[str, asyncio.Event] = {}
         """Of the last child with an ID, whether the server has told of its start."""
+        self._waiting_sends: dict[str, asyncio.Task[None]] = {}
+        """The last event for a child that was sent to it while it was being started."""
         self._running: set[asyncio.Task[None]] = set()
         self._outgoing: set[asyncio.Task[None]] = set()
 
@@ -104,7 +108,7 @@ class Commands:
                 # The server refuses a signal to oneself.
                 self._deliver(action.raised)
             elif action.instance_id and action.name:
-                self._keep(self._outgoing, self._send(action))
+                self._send_in_order(action)
 
     async def sent(self) -> None:
         """Return once everything has left that the server drops when its sender ends."""
@@ -114,10 +118,13 @@ class Commands:
         begun = self._begun.get(instance_id)
         return begun is not None and not begun.is_set()
 
-    def _keep(self, kept: set[asyncio.Task[Any]], coroutine: Coroutine[Any, Any, Any]) -> None:
+    def _keep(
+        self, kept: set[asyncio.Task[Any]], coroutine: Coroutine[Any, Any, Any]
+    ) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(coroutine)
         kept.add(task)
         task.add_done_callback(kept.discard)
+        return task
 
     def _call(self, scheduled: TaskScheduled) -> None:
         handle = workflow.start_activity(
@@ -201,6 +208,25 @@ class Commands:
             )
         else:
             self._deliver(ChildFailed(created.id, refusal))
+
+    def _send_in_order(self, sent: EventSent) -> None:
+        """Send an event; what is for a child that is being started waits until it is there."""
+        before = self._waiting_sends.get(sent.instance_id)
+        is_behind = before is not None and not before.done()
+        if is_behind or (self._is_starting(sent.instance_id) and self._sends_in_order()):
+            sending = self._keep(self._outgoing, self._send_after(sent, before))
+            self._waiting_sends[sent.instance_id] = sending
+        else:
+            self._keep(self._outgoing, self._send(sent))
+
+    async def _send_after(self, sent: EventSent, before: asyncio.Task[None] | None) -> None:
+        """Send an event after the one before it, and after the start of the child it is for."""
+        begun = self._begun[sent.instance_id]
+        await _locally(RECORD, [sent])
+        if before is not None:
+            await before
+        await begun.wait()
+        await self._send(sent)
 
     async def _send(self, sent: EventSent) -> None:
         target = workflow.get_external_workflow_handle(sent.instance_id)

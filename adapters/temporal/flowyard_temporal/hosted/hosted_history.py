@@ -35,7 +35,7 @@ from flowyard_temporal.hosted.detached import START
 from flowyard_temporal.hosted.hosted_input import Beginning, Call, read_beginning
 from flowyard_temporal.hosted.summaries import timer_of
 from flowyard_temporal.hosted.worker_context import RECORD, WAKE
-from flowyard_temporal.hosted.workflow import IDS_IN_ORDER, PAUSE, RESUME
+from flowyard_temporal.hosted.workflow import IDS_IN_ORDER, PAUSE, RESUME, SENDS_IN_ORDER
 from flowyard_temporal.native.history import Translation
 from flowyard_temporal.payloads import hosted_text_of
 
@@ -64,6 +64,8 @@ class _HostedTranslation(Translation):
         self._updates: dict[str, HistoryEvent] = {}
         self._own_timers: set[str] = set()
         self._version: str | None = None
+        self._recorded_sends: list[EventSent] = []
+        """What a marker has told of and the server is yet to send."""
 
     def add(self, event: Recorded) -> None:
         if self._is_of_the_host(event):
@@ -116,6 +118,8 @@ class _HostedTranslation(Translation):
             super().happened(event, outer)
 
     def decided(self, event: Recorded, action: HistoryEvent) -> None:
+        if isinstance(action, EventSent) and self._is_recorded(action):
+            return
         if self._since:
             # A marker told of it within the workflow task, whose code has seen it since.
             self._turn(self._since_when)
@@ -130,7 +134,7 @@ class _HostedTranslation(Translation):
         used = {getattr(event, "id", _UNKNOWN) for event in events}
         free = (number for number in range(1, len(events) + 1) if number not in used)
         for index, event in enumerate(events):
-            if isinstance(event, EventSent):
+            if isinstance(event, EventSent) and event.id == _UNKNOWN:
                 events[index] = msgspec.structs.replace(event, id=next(free))
         first = events[0]
         if isinstance(first, TurnStarted):
@@ -181,7 +185,9 @@ class _HostedTranslation(Translation):
             if data.get("activity_type") in {START, RECORD}:
                 text = hosted_text_of(marker.details["result"].payloads) or "[]"
                 for recorded in decode_events(text.encode()):
-                    if isinstance(recorded, ChildCreated):
+                    if isinstance(recorded, EventSent):
+                        self._recorded_sends.append(recorded)
+                    if isinstance(recorded, (ChildCreated, EventSent)):
                         self._insert(recorded)
                     else:
                         super().happened(event, recorded)
@@ -189,7 +195,7 @@ class _HostedTranslation(Translation):
         if marker.marker_name != _PATCH:
             return
         patch = _marked_decoder.decode(marker.details["patch-data"].payloads[0].data)["id"]
-        if patch in {CHILD_IDS, IDS_IN_ORDER}:
+        if patch in {CHILD_IDS, IDS_IN_ORDER, SENDS_IN_ORDER}:
             return
         for index in range(len(self.events) - 1, -1, -1):
             turn = self.events[index]
@@ -198,7 +204,15 @@ class _HostedTranslation(Translation):
                 self.events[index] = msgspec.structs.replace(turn, patches=patches)
                 return
 
-    def _insert(self, action: ChildCreated) -> None:
+    def _is_recorded(self, sent: EventSent) -> bool:
+        """Whether a marker has told of what the server sends now."""
+        for recorded in self._recorded_sends:
+            if msgspec.structs.replace(sent, id=recorded.id) == recorded:
+                self._recorded_sends.remove(recorded)
+                return True
+        return False
+
+    def _insert(self, action: ChildCreated | EventSent) -> None:
         """Note an action whose marker may come after those of later ones."""
         place = len(self.events)
         while place and getattr(self.events[place - 1], "id", _UNKNOWN) > action.id:

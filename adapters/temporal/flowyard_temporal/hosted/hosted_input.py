@@ -18,7 +18,7 @@ from flowyard.backend import (
 from flowyard_temporal.hosted.raw import raw, text_of
 from flowyard_temporal.native.states import HOSTED
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -28,7 +28,8 @@ class Beginning(msgspec.Struct, frozen=True):
     says where the turns run, for the whole execution: in the workflow itself, or (by workers of
     any SDK) in a local activity. `version` is that of the code where turns run inline. Since
     `format` 1, the IDs of children carry the execution of their parent; since 2, of children that
-    are asked for with one ID the first one gets it.
+    are asked for with one ID the first one gets it; since 3, an event for a child that is being
+    started is sent once the server has it.
     """
 
     events: Sequence[HistoryEvent]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 from temporalio import workflow
@@ -35,6 +36,8 @@ from flowyard_temporal.native.states import CREATED_AT, CUSTOM_STATUS, PAUSED, S
 
 IDS_IN_ORDER = "flowyard.ids-in-order"
 """Marks histories in which of children with one ID the first one gets it."""
+SENDS_IN_ORDER = "flowyard.sends-in-order"
+"""Marks histories in which an event for a child that is being started is sent after its start."""
 PAUSE = "flowyard.pause"
 RESUME = "flowyard.resume"
 
@@ -106,7 +109,12 @@ class HostedWorkflow:
         started = next(event for event in events if isinstance(event, ExecutionStarted))
         self._loop = asyncio.get_running_loop()
         commands = Commands(
-            started, self._journal, environment, self._inbox.append, self._gives_ids_in_order
+            started,
+            self._journal,
+            environment,
+            self._inbox.append,
+            partial(self._has, 2, IDS_IN_ORDER),
+            partial(self._has, 3, SENDS_IN_ORDER),
         )
         try:
             while not self._is_ended:
@@ -225,10 +233,11 @@ class HostedWorkflow:
         finally:
             asyncio._set_running_loop(hidden)  # noqa: SLF001
 
-    def _gives_ids_in_order(self) -> bool:
+    def _has(self, since: int, patch: str) -> bool:
+        """Whether the execution began with a format as late as this, or has the patch."""
         if self._has_beginning:
-            return self._beginning.format >= 2
-        return workflow.patched(IDS_IN_ORDER)
+            return self._beginning.format >= since
+        return workflow.patched(patch)
 
     def _end(self, completion: ExecutionCompleted) -> RawValue:
         if completion.failure is not None:

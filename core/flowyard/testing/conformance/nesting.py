@@ -24,6 +24,12 @@ class Nesting:
         assert state.workflow == "late_waiter"
         assert state.parent_instance_id == parent
 
+    async def test_an_event_reaches_a_child_that_the_same_turn_has_started(
+        self, subject: Subject
+    ) -> None:
+        parents = [await subject.start("teller", subject.new_id()) for _ in range(10)]
+        assert [(await subject.finish(parent)).result() for parent in parents] == ["told"] * 10
+
     async def test_children_side_by_side_come_in_the_order_of_the_calls(
         self, subject: Subject
     ) -> None:

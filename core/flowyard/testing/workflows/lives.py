@@ -82,6 +82,13 @@ async def own_child(ctx: WorkflowContext) -> str:
     return "the parent"
 
 
+async def teller(ctx: WorkflowContext, child_id: str) -> object:
+    """Send an event to a child in the turn that starts it, and return what the child returns."""
+    child = ctx.call_child_workflow("waiter", instance_id=child_id)
+    ctx.send_event(child_id, "go", data="told")
+    return await child
+
+
 async def claimant(ctx: WorkflowContext, child_id: str) -> object:
     """Call a child under this ID, record `refused` if that fails, and wait for event `go`."""
     try:
