@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 
 # Most tests wait for servers and processes most of the time; some chosen ones run one by one.
-PROCESSES ?= $(if $(ARGS),0,$(shell expr 3 '*' $$(getconf _NPROCESSORS_ONLN)))
+PROCESSES ?= $(if $(ARGS),0,$(shell expr 5 '*' $$(getconf _NPROCESSORS_ONLN) / 2))
 TESTING = --durations=25 -n $(PROCESSES) --dist loadscope --no-loadscope-reorder $(if $(filter 0,$(LIVE)),--no-live)
 CODE := core components adapters tests examples bench
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from compatibility.workflows import Code, make_app
-from flowyard import App, Runtime, WorkflowStatus
+from flowyard import App, InstanceNotFound, Runtime, WorkflowStatus
 from flowyard.backend.history import TurnStarted
 from flowyard.payload import ABSENT
 
@@ -184,5 +184,8 @@ async def _until(runtime: Runtime, instance_id: str, history: str) -> None:
 
 async def _names_of(runtime: Runtime, instance_id: str) -> list[str]:
     """Return the names of the events of an instance's history, in the order of the alphabet."""
-    history = await runtime.history(instance_id)
+    try:
+        history = await runtime.history(instance_id)
+    except InstanceNotFound:
+        return []  # a child whose parent has yet to start it
     return sorted(type(event).__name__ for event in history if not isinstance(event, TurnStarted))

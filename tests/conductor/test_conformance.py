@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -28,7 +29,14 @@ from remote_component import with_workers
 QUICK: Mapping[str, object] = {"leaseSeconds": 5}
 
 
-class TestHosted(ComponentConformance):
+class OnConductor(ComponentConformance):
+    @pytest.fixture
+    def patience(self) -> timedelta:
+        """For hangs only: the server is slow where the machine has much else to do."""
+        return timedelta(minutes=3)
+
+
+class TestHosted(OnConductor):
     @pytest.fixture
     def component_spec(self, conductor_server: str) -> ComponentSpec:
         metadata = {"url": f"{conductor_server}/api", **QUICK}
@@ -40,7 +48,7 @@ WITH_WORKERS = with_workers(CONDUCTOR)
 
 # Who runs the code has no part in these.
 @pytest.mark.second_way(Listing, Purging, Refusing)
-class TestHostedWithWorkers(ComponentConformance):
+class TestHostedWithWorkers(OnConductor):
     @pytest.fixture
     def component_types(self) -> Sequence[ComponentType[Any]]:
         return [WITH_WORKERS]
@@ -72,7 +80,7 @@ MANAGING = ComponentType(
 )
 
 
-class TestNative(ComponentConformance):
+class TestNative(OnConductor):
     """Without `failing`: a Conductor workflow fails with a reason, not with a stack and causes."""
 
     @pytest.fixture

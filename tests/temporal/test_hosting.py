@@ -218,7 +218,7 @@ async def test_a_value_that_is_too_large_for_temporal_fails_and_is_not_tried_for
     large = await runtime.start(code, input=3_000_000)
     state = await runtime.wait(large, timeout=PATIENCE)
     assert state.failure is not None
-    assert "Keep it elsewhere" in state.failure.message
+    assert "Store it elsewhere" in state.failure.message
 
 
 @asynccontextmanager

@@ -131,7 +131,9 @@ async def test_idle_connections_make_room_for_new_ones(
         await _idle(stack, served, 20)
         assert (await served.http.get("/v1.0/healthz", timeout=60)).status_code == 204
     lines = [
-        record for record in caplog.records if "new HTTP connections wait" in record.getMessage()
+        record
+        for record in caplog.records
+        if "new HTTP connections have to wait" in record.getMessage()
     ]
     assert [line.levelno for line in lines] == [logging.WARNING]
 
