@@ -43,7 +43,7 @@ async def test_calls_fail_while_the_server_is_away_and_work_when_it_is_back(
         start_temporal(database=tmp_path / "temporal.db") as server,
         native_worker(server.address, tmp_path) as queue,
     ):
-        metadata = {"hostPort": server.address, "taskQueue": queue, "requestTimeout": "0.5"}
+        metadata = {"hostPort": server.address, "taskQueue": queue, "requestTimeout": "5"}
         spec = ComponentSpec("orders", "workflow.temporal", metadata=metadata)
         async with Runtime.open([spec]) as runtime:
             await runtime.start("Waiter", input="kept", instance_id="order")

@@ -24,7 +24,9 @@ class Purging:
     async def purge(self, instance_id: str, *, recursive: bool) -> int:
         """Remove the instance, and return how many instances were; see `WorkflowComponent`."""
         # Of an ID that was used again, every run.
-        family = list(await self._instances.runs(instance_id))
+        runs = await self._instances.runs(instance_id)
+        # The search may show for a while what was removed.
+        family = [run for run in runs if await self._instances.is_there(run.workflow_id)]
         if not family:
             raise InstanceNotFound(instance_id)
         known = {run.workflow_id for run in family}
