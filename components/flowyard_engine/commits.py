@@ -75,9 +75,7 @@ def of_turn(
     terminated = turn.new[-1]
     if isinstance(terminated, ExecutionTerminated) and terminated.recursive:
         commit.ends_children = terminated
-    status = journal.status
-    if instance.will_be_suspended is not None:
-        status = _folded_status(instance, status)
+    status = instance.status
     wake_at = 0 if journal.tasks or journal.refused else _next_timer(journal)
     if status.is_closed:
         wake_at = None
@@ -119,11 +117,11 @@ def of_inbox(instance: Instance) -> Commit:
 
     Only what a turn decides goes into the history: until then these are messages.
     """
-    record, journal = instance.record, instance.journal
+    record = instance.record
     commit = Commit(record, 0, 0, ())
     commit.messages = [_message_of(record, entry) for entry in instance.unsaved]
     if any(type(entry.event) in _PAUSES for entry in instance.unsaved):
-        status = _folded_status(instance, journal.status)
+        status = instance.status
         if record.status not in {status, WorkflowStatus.STALLED}:
             record.status, commit.updates = status, True
     _insert_if_new(instance, commit)
@@ -177,16 +175,6 @@ def _insert_if_new(instance: Instance, commit: Commit) -> None:
 
 def _message_of(record: Record, entry: Entry) -> Message:
     return Message(record.id, entry.event, record.birth, entry.due_at, entry.execution_id)
-
-
-def _folded_status(instance: Instance, status: WorkflowStatus) -> WorkflowStatus:
-    """Return the status with what waits in the inbox: a pause holds from when it is stored."""
-    if instance.will_be_suspended is None or status.is_closed:
-        return status
-    if instance.will_be_suspended:
-        return WorkflowStatus.SUSPENDED
-    started = instance.journal.started
-    return WorkflowStatus.RUNNING if started is not None else WorkflowStatus.PENDING
 
 
 def _end_for_parent(instance: Instance) -> Message | None:

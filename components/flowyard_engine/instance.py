@@ -16,6 +16,7 @@ from flowyard.backend import (
     ReusePolicy,
     TimerFired,
     TurnResult,
+    WorkflowStatus,
 )
 from flowyard_engine.store import Message, Outcome, Record
 
@@ -156,6 +157,13 @@ class Instance:
         """What the inbox makes of it; None if that says nothing of it."""
         self.waiting: asyncio.Future[TurnResult] | None = None
         """The answer of the worker that is to run the present turn."""
+
+    @property
+    def status(self) -> WorkflowStatus:
+        """The status with what waits in the inbox: a pause holds from when it is stored."""
+        if self.will_be_suspended is None:
+            return self.journal.status
+        return self.journal.status_if(suspended=self.will_be_suspended)
 
     @property
     def is_idle(self) -> bool:

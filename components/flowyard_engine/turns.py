@@ -250,9 +250,8 @@ class Turns:
             elif child.record.parent_id is None:
                 text = "instance '%s' could not start '%s': an instance with that ID is %s"
                 self._logger.warning(text, record.id, child.record.id, taken)
-        if journal.refused:
-            for failed in journal.refused.values():
-                instance.put(Entry(failed))
+        for failed in journal.refused.values():
+            instance.put(Entry(failed))
         if journal.continuation is not None:
             self.timers.forget(record.id)
             self._end_execution(instance)

@@ -157,9 +157,8 @@ def _time(text: str) -> datetime:
 
 
 def _to_milliseconds(time: datetime) -> int:
-    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+    return round(time.timestamp() * 1000)
 
 
 def _floor(time: datetime) -> datetime:
-    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return aware.replace(microsecond=aware.microsecond // 1000 * 1000)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)

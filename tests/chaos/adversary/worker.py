@@ -31,6 +31,7 @@ class Delivery:
     item: wire.WorkItem
     epoch: int
     is_answered: bool = False
+    answering: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def key(self) -> Key:
@@ -59,7 +60,7 @@ class Connection:
     """Births that had closed before it came: no activity of theirs may be handed out."""
     share_of_later_versions: float = 0.0
     _playing: dict[asyncio.Task[None], None] = field(default_factory=dict)
-    _answering: dict[Key | str, asyncio.Lock] = field(default_factory=dict)
+    _answering: dict[Key, asyncio.Lock] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._epoch = self.server.epoch
@@ -186,8 +187,9 @@ class Connection:
 
     def _in_order(self, delivery: Delivery) -> asyncio.Lock:
         """A second answer must not overtake the first; without tokens, nor that to a later turn."""
-        of = delivery.item.completion_token if self.sends_tokens else delivery.key
-        return self._answering.setdefault(of, asyncio.Lock())
+        if self.sends_tokens:
+            return delivery.answering
+        return self._answering.setdefault(delivery.key, asyncio.Lock())
 
     async def _answer_older(self, delivery: Delivery) -> None:
         """Without tokens an answer is for the oldest of its key: leave none of them behind."""

@@ -33,10 +33,7 @@ def events() -> dict[str, object]:
     """Return what a stored event is called, and its fields: they are told apart by their order."""
     parts = (Parent, HistoryChunk, Propagated)
     return {
-        "events": {
-            argument.__name__: list(argument.__struct_fields__)
-            for argument in get_args(HistoryEvent)
-        },
+        "events": {kind.__name__: list(kind.__struct_fields__) for kind in get_args(HistoryEvent)},
         "parts": {part.__name__: list(part.__struct_fields__) for part in parts},
         "failure": [field.name for field in fields(FailureDetails)],
         "origins of timers": list(get_args(get_type_hints(TimerCreated)["origin"])),

@@ -309,7 +309,7 @@ def _records(workflow: Json) -> list[tuple[int, Record]]:
         if task["referenceTaskName"].startswith(STEP)
         and "recordId" in (task.get("outputData") or {})
     ]
-    records.sort(key=lambda timed: timed[0])
+    records.sort(key=lambda pair: pair[0])
     bases = [place for place, (_, record) in enumerate(records) if record.is_base]
     return records[bases[-1] :] if bases else records
 

@@ -82,7 +82,7 @@ class Turns:
         timed += await self._results(instance)
         timed += [(timer.fire_at / 1000, timer) for timer in instance.journal.due_timers(now)]
         timed += [(now / 1000, event) for event in known]
-        timed.sort(key=lambda timed: timed[0])
+        timed.sort(key=lambda pair: pair[0])
         return News([event for _, event in timed], list(messages), has_looked=True)
 
     async def unread(self, instance: HostedInstance) -> list[Message]:

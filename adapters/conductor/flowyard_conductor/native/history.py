@@ -57,7 +57,7 @@ def translated(workflow: Json) -> list[HistoryEvent]:
             number = int(task["seq"])
             first_id = first.setdefault(task["referenceTaskName"], number)
             timed += [(at, number, event) for at, event in _of_task(task, first_id)]
-    timed.sort(key=lambda timed: timed[:2])
+    timed.sort(key=lambda pair: pair[:2])
     ended = workflow.get("endTime") or 0
     timed += [(ended, 0, event) for event in _end_of(workflow)]
     events: list[HistoryEvent] = []

@@ -141,14 +141,10 @@ def _fits(state: WorkflowState, query: InstanceQuery) -> bool:
         state.instance_id.startswith(query.instance_id_prefix or "")
         and query.workflow in {None, state.workflow}
         and (not query.status or state.status in query.status)
-        and (query.created_from is None or state.created_at >= _aware(query.created_from))
-        and (query.created_to is None or state.created_at < _aware(query.created_to))
+        and (query.created_from is None or state.created_at >= query.created_from)
+        and (query.created_to is None or state.created_at < query.created_to)
     )
 
 
-def _aware(time: datetime) -> datetime:
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
-
-
 def _stamp(time: datetime) -> str:
-    return f"'{_aware(time).isoformat()}'"
+    return f"'{time.isoformat()}'"

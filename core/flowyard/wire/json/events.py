@@ -22,7 +22,7 @@ from flowyard.failure import FailureDetails
 from flowyard.wire.json.states import failure_json, failure_of, field_key, time_text
 
 _KINDS: Mapping[str, type[msgspec.Struct]] = {
-    argument.__name__: argument for argument in get_args(HistoryEvent)
+    kind.__name__: kind for kind in get_args(HistoryEvent)
 }
 _TIMES = frozenset({"at", "fire_at", "start_at"})
 _FAILURES = frozenset({"failure", "refused"})
