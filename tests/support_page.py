@@ -234,14 +234,14 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Compare the page with what was seen, or write it."""
     config = session.config
-    if hasattr(config, "workerinput") or config.getoption("collectonly") or session.testsfailed:
+    if hasattr(config, "workerinput") or config.getoption("collectonly"):
         return
     if not matrix.is_whole:
         if _is_everything(config) and os.environ.get(REQUIRE_LIVE):
             _fail(session, "docs/support.md was not compared: part of the suite has not run")
         return
     seen = matrix.page()
-    if config.getoption("write_support"):
+    if config.getoption("write_support") and not session.testsfailed:
         PAGE.write_text(seen)
     elif not PAGE.exists() or PAGE.read_text() != seen:
         _fail(session, "docs/support.md differs from what this run has seen: run `make support`")
