@@ -92,7 +92,7 @@ def test_the_source_distribution_of_flowyard_holds_nothing_but_its_code(tmp_path
     source, _ = build("flowyard", tmp_path)
     with tarfile.open(source) as archive:
         files = {name.partition("/")[2] for name in archive.getnames()}
-    code = ("core/flowyard/", "components/flowyard_engine/")
+    code = ("core/flowyard/", "components/flowyard_blocks/", "components/flowyard_engine/")
     assert {name for name in files if not name.startswith(code)} == {
         ".gitignore",
         "CHANGELOG.md",

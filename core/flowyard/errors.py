@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from flowyard.failure import FailureDetails
@@ -174,6 +174,10 @@ class ConfigurationError(FlowyardError):
     """
 
 
+class ComponentTypeNotInstalled(ConfigurationError):
+    """No installed distribution offers the type of a component."""
+
+
 class ComponentNotFound(FlowyardError):
     """No configured component has that name.
 
@@ -187,6 +191,49 @@ class ComponentNotFound(FlowyardError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"no component is named '{name}'. {nearest(name, known)}")
         self.name = name
+
+
+class EtagMismatch(FlowyardError):
+    """Another version of the value is there than the caller wrote of; nothing was changed.
+
+    Attributes:
+        key: The key of the value.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"the value of '{key}' has changed, or is there already. Read it and try again."
+        )
+        self.key = key
+
+
+class InvalidEtag(InvalidRequest):
+    """The ETag cannot be one of this store's; nothing was changed.
+
+    Attributes:
+        key: The key of the value.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"the ETag for '{key}' is none of this store's. Send one that it has given."
+        )
+        self.key = key
+
+
+class BindingFailed(FlowyardError):
+    """What a binding speaks to has answered that the call failed.
+
+    Args:
+        message: What it said.
+
+    Attributes:
+        metadata: What it told besides, by keys; nothing by default.
+    """
+
+    def __init__(self, message: str, metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.metadata = dict(metadata or {})
 
 
 class WorkflowNotRegistered(FlowyardError):

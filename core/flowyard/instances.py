@@ -71,7 +71,8 @@ class Instances:
         Raises:
             ComponentNotFound: If no component has the name.
         """
-        return self._opened[self._components.find(component).name][0].capabilities
+        declared = self._opened[self._components.find(component).name][0].capabilities
+        return frozenset(verb for verb in declared if isinstance(verb, Capability))
 
     async def get(
         self, instance_id: str, *, payloads: bool = True, component: str | None = None

@@ -17,9 +17,11 @@ from flowyard.backend.component import (
     WorkflowComponent,
 )
 from flowyard.backend.executor import Executor, RegisteredExecutor
+from flowyard.blocks.blocks import NO_BLOCKS, Blocks
 from flowyard.clock import Clock, SystemClock
 from flowyard.config import Components, ComponentSpec, load_components, resolve
-from flowyard.errors import InvalidRequest
+from flowyard.config.components import wrong_kind
+from flowyard.errors import ConfigurationError, InvalidRequest
 from flowyard.executors.local import LocalExecutor
 from flowyard.identifier import new_uuid
 from flowyard.instances import Instances
@@ -47,6 +49,7 @@ class Runtime(Instances):
         opened: The open components with their types, by their names.
         registry: The functions that the app has registered.
         executors: The executors of the components, by their names; empty without an app.
+        blocks: The components of the other building blocks; none by default.
 
     Example:
         ```python
@@ -63,9 +66,11 @@ class Runtime(Instances):
         opened: Mapping[str, tuple[ComponentType[Any], WorkflowComponent]],
         registry: Registry,
         executors: Mapping[str, Executor],
+        blocks: Blocks = NO_BLOCKS,
     ) -> None:
         super().__init__(components, opened, executors)
         self._registry = registry
+        self.blocks = blocks
 
     @staticmethod
     @asynccontextmanager
@@ -77,6 +82,7 @@ class Runtime(Instances):
         component_types: Sequence[ComponentType[Any]] = (),
         executor: Callable[[str, RegisteredExecutor | None], Executor | None] | None = None,
         drain: timedelta = timedelta(0),
+        app_id: str = "flowyard",
     ) -> AsyncIterator[Runtime]:
         """Open every component, and close them at the end of the block.
 
@@ -90,6 +96,8 @@ class Runtime(Instances):
                 app has not. By default the app's own runs everything.
             drain: How long running activities may take to end when the runtime is closed; what is
                 not recorded by then runs again after the next opening. Nothing waits by default.
+            app_id: The name of the application: components whose `scopes` do not name it are left
+                out, and its state has keys of its own; `flowyard` by default.
 
         Yields:
             The runtime, for the event loop in which it was opened.
@@ -98,11 +106,19 @@ class Runtime(Instances):
             ConfigurationError: If a component, a plugin or a setting cannot be used.
             BackendUnavailable: If a backend does not answer.
         """
-        components = load_components(source)
+        components = load_components(source, app_id=app_id)
         resolved = [resolve(spec, component_types) for spec in components.specs]
         opened: dict[str, tuple[ComponentType[Any], WorkflowComponent]] = {}
         executors: dict[str, Executor] = {}
         async with AsyncExitStack() as stack:
+            blocks = NO_BLOCKS
+            if components.blocks:
+                # Lazy: most programs have none.
+                from flowyard.blocks.opening import open_blocks
+
+                blocks = await stack.enter_async_context(
+                    open_blocks(components.blocks, component_types, app_id, clock or SystemClock())
+                )
             for spec, (kind, settings) in zip(components.specs, resolved, strict=True):
                 # One executor each: instances of two components may have the same ID.
                 local = stack.enter_context(LocalExecutor(app)) if app is not None else None
@@ -110,16 +126,18 @@ class Runtime(Instances):
                 if runs is not None:
                     executors[spec.name] = runs
                 logger = logging.getLogger(f"flowyard.component.{spec.name}")
-                context = ComponentContext(spec.name, runs, clock or SystemClock(), logger)
-                opened[spec.name] = (
-                    kind,
-                    await stack.enter_async_context(kind.open(settings, context)),
+                context = ComponentContext(
+                    spec.name, runs, clock or SystemClock(), logger, app_id=app_id
                 )
+                component = await stack.enter_async_context(kind.open(settings, context))
+                if not isinstance(component, WorkflowComponent):
+                    raise ConfigurationError(wrong_kind(spec, WorkflowComponent, component))
+                opened[spec.name] = (kind, component)
             stack.push_async_callback(
                 _drain, [component for _, component in opened.values()], executors.values(), drain
             )
             registry = app.registry if app is not None else Registry()
-            yield Runtime(components, opened, registry, executors)
+            yield Runtime(components, opened, registry, executors, blocks)
 
     async def start(
         self,

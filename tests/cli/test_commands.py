@@ -72,7 +72,8 @@ def test_components_say_what_they_can_and_whether_they_answer(
     assert shown.code == 0
     assert re.search(r"^errands +workflow.engine +yes", shown.out, re.MULTILINE)
     told = flowyard("components", "--components", str(components), "--json").json
-    assert "history" in told["types"][0]["capabilities"]
+    (engine,) = (kind for kind in told["types"] if kind["name"] == "workflow.engine")
+    assert "history" in engine["capabilities"]
     assert told["components"] == [
         {"name": "errands", "type": "workflow.engine", "reachable": True, "fault": None}
     ]

@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from flowyard.backend.component import ComponentContext, ComponentType, WorkflowComponent
 from flowyard.config import ComponentSpec, load_components, resolve
 from flowyard.config.components import parse_settings
-from flowyard.errors import ComponentNotFound
+from flowyard.errors import ComponentNotFound, ConfigurationError
 
 
 class Settings(BaseModel):
@@ -109,23 +109,37 @@ def test_both_spellings_of_a_type_are_the_same(tmp_path: Path, spelling: str) ->
 def test_components_of_other_kinds_are_left_alone_and_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "a.yaml").write_text(component("cache", "state.redis", "{not: our, concern: true}"))
+    (tmp_path / "a.yaml").write_text(component("cache", "lock.redis", "{not: our, concern: true}"))
     (tmp_path / "b.yaml").write_text("apiVersion: dapr.io/v1alpha1\nkind: Configuration\n")
     (tmp_path / "c.yaml").write_text(component("orders"))
     with caplog.at_level(logging.INFO, "flowyard"):
         assert [spec.name for spec in load_components(tmp_path).specs] == ["orders"]
-    assert "skipped component 'cache' of type 'state.redis'" in caplog.text
+    assert "skipped component 'cache' of type 'lock.redis'" in caplog.text
     assert "skipped a document of kind Configuration" in caplog.text
+
+
+def test_a_component_is_there_for_the_applications_of_its_scopes_alone(tmp_path: Path) -> None:
+    file = tmp_path / "components.yaml"
+    file.write_text(
+        component("cheap", "state.sample")
+        + "scopes: [checkout]\n---\n"
+        + component("orders")
+        + "scopes: [checkout, shipping]\n"
+    )
+    assert [spec.name for spec in load_components(file, app_id="checkout").blocks] == ["cheap"]
+    assert load_components(file, app_id="shipping").blocks == ()
+    assert [spec.name for spec in load_components(file).blocks] == ["cheap"]
+    with pytest.raises(ConfigurationError, match="its scopes keep it from application 'billing'"):
+        load_components(file, app_id="billing")
 
 
 def test_what_of_dapr_has_no_effect_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "components.yaml"
-    file.write_text(component("orders") + "  ignoreErrors: true\nscopes: [checkout]\n")
+    file.write_text(component("orders") + "  ignoreErrors: true\n")
     with caplog.at_level(logging.INFO, "flowyard"):
         load_components(file)
-    assert "component 'orders': scopes is a setting of Dapr's that has no effect" in caplog.text
     assert "spec.ignoreErrors is a setting of Dapr's that has no effect" in caplog.text
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic
 
 from pydantic import BaseModel
+from typing_extensions import TypeVar
 
 from flowyard.backend.backoff import Backoff
 from flowyard.backend.executor import Executor
@@ -48,7 +49,18 @@ class Capability(StrEnum):
     VOLATILE = "volatile"
 
 
-class WorkflowComponent(ABC):
+class Component:
+    """Something open that the configuration names; each kind of component derives from it.
+
+    Args:
+        name: The name of the component in the configuration, kept as `name`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class WorkflowComponent(Component, ABC):
     """An open backend; a plugin derives from it.
 
     Payloads are JSON text, None if absent. Every method may raise `BackendUnavailable`, and one
@@ -60,9 +72,6 @@ class WorkflowComponent(ABC):
     Args:
         name: The name of the component in the configuration, kept as `name`.
     """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
 
     @abstractmethod
     async def start(self, request: StartRequest) -> None:
@@ -233,11 +242,13 @@ class ComponentContext:
 
     Attributes:
         name: The name of the component in the configuration.
-        executor: The executor of its instances; None where the process only manages.
+        executor: The executor of its instances; None where the process only manages, and for all
+            but workflow components.
         clock: The clock of its timers and turns, which in tests is not the machine's.
         logger: Its logger, `flowyard.component.<name>`.
         machine: The source of what processes have in common, such as unique names; by default the
             machine that this process runs on.
+        app_id: The name of the application that it is opened for; `flowyard` by default.
     """
 
     name: str
@@ -245,13 +256,15 @@ class ComponentContext:
     clock: Clock
     logger: logging.Logger
     machine: Machine = SYSTEM
+    app_id: str = "flowyard"
 
 
 S = TypeVar("S", bound=BaseModel)
+C = TypeVar("C", bound=Component, default=WorkflowComponent, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class ComponentType(Generic[S]):
+class ComponentType(Generic[S, C]):
     """A kind of component that a plugin offers. Readable without a connection.
 
     Build it as a module constant: inline in a hook, type checkers infer `Any`.
@@ -260,8 +273,11 @@ class ComponentType(Generic[S]):
         name: As in `spec.type`, and as the entry point: for example `workflow.memory`.
         settings: A pydantic model of `spec.metadata`, which has
             `model_config = ConfigDict(extra="forbid", alias_generator=to_camel, …)`.
-        open: Opens a component from its settings, and closes it at the end of the block.
-        capabilities: The verbs and features that its components have.
+        open: Opens a component from its settings, and closes it at the end of the block. The name
+            of the type says what it has to be: `workflow.…` a `WorkflowComponent`, `state.…` a
+            `StateStore`, `pubsub.…` a `PubSub`, `bindings.…` a `Binding`.
+        capabilities: The verbs and features that its components have: those of `Capability`, of
+            `StateCapability` or of `BindingCapability`.
         version: The value that `spec.version` has to have; `v1` by default.
 
     Example:
@@ -281,6 +297,6 @@ class ComponentType(Generic[S]):
 
     name: str
     settings: type[S]
-    open: Callable[[S, ComponentContext], AbstractAsyncContextManager[WorkflowComponent]]
-    capabilities: frozenset[Capability]
+    open: Callable[[S, ComponentContext], AbstractAsyncContextManager[C]]
+    capabilities: frozenset[StrEnum]
     version: str = "v1"

@@ -14,5 +14,5 @@ hookimpl = pluggy.HookimplMarker("flowyard")
 
 
 @hookspec
-def flowyard_component_type() -> ComponentType[Any]:  # type: ignore[empty-body]  # pluggy calls it
+def flowyard_component_type() -> ComponentType[Any, Any]:  # type: ignore[empty-body]  # pluggy calls it
     """Return the component type that this plugin adds. Its name is that of the entry point."""

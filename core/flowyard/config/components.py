@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
-from flowyard.backend.component import ComponentType
+from flowyard.backend.component import Component, ComponentType
 from flowyard.config.plugins import canonical, component_type
 from flowyard.config.secrets import ENVIRONMENT, SecretRef, SecretStore
 from flowyard.config.settings import read_settings
@@ -38,6 +38,8 @@ class ComponentSpec:
         metadata: The settings by their keys, whose case does not count: text or a `SecretRef` if
             read from YAML, anything that the type's settings take from code. None by default.
         source: The file that it was read from, for messages; None, the default, from code.
+        scopes: The applications that may use it, by their IDs; all of them if empty, as it is by
+            default.
 
     Example:
         ```python
@@ -54,6 +56,12 @@ class ComponentSpec:
     version: str = "v1"
     metadata: Mapping[str, object] = field(default_factory=dict, repr=False)
     source: Path | None = None
+    scopes: tuple[str, ...] = ()
+
+    @property
+    def block(self) -> str:
+        """The building block that it is of: what its type begins with, such as `state`."""
+        return canonical(self.type).partition(".")[0]
 
     @property
     def label(self) -> str:
@@ -67,21 +75,25 @@ class ComponentSpec:
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """The configured workflow components.
+    """The configured components.
 
     Attributes:
-        specs: The components, in the order of the files; at least one. Their names differ.
+        specs: The workflow components, in the order of the files; at least one.
+        blocks: The components of the other building blocks: `state.…`, `pubsub.…`, `bindings.…`
+            and `secretstores.…`, in the order of the files; none by default. The names of all
+            components differ.
     """
 
     specs: tuple[ComponentSpec, ...]
+    blocks: tuple[ComponentSpec, ...] = ()
 
     @property
     def default(self) -> ComponentSpec:
-        """The component that does the work where none is named: the first one."""
+        """The workflow component that does the work where none is named: the first one."""
         return self.specs[0]
 
     def find(self, name: str | None = None) -> ComponentSpec:
-        """Return the component of a name.
+        """Return the workflow component of a name.
 
         Args:
             name: The name. None, the default, and `dapr`, which Dapr's SDKs send, mean the default
@@ -100,24 +112,28 @@ class Components:
         raise ComponentNotFound(name, [spec.name for spec in self.specs])
 
 
-def load_components(source: str | Path | Sequence[ComponentSpec]) -> Components:
+def load_components(
+    source: str | Path | Sequence[ComponentSpec], *, app_id: str | None = None
+) -> Components:
     """Read the components from components.yaml, or take them as they are.
 
     `resolve` then loads the plugin of each, and reads its secrets.
 
     Args:
         source: A file, a folder of *.yaml and *.yml files, or the components themselves. Components
-            of Dapr's other blocks are skipped, and in a folder its other kinds of documents, too.
+            of blocks that Flowyard does not have are skipped, and in a folder Dapr's other kinds of
+            documents, too.
+        app_id: The application that uses them: what the scopes of a component keep from it is left
+            out. None, the default, for all components.
 
     Raises:
         ConfigurationError: If a file cannot be read or is not of Dapr's shape, a name is not valid
-            or stands twice, or there is no component.
+            or stands twice, or there is no workflow component.
     """
-    specs = _read_specs(Path(source)) if isinstance(source, (str, Path)) else tuple(source)
-    if not specs:
-        raise ConfigurationError(
-            "no workflow component is configured. Give at least one ComponentSpec."
-        )
+    if isinstance(source, (str, Path)):
+        specs, others = _read_specs(Path(source))
+    else:
+        specs, others = tuple(source), ""
     seen: dict[str, ComponentSpec] = {}
     for spec in specs:
         if _NAME.fullmatch(spec.name) is None:
@@ -126,12 +142,16 @@ def load_components(source: str | Path | Sequence[ComponentSpec]) -> Components:
             )
         _refuse_second(seen.get(spec.name), spec)
         seen[spec.name] = spec
-    return Components(specs)
+    ours = [spec for spec in specs if not spec.scopes or app_id is None or app_id in spec.scopes]
+    workflows = tuple(spec for spec in ours if spec.block == "workflow")
+    if not workflows:
+        raise ConfigurationError(_no_workflow_component(source, specs, app_id, others))
+    return Components(workflows, tuple(spec for spec in ours if spec.block != "workflow"))
 
 
 def resolve(
-    spec: ComponentSpec, extra: Iterable[ComponentType[Any]] = ()
-) -> tuple[ComponentType[Any], BaseModel]:
+    spec: ComponentSpec, extra: Iterable[ComponentType[Any, Any]] = ()
+) -> tuple[ComponentType[Any, Any], BaseModel]:
     """Find a component's type, and check its metadata; secrets are read.
 
     Args:
@@ -142,18 +162,18 @@ def resolve(
         The type and the settings, which are an object of `ComponentType.settings`.
 
     Raises:
-        ConfigurationError: If the type is not installed, its plugin is broken, or the version, a
-            key, a value or a secret cannot be used. It names the file and the component, and shows
-            no value.
+        ConfigurationError: If the plugin is broken, or the version, a key, a value or a secret
+            cannot be used; a `ComponentTypeNotInstalled` if the type is not installed. It names the
+            file and the component, and shows no value.
     """
     try:
         found = component_type(spec.type, extra)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{spec.label}: spec.type: {error}") from error
+        raise type(error)(f"{spec.label}: spec.type: {error}") from error
     return found, parse_settings(spec, found)
 
 
-def parse_settings(spec: ComponentSpec, component_type: ComponentType[S]) -> S:
+def parse_settings(spec: ComponentSpec, component_type: ComponentType[S, Any]) -> S:
     """Read the secrets and check the metadata against the settings model of the type."""
     if (spec.version or "v1") != component_type.version:
         raise ConfigurationError(
@@ -161,6 +181,15 @@ def parse_settings(spec: ComponentSpec, component_type: ComponentType[S]) -> S:
             f"Use '{component_type.version}'."
         )
     return read_settings(spec.label, spec.metadata, component_type.settings)
+
+
+def wrong_kind(spec: ComponentSpec, wanted: type[Component], opened: Component) -> str:
+    """Say that a plugin has opened something that is not what its type's name says."""
+    return (
+        f"{spec.label}: its plugin opened a {type(opened).__name__}, which is no "
+        f"{wanted.__name__}. The author of '{spec.type}' derives it from "
+        f"flowyard.backend.{wanted.__name__}."
+    )
 
 
 def _refuse_second(first: ComponentSpec | None, second: ComponentSpec) -> None:
@@ -172,7 +201,27 @@ def _refuse_second(first: ComponentSpec | None, second: ComponentSpec) -> None:
     )
 
 
-def _read_specs(path: Path) -> tuple[ComponentSpec, ...]:
+def _no_workflow_component(
+    source: str | Path | Sequence[ComponentSpec],
+    specs: Sequence[ComponentSpec],
+    app_id: str | None,
+    others: str,
+) -> str:
+    if not isinstance(source, (str, Path)):
+        return "no workflow component is configured. Give at least one ComponentSpec of its type."
+    if kept := [spec for spec in specs if spec.block == "workflow"]:
+        return (
+            f"{kept[0].label}: its scopes keep it from application '{app_id}', and there is no "
+            "other workflow component. Add the ID of the application to its scopes."
+        )
+    return (
+        f"{source}: no workflow component is configured. Add a document of kind Component whose "
+        f"spec.type is workflow.engine, or another 'workflow.…' type.{others}"
+    )
+
+
+def _read_specs(path: Path) -> tuple[tuple[ComponentSpec, ...], str]:
+    """Return the components of all blocks, and in words what was skipped."""
     # Lazy: a program that sets up its components in code needs no YAML.
     from flowyard.config.manifest import read_manifests
 
@@ -183,21 +232,17 @@ def _read_specs(path: Path) -> tuple[ComponentSpec, ...]:
             store = _spec(manifest, ENVIRONMENT)
             _refuse_second(stores.get(store.name), store)
             stores[store.name] = store
-    ours = [
-        manifest for manifest in manifests if canonical(manifest.spec.type).startswith("workflow.")
-    ]
-    if not ours:
-        others = f" Skipped: {', '.join(skipped)}." if skipped else ""
-        raise ConfigurationError(
-            f"{path}: no workflow component is configured. Add a document of kind Component whose "
-            f"spec.type is workflow.engine, or another 'workflow.…' type.{others}"
-        )
-    return tuple(_spec(manifest, _store(manifest, stores)) for manifest in ours)
+    specs = tuple(_spec(manifest, _store(manifest, stores)) for manifest in manifests)
+    return specs, f" Skipped: {', '.join(skipped)}." if skipped else ""
 
 
 def _spec(manifest: Manifest, store: SecretStore) -> ComponentSpec:
     bare = ComponentSpec(
-        manifest.name, manifest.spec.type, manifest.spec.version, source=manifest.source
+        manifest.name,
+        manifest.spec.type,
+        manifest.spec.version,
+        source=manifest.source,
+        scopes=manifest.scopes,
     )
     metadata: dict[str, object] = {}
     for item in manifest.spec.metadata:
@@ -207,7 +252,7 @@ def _spec(manifest: Manifest, store: SecretStore) -> ComponentSpec:
                 "Remove one of them."
             )
         metadata[item.name] = _value(bare.label, item, store)
-    return ComponentSpec(bare.name, bare.type, bare.version, metadata, bare.source)
+    return replace(bare, metadata=metadata)
 
 
 def _value(label: str, item: Item, store: SecretStore) -> object:

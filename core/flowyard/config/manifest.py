@@ -24,6 +24,9 @@ _OTHER_KINDS = frozenset(
     {"Configuration", "HTTPEndpoint", "MCPServer", "Resiliency", "Subscription"}
 )
 
+# What the name of a type may begin with.
+_BLOCKS = frozenset({"bindings", "pubsub", "secretstores", "state", "workflow", "workflows"})
+
 
 class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
@@ -89,14 +92,15 @@ class Manifest:
     name: str
     spec: Spec
     secret_store: str
+    scopes: tuple[str, ...]
     source: Path
 
 
 def read_manifests(path: Path) -> tuple[list[Manifest], list[str]]:
     """Read a file, or the *.yaml and *.yml files of a folder by name; raise `ConfigurationError`.
 
-    Returns also what was skipped, in words: components that are neither workflows nor secret
-    stores, and Dapr's other kinds in a folder.
+    Returns also what was skipped, in words: components of blocks that Flowyard does not have, and
+    Dapr's other kinds in a folder.
     """
     is_folder = path.is_dir()
     manifests: list[Manifest] = []
@@ -151,7 +155,7 @@ def _foreign(document: object, where: str, *, is_folder: bool) -> str | None:
     of_type = spec.get("type") if isinstance(spec, Mapping) else None
     if not isinstance(of_type, str):
         return None
-    if of_type.partition(".")[0].lower() in {"workflow", "workflows", "secretstores"}:
+    if of_type.partition(".")[0].strip().lower() in _BLOCKS:
         return None
     return f"component '{_name(document)}' of type '{of_type}'"
 
@@ -162,7 +166,13 @@ def _parse(document: object, where: str, source: Path) -> Manifest:
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
     else:
-        manifest = Manifest(parsed.metadata.name, parsed.spec, parsed.auth.secret_store, source)
+        manifest = Manifest(
+            parsed.metadata.name,
+            parsed.spec,
+            parsed.auth.secret_store,
+            tuple(parsed.scopes),
+            source,
+        )
         _say_what_has_no_effect(manifest, parsed)
         return manifest
     # Outside of the handler, so that no chained message shows a value.
@@ -172,7 +182,6 @@ def _parse(document: object, where: str, source: Path) -> Manifest:
 
 def _say_what_has_no_effect(manifest: Manifest, parsed: _Document) -> None:
     written = {
-        "scopes": parsed.scopes,
         "spec.ignoreErrors": parsed.spec.ignore_errors,
         "spec.initTimeout": parsed.spec.init_timeout,
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowyard.backend.component import ComponentType
-from flowyard.errors import ConfigurationError, nearest
+from flowyard.errors import ComponentTypeNotInstalled, ConfigurationError, nearest
 
 # Lazy where they are used: `import flowyard` shall not wait for the search of distributions.
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class InstalledType:
 
     name: str
     distribution: str
-    type: ComponentType[Any] | None = None
+    type: ComponentType[Any, Any] | None = None
     error: ConfigurationError | None = None
 
 
@@ -40,7 +40,9 @@ def canonical(type_name: str) -> str:
     return f"workflow.{name.removeprefix('workflows.')}" if name.startswith("workflows.") else name
 
 
-def component_type(name: str, extra: Iterable[ComponentType[Any]] = ()) -> ComponentType[Any]:
+def component_type(
+    name: str, extra: Iterable[ComponentType[Any, Any]] = ()
+) -> ComponentType[Any, Any]:
     """Return the component type of that name, loading only the plugin that offers it.
 
     Types given as `extra` come before installed ones.
@@ -54,7 +56,7 @@ def component_type(name: str, extra: Iterable[ComponentType[Any]] = ()) -> Compo
     claims = _claims()
     if wanted not in claims:
         known = {*claims, *(canonical(candidate.name) for candidate in extra)}
-        raise ConfigurationError(_unknown(name, wanted, known))
+        raise ComponentTypeNotInstalled(_unknown(name, wanted, known))
     return _load_only(wanted, claims[wanted])
 
 
@@ -99,7 +101,7 @@ def _unknown(name: str, wanted: str, known: Iterable[str]) -> str:
     return f"component type '{name}' is not installed. {advice} Installed: {installed}."
 
 
-def _load_only(name: str, claims: list[EntryPoint]) -> ComponentType[Any]:
+def _load_only(name: str, claims: list[EntryPoint]) -> ComponentType[Any, Any]:
     if len(claims) > 1:
         owners = " and ".join(f"'{_owner(claim)}' ({claim.value})" for claim in claims)
         raise ConfigurationError(
@@ -109,7 +111,7 @@ def _load_only(name: str, claims: list[EntryPoint]) -> ComponentType[Any]:
     return _load(name, claims[0])
 
 
-def _load(name: str, point: EntryPoint) -> ComponentType[Any]:
+def _load(name: str, point: EntryPoint) -> ComponentType[Any, Any]:
     from pluggy import PluginValidationError
 
     plugin = f"plugin '{point.name}' = {point.value} of distribution '{_owner(point)}'"
@@ -149,7 +151,7 @@ def new_manager() -> PluginManager:
     return manager
 
 
-def _ask(name: str, plugin: str, manager: PluginManager) -> ComponentType[Any]:
+def _ask(name: str, plugin: str, manager: PluginManager) -> ComponentType[Any, Any]:
     try:
         answers = manager.hook.flowyard_component_type()
     except Exception as error:

@@ -43,7 +43,7 @@ _SECRET_STORE = _any_case("secretstores")
 _OURS = rf"^({_WORKFLOW}|{_SECRET_STORE})(\.|$)"
 
 
-def components_schema(types: Iterable[ComponentType[Any]]) -> Schema:
+def components_schema(types: Iterable[ComponentType[Any, Any]]) -> Schema:
     """Return the schema of one document; it knows the workflow components of these types."""
     models = {canonical(kind.name): (kind.settings, kind.version) for kind in types}
     names = [_type_pattern(name) for name in models]
@@ -123,13 +123,14 @@ def _spec(model: type[BaseModel], version: str | None) -> Schema:
     """Return what `spec` may say of a component with these settings."""
     keys = {key: name for name, field in model.model_fields.items() for key in keys_of(name, field)}
     values = _values(model)
-    entry: Schema = {"allOf": [_if_named(key, values.get(name, {})) for key, name in keys.items()]}
+    known = [_if_named(key, values.get(name, {})) for key, name in keys.items()]
+    entry: Schema = {"allOf": known} if known else {}
     if model.model_config.get("extra") != "allow":
         spellings = [{"pattern": _whole(key)} for key in keys]
         entry["properties"] = {"name": {"anyOf": [{"enum": list(keys)}, *spellings]}}
     metadata: Schema = {"items": entry}
     needed = {name for name, field in model.model_fields.items() if field.is_required()}
-    metadata["allOf"] = [
+    counts = [
         {
             "contains": {"properties": {"name": {"pattern": _whole(key)}}, "required": ["name"]},
             # A key may stand once; one with several names is not asked for here.
@@ -138,6 +139,8 @@ def _spec(model: type[BaseModel], version: str | None) -> Schema:
         }
         for key, name in keys.items()
     ]
+    if counts:
+        metadata["allOf"] = counts
     spec: Schema = {"properties": {"metadata": metadata}}
     if needed:
         spec["required"] = ["metadata"]

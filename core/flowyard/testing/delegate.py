@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from enum import StrEnum
 from typing import Any
 
 from flowyard.backend.component import (
-    Capability,
     ComponentContext,
     ComponentType,
     WorkflowComponent,
@@ -70,7 +70,7 @@ def in_front_of(
     component: Callable[[str, WorkflowComponent], WorkflowComponent],
     *,
     executor: Callable[[Executor], Executor] | None = None,
-    capabilities: frozenset[Capability] | None = None,
+    capabilities: frozenset[StrEnum] | None = None,
 ) -> ComponentType[Any]:
     """Return a component type that opens `inner` and puts `component` in front of it."""
 

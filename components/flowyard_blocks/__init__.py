@@ -1,0 +1,1 @@
+"""The components of the other building blocks that are built in."""

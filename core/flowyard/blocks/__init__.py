@@ -1,0 +1,1 @@
+"""Dapr's other building blocks: state, pub/sub, bindings and secrets."""

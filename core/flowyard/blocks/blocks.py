@@ -1,0 +1,32 @@
+"""The open components of the other building blocks, by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowyard.backend.component import ComponentType
+from flowyard.blocks.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """What is open besides the workflow components.
+
+    Attributes:
+        app_id: The application that it was opened for.
+        types: The types of the open components, by the names of the components.
+        states: The state stores, by their names.
+        unserved: Why a component of the configuration cannot be used here, by its name: its type is
+            not installed.
+    """
+
+    app_id: str = "flowyard"
+    types: Mapping[str, ComponentType[Any, Any]] = field(default_factory=dict)
+    states: Mapping[str, State] = field(default_factory=dict)
+    unserved: Mapping[str, str] = field(default_factory=dict)
+
+
+NO_BLOCKS = Blocks()
+"""What a runtime has whose configuration names no other building block."""
