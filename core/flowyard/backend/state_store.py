@@ -13,7 +13,7 @@ from flowyard.backend.component import Component
 from flowyard.errors import InvalidRequest, UnsupportedOperation
 
 TTL_KEY = "ttlInSeconds"
-"""The key of `metadata` that says for how long a value is kept (docs/protocol.md §13)."""
+"""The key of `metadata` that says for how long a value is kept (docs/protocol.md §15)."""
 
 
 class StateCapability(StrEnum):

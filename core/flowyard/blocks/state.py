@@ -10,7 +10,7 @@ from flowyard.backend.state_store import DeleteState, SetState, StateOptions, St
 from flowyard.errors import InvalidRequest
 
 SEPARATOR = "||"
-"""What stands between the prefix of a key and the key (docs/protocol.md §13)."""
+"""What stands between the prefix of a key and the key (docs/protocol.md §15)."""
 
 
 class State:
