@@ -12,7 +12,7 @@ _MICROSECONDS = {
     "ns": 0.001,
     "us": 1.0,
     "µs": 1.0,
-    "μs": 1.0,  # noqa: RUF001 - Go takes both letters
+    "μs": 1.0,  # Go takes both letters
     "ms": 1e3,
     "s": 1e6,
     "m": 60e6,

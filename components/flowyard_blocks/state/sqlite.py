@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from flowyard.backend import (
-    BackendUnavailable,
     Capability,
     Clock,
     ComponentContext,
