@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flowyard.backend import BackendUnavailable, ConfigurationError, FlowyardError
 from flowyard_blocks.redis.settings import RedisSettings
@@ -125,13 +125,14 @@ def _client(settings: RedisSettings, stack: ExitStack) -> Redis:
 
         nodes = [ClusterNode(host, port) for host, port in settings.addresses]
         most = settings.most_connections
-        tls = {"ssl": True} if settings.enable_tls else {}
-        cluster: Any = RedisCluster(
-            startup_nodes=nodes, max_connections=most, **tls, **shared, **signed_in
+        tls: dict[str, Any] = {"ssl": True} if settings.enable_tls else {}
+        # The commands are the same.
+        return cast(
+            "Redis",
+            RedisCluster(startup_nodes=nodes, max_connections=most, **tls, **shared, **signed_in),
         )
-        return cluster  # type: ignore[no-any-return]  # the commands are the same
     if settings.failover:
-        sentinels = Sentinel(
+        sentinels = Sentinel(  # type: ignore[no-untyped-call]  # redis-py gives it no types
             list(settings.addresses),
             sentinel_kwargs={
                 **shared,

@@ -395,7 +395,7 @@ async def test_an_encrypted_connection_needs_a_certificate_that_can_be_checked(
         make_certificate(tmp_path, name, authority, "localhost") for name in ("server", "client")
     )
     port = free_port()
-    flags = ("--tls-port", str(port), "--tls-ca-cert-file", str(authority.file))
+    flags: tuple[str, ...] = ("--tls-port", str(port), "--tls-ca-cert-file", str(authority.file))
     flags += ("--tls-cert-file", str(theirs.file), "--tls-key-file", str(theirs.key))
     with start_redis(*flags):
         address = f"localhost:{port}"
