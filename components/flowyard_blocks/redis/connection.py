@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -38,6 +38,7 @@ class RedisConnection:
         self.settings = settings
         self.client = client
         self._errors = exceptions
+        self._is_closed = False
 
     @staticmethod
     @asynccontextmanager
@@ -52,28 +53,32 @@ class RedisConnection:
             from redis.exceptions import AuthenticationError
         except ImportError as error:
             raise ConfigurationError(_MISSING.format(name=name)) from error
-        with ExitStack() as stack:
+        async with AsyncExitStack() as stack:
             client = _client(settings, stack)
+            stack.push_async_callback(client.aclose)
             connection = RedisConnection(settings, client)
             try:
-                try:
-                    with connection.told():
-                        await client.ping()
-                except BackendUnavailable as error:
-                    if not isinstance(error.__cause__, AuthenticationError):
-                        raise
-                    raise ConfigurationError(
-                        f"component '{name}': {settings.label} refuses 'redisUsername' and "
-                        f"'redisPassword': {error.__cause__}"
-                    ) from error.__cause__
+                with connection.told():
+                    await client.ping()
+            except BackendUnavailable as error:
+                if not isinstance(error.__cause__, AuthenticationError):
+                    raise
+                raise ConfigurationError(
+                    f"component '{name}': {settings.label} refuses 'redisUsername' and "
+                    f"'redisPassword': {error.__cause__}"
+                ) from error.__cause__
+            try:
                 yield connection
             finally:
-                await client.aclose()
+                # Otherwise redis-py would connect again, and nobody would close that.
+                connection._is_closed = True
 
     @contextmanager
     def told(self) -> Iterator[None]:
         """Raise Flowyard's errors in the place of those of redis-py."""
         errors = self._errors
+        if self._is_closed:
+            raise BackendUnavailable("the component was closed: open it again, and repeat the call")
         try:
             yield
         except (errors.ConnectionError, errors.TimeoutError, errors.ClusterDownError, OSError) as e:
@@ -100,12 +105,14 @@ class RedisConnection:
             return await read()
 
 
-def _client(settings: RedisSettings, stack: ExitStack) -> Redis:
-    from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
+def _client(settings: RedisSettings, stack: AsyncExitStack) -> Redis:
+    from redis.asyncio import Redis, RedisCluster
     from redis.asyncio.connection import Connection, SSLConnection
     from redis.asyncio.retry import Retry
     from redis.asyncio.sentinel import Sentinel
     from redis.backoff import NoBackoff
+
+    from flowyard_blocks.redis.pool import LimitedPool
 
     dialling = settings.dial_timeout.total_seconds()
     shared: dict[str, Any] = {
@@ -145,12 +152,14 @@ def _client(settings: RedisSettings, stack: ExitStack) -> Redis:
             **shared,
             **signed_in,
         )
+        for sentinel in sentinels.sentinels:
+            stack.push_async_callback(sentinel.aclose)
         master: Redis = sentinels.master_for(settings.sentinel_master_name)
         return master
     ((host, port),) = settings.addresses
-    pool = BlockingConnectionPool(
-        max_connections=settings.most_connections,
-        timeout=settings.connection_timeout,
+    pool = LimitedPool(
+        settings.most_connections,
+        settings.connection_timeout,
         connection_class=SSLConnection if settings.enable_tls else Connection,
         host=host,
         port=port,
@@ -161,7 +170,7 @@ def _client(settings: RedisSettings, stack: ExitStack) -> Redis:
     return Redis.from_pool(pool)
 
 
-def _certificate(settings: RedisSettings, stack: ExitStack) -> dict[str, str]:
+def _certificate(settings: RedisSettings, stack: AsyncExitStack) -> dict[str, str]:
     """Return where the certificate of the client is: in files, as redis-py wants it."""
     if not settings.client_cert.get_secret_value():
         return {}

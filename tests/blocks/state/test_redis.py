@@ -34,7 +34,7 @@ from flowyard.backend import (
 )
 from flowyard.config import ComponentSpec, resolve
 from flowyard.testing.conformance import StateConformance
-from flowyard_blocks.state.redis import RedisStateSettings
+from flowyard_blocks.state.redis import RedisState, RedisStateSettings
 from servers.fixtures import StartRedis
 from servers.process import ServerProcess, free_port
 from servers.redis_server import redis_program
@@ -227,6 +227,43 @@ async def test_a_call_that_is_cancelled_takes_no_other_calls_answer(
             assert found.data == b"mine"
 
 
+async def test_calls_wait_for_one_of_the_connections(redis_server: str, raw: Any, key: str) -> None:
+    async with opened(redis_server, poolSize="2") as store:
+        before = len(await raw.client_list())
+        keys = [f"{key}{number}" for number in range(50)]
+        await asyncio.gather(*(store.set(SetState(key, key.encode())) for key in keys))
+        found = await asyncio.gather(*map(store.get, keys))
+        assert [one and one.data for one in found] == [key.encode() for key in keys]
+        assert len(await raw.client_list()) <= before + 1
+
+
+async def test_a_call_that_gets_no_connection_says_so(redis_server: str, key: str) -> None:
+    async with opened(redis_server, poolSize="1", poolTimeout="20ms") as store:
+        assert isinstance(store, RedisState)
+        pool: Any = store._connection.client.connection_pool
+        taken = await pool.get_connection()
+        with pytest.raises(BackendUnavailable, match="connections have been in use"):
+            await store.get(key)
+        await pool.release(taken)
+        assert await store.get(key) is None
+
+
+async def test_connections_that_could_not_be_made_are_given_back(
+    start_redis: StartRedis,
+) -> None:
+    with start_redis() as server:
+        async with opened(server.address, poolSize="2") as store:
+            await asyncio.to_thread(server.kill)
+            for _ in range(5):
+                with pytest.raises(BackendUnavailable, match="Connect call failed"):
+                    await store.get("key")
+            assert isinstance(store, RedisState)
+            pool: Any = store._connection.client.connection_pool
+            assert pool._free._value == 2
+            await asyncio.to_thread(server.restart)
+            assert await asyncio.gather(*(store.get("key") for _ in range(10))) == [None] * 10
+
+
 async def test_what_was_acknowledged_is_there_after_the_server_was_killed(
     start_redis: StartRedis,
 ) -> None:
@@ -286,6 +323,14 @@ async def test_a_read_is_repeated_until_the_server_is_back(start_redis: StartRed
             reading = asyncio.create_task(store.get("key"))
             await asyncio.to_thread(server.restart)
             assert await reading == StateValue(b"value", "1")
+
+
+async def test_a_store_that_is_closed_says_so(redis_server: str) -> None:
+    async with opened(redis_server) as store:
+        pass
+    for call in (store.get("key"), store.set(SetState("key", b"1")), store.get_many(["key"])):
+        with pytest.raises(BackendUnavailable, match="the component was closed"):
+            await call
 
 
 async def test_a_server_that_is_away_is_told_by_its_address() -> None:
