@@ -6,7 +6,7 @@ import asyncio
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -34,7 +34,8 @@ from flowyard.backend import (
     StateValue,
 )
 from flowyard.config import ComponentSpec, resolve
-from flowyard.testing.conformance import StateConformance
+from flowyard.testing.conformance import StateConformance, StateSubject
+from flowyard.testing.conformance.state.subject import OpenState
 from flowyard_blocks.state.redis import RedisState, RedisStateSettings
 from servers.fixtures import StartRedis
 from servers.process import ServerProcess, free_port
@@ -46,6 +47,33 @@ class TestRedis(StateConformance):
     @pytest.fixture
     def component_spec(self, redis_server: str) -> ComponentSpec:
         return ComponentSpec(name="redis", type="state.redis", metadata={"redisHost": redis_server})
+
+
+@pytest.fixture(scope="module")
+def mortal(start_redis: StartRedis) -> Iterator[RedisServer]:
+    """A server that tests kill and start again."""
+    with start_redis() as server:
+        yield server
+
+
+@pytest.mark.long
+class TestRedisThatWasKilled(StateConformance):
+    """Before each test, the server is killed and restarted while the component is open."""
+
+    @pytest.fixture
+    def component_spec(self, mortal: RedisServer) -> ComponentSpec:
+        return ComponentSpec("redis", "state.redis", metadata={"redisHost": mortal.address})
+
+    @pytest.fixture
+    async def subject(
+        self, open_state: OpenState, mortal: RedisServer
+    ) -> AsyncIterator[StateSubject]:
+        async with open_state() as subject:
+            kept = subject.new_key()
+            await subject.save(kept, b"kept")
+            await asyncio.to_thread(mortal.restart)
+            yield subject
+            assert await subject.data(kept) == b"kept"
 
 
 @asynccontextmanager
@@ -394,9 +422,13 @@ async def test_a_strong_write_waits_for_the_replicas(start_redis: StartRedis) ->
                     await other.set(SetState("key", b"2"))
             command: Any = client.execute_command
             sleeping = asyncio.create_task(command("DEBUG", "SLEEP", "60"))
-            with pytest.raises(BackendUnavailable, match="only 0 of 1 replicas have confirmed"):
+
+            async def write() -> None:
                 while True:
                     await store.set(strong)
+
+            with pytest.raises(BackendUnavailable, match="only 0 of 1 replicas have confirmed"):
+                await write()
             replica.kill()
             await asyncio.gather(sleeping, return_exceptions=True)
             await replicas_become(server, 0)
