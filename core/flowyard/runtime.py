@@ -102,10 +102,13 @@ class Runtime(Instances):
         resolved = [resolve(spec, component_types) for spec in components.specs]
         opened: dict[str, tuple[ComponentType[Any], WorkflowComponent]] = {}
         executors: dict[str, Executor] = {}
+        apps: list[LocalExecutor] = []
         async with AsyncExitStack() as stack:
             for spec, (kind, settings) in zip(components.specs, resolved, strict=True):
                 # One executor each: instances of two components may have the same ID.
                 local = stack.enter_context(LocalExecutor(app)) if app is not None else None
+                if local is not None:
+                    apps.append(local)
                 runs: Executor | None = local if executor is None else executor(spec.name, local)
                 if runs is not None:
                     executors[spec.name] = runs
@@ -116,7 +119,7 @@ class Runtime(Instances):
                     await stack.enter_async_context(kind.open(settings, context)),
                 )
             stack.push_async_callback(
-                _drain, [component for _, component in opened.values()], executors.values(), drain
+                _drain, [component for _, component in opened.values()], apps, drain
             )
             registry = app.registry if app is not None else Registry()
             yield Runtime(components, opened, registry, executors)
@@ -184,12 +187,11 @@ class Runtime(Instances):
 
 
 async def _drain(
-    components: Sequence[WorkflowComponent], executors: Iterable[Executor], limit: timedelta
+    components: Sequence[WorkflowComponent], apps: Iterable[LocalExecutor], limit: timedelta
 ) -> None:
     if limit:
-        for executor in executors:
-            if isinstance(executor, LocalExecutor):
-                executor.leave_missing()
+        for own in apps:
+            own.leave_missing()
         with suppress(TimeoutError):
             async with asyncio.timeout(limit.total_seconds()):
                 await asyncio.gather(*(component.drain() for component in components))

@@ -38,6 +38,9 @@ def make_app(folder: Path) -> App:
 
     @app.activity
     async def step(ctx: ActivityContext) -> str:
+        # The call that starts it has returned: the test may take the server away soon.
+        while not (folder / f"started-{ctx.workflow_id}").exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         return token_of(ctx)
 
     @app.activity
@@ -55,7 +58,7 @@ def make_app(folder: Path) -> App:
         if place == "activity":
             tokens.append(await ctx.call_activity(stand, input=place))
         elif place == "turn":
-            (folder / "at-turn").touch()
+            print("standing", flush=True)  # noqa: T201 - that is how the test knows
             while not (folder / f"open-{place}").exists():
                 time.sleep(0.01)  # noqa: ASYNC251 - workflow code is run alone
             tokens.append(await ctx.call_activity(step))
@@ -79,11 +82,12 @@ async def stand(runtime: Runtime, place: str, folder: Path) -> None:
     """Start an errand, unless an earlier life has, and wait until it stands."""
     with suppress(InstanceAlreadyExists):
         await runtime.start("errand", place, instance_id=place, reuse=ReusePolicy.REJECT)
-    if place == "between":
-        while (await runtime.get(place)).custom_status != place:  # noqa: ASYNC110
+    (folder / f"started-{place}").touch()
+    if place == "activity":
+        while not (folder / "at-activity").exists():  # noqa: ASYNC110 - as it is outside
             await asyncio.sleep(0.01)
-    else:
-        while not (folder / f"at-{place}").exists():  # noqa: ASYNC110 - as it is outside
+    elif place == "between":
+        while (await runtime.get(place)).custom_status != place:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
@@ -91,8 +95,6 @@ async def main(address: str, queue: str, folder: Path) -> None:
     async with Runtime.open([spec_of(address, queue)], make_app(folder)) as runtime:
         for place in PLACES:
             await stand(runtime, place, folder)
-        # Not sooner: the test may take the server away now, and no call may be under way.
-        print("standing", flush=True)  # noqa: T201 - that is how the test knows
         await asyncio.Event().wait()
 
 
