@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -53,6 +54,23 @@ def test_every_dependency_is_pinned_to_one_version() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     assert len(lines) > 10
     assert [line for line in lines if re.fullmatch(r"[\w.\-]+==[\w.+!]+", line) is None] == []
+
+
+@pytest.mark.parametrize("plugin", ["flowyard_engine", "flowyard_temporal", "flowyard_conductor"])
+def test_a_plugin_imports_nothing_of_flowyard_but_what_is_public_in_its_backend(
+    plugin: str,
+) -> None:
+    # import-linter would take `from flowyard import Runtime`, and private modules of the backend.
+    imported: set[str] = set()
+    for module in MODULES:
+        if plugin in module.parts:
+            for node in ast.walk(ast.parse(module.read_text())):
+                if isinstance(node, ast.ImportFrom):
+                    imported.add(node.module or "")
+                elif isinstance(node, ast.Import):
+                    imported.update(alias.name for alias in node.names)
+    ours = {name for name in imported if name.partition(".")[0] == "flowyard"}
+    assert ours == {"flowyard.backend"}
 
 
 def test_no_file_of_locks_is_kept() -> None:

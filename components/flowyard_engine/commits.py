@@ -75,7 +75,8 @@ def of_turn(
     terminated = turn.new[-1]
     if isinstance(terminated, ExecutionTerminated) and terminated.recursive:
         commit.ends_children = terminated
-    status = instance.status
+    # What only waits is not folded in: if the process ends now, nobody knows of it.
+    status = instance.stored_status
     wake_at = 0 if journal.tasks or journal.refused else _next_timer(journal)
     if status.is_closed:
         wake_at = None

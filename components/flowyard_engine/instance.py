@@ -17,6 +17,7 @@ from flowyard.backend import (
     TimerFired,
     TurnResult,
     WorkflowStatus,
+    suspended_after,
 )
 from flowyard_engine.store import Message, Outcome, Record
 
@@ -160,10 +161,20 @@ class Instance:
 
     @property
     def status(self) -> WorkflowStatus:
-        """The status with what waits in the inbox: a pause holds from when it is stored."""
+        """The status once all that waits in the inbox is stored: a pause holds from then on."""
         if self.will_be_suspended is None:
             return self.journal.status
         return self.journal.status_if(suspended=self.will_be_suspended)
+
+    @property
+    def stored_status(self) -> WorkflowStatus:
+        """The status with what of the inbox is stored, or is on its way to be."""
+        journal = self.journal
+        if self.will_be_suspended is None:
+            return journal.status
+        unsaved = {id(entry) for entry in self.unsaved}
+        stored = [entry.event for entry in self.inbox if id(entry) not in unsaved]
+        return journal.status_if(suspended=suspended_after(stored, suspended=journal.suspended))
 
     @property
     def is_idle(self) -> bool:

@@ -110,6 +110,7 @@ class Runtime(Instances):
         resolved = [resolve(spec, component_types) for spec in components.specs]
         opened: dict[str, tuple[ComponentType[Any], WorkflowComponent]] = {}
         executors: dict[str, Executor] = {}
+        apps: list[LocalExecutor] = []
         async with AsyncExitStack() as stack:
             blocks = NO_BLOCKS
             if components.blocks:
@@ -122,6 +123,8 @@ class Runtime(Instances):
             for spec, (kind, settings) in zip(components.specs, resolved, strict=True):
                 # One executor each: instances of two components may have the same ID.
                 local = stack.enter_context(LocalExecutor(app)) if app is not None else None
+                if local is not None:
+                    apps.append(local)
                 runs: Executor | None = local if executor is None else executor(spec.name, local)
                 if runs is not None:
                     executors[spec.name] = runs
@@ -134,7 +137,7 @@ class Runtime(Instances):
                     raise ConfigurationError(wrong_kind(spec, WorkflowComponent, component))
                 opened[spec.name] = (kind, component)
             stack.push_async_callback(
-                _drain, [component for _, component in opened.values()], executors.values(), drain
+                _drain, [component for _, component in opened.values()], apps, drain
             )
             registry = app.registry if app is not None else Registry()
             yield Runtime(components, opened, registry, executors, blocks)
@@ -202,12 +205,11 @@ class Runtime(Instances):
 
 
 async def _drain(
-    components: Sequence[WorkflowComponent], executors: Iterable[Executor], limit: timedelta
+    components: Sequence[WorkflowComponent], apps: Iterable[LocalExecutor], limit: timedelta
 ) -> None:
     if limit:
-        for executor in executors:
-            if isinstance(executor, LocalExecutor):
-                executor.leave_missing()
+        for own in apps:
+            own.leave_missing()
         with suppress(TimeoutError):
             async with asyncio.timeout(limit.total_seconds()):
                 await asyncio.gather(*(component.drain() for component in components))

@@ -59,6 +59,12 @@ async def call(ctx: WorkflowContext, number: int = 1) -> int:
     return await ctx.call_activity(double, input=number)
 
 
+@app.workflow
+async def lack(ctx: WorkflowContext) -> None:
+    """Wait for an activity that nobody has."""
+    await ctx.call_activity("not_there")
+
+
 @app.activity
 def doze(ctx: ActivityContext, seconds: float) -> None:
     """Sleep in a thread, which nothing can stop."""

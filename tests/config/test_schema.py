@@ -110,6 +110,13 @@ def _is_read(text: str, folder: Path) -> bool:
     return True
 
 
+def test_the_schema_that_the_editor_of_a_checkout_reads_is_what_is_printed(printed: Any) -> None:
+    # If this fails: .venv/bin/flowyard schema > docs/components.schema.json
+    assert json.loads((ROOT / "docs" / "components.schema.json").read_text()) == printed
+    named = (ROOT / "components.yaml").read_text().partition("\n")[0]
+    assert named == "# yaml-language-server: $schema=docs/components.schema.json"
+
+
 def test_what_is_printed_is_a_json_schema(printed: Any) -> None:
     Draft202012Validator.check_schema(printed)
     assert _is_valid(printed, None)

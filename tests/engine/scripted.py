@@ -156,9 +156,9 @@ def inputs_of(history: Sequence[HistoryEvent], kind: type) -> list[str | None]:
     return [getattr(event, "input", None) for event in history if type(event) is kind]
 
 
-async def wait_until_started(runtime: Runtime, *instance_ids: str) -> None:
+async def wait_until_started(runtime: Runtime, first: str, *others: str) -> None:
     """Return once the first turns are written."""
-    for instance_id in instance_ids:
+    for instance_id in (first, *others):
         while (await runtime.get(instance_id)).status is WorkflowStatus.PENDING:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

@@ -221,9 +221,12 @@ async def test_a_start_loses_its_id_to_a_child_that_is_written_first(database: P
     executor = ScriptedExecutor()
     async with open_scripted(database, executor) as runtime:
         parent = await begin(runtime, executor, "parent")
-        await wait_until_started(runtime)
-        parent.decide(begin_child(1, "shared"))
-        starting = asyncio.create_task(runtime.start("any", instance_id="shared"))
+        with held(database):
+            parent.decide(begin_child(1, "shared"))
+            for _ in range(10):  # as often as the loop turns until it waits to be written
+                await asyncio.sleep(0)
+            starting = asyncio.create_task(runtime.start("any", instance_id="shared"))
+            await asyncio.sleep(0)
         with pytest.raises(InstanceAlreadyExists):
             await starting
         child = await executor.turn("shared")

@@ -15,18 +15,22 @@ from engine.scripted import (
     open_scripted,
 )
 from flowyard import BackendUnavailable, WorkflowStatus
+from flowyard.backend.executor import TurnResult
 from flowyard.backend.history import (
     EventRaised,
     ExecutionStarted,
+    ExecutionSuspended,
     HistoryEvent,
     TimerCreated,
     TimerFired,
 )
 from flowyard.backend.journal import Journal
+from flowyard.machine import SYSTEM
 from flowyard.testing.clock import VirtualClock
+from flowyard_engine import commits
 from flowyard_engine.arrivals import Arrivals
 from flowyard_engine.background_tasks import EngineTasks
-from flowyard_engine.instance import Entry, Instance
+from flowyard_engine.instance import Batch, Entry, Instance
 from flowyard_engine.sqlite import SqliteStore
 from flowyard_engine.store import Arrived, Commit, Loaded, Message, Outcome, Record, Store
 from flowyard_engine.timers import Timers
@@ -221,3 +225,18 @@ async def test_a_late_result_is_answered_though_its_instance_could_not_be_read_a
         async with asyncio.timeout(PATIENCE_SECONDS):
             await executor.acknowledgement.wait()
     assert refusals == 0
+
+
+async def test_a_turn_does_not_say_of_a_pause_that_is_not_stored_that_it_holds() -> None:
+    instance = make_instance()
+    turn = instance.journal.turn(5, [entry.event for entry in instance.take().admitted])
+    waits: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    instance.put(Entry(ExecutionSuspended(), ack=waits))
+    # If the process ends now, the pause is gone, and nobody has been told that it holds.
+    commit = commits.of_turn(instance, turn, TurnResult(), Batch(()), SYSTEM)
+    assert commit.record.status is WorkflowStatus.RUNNING
+    assert commits.of_inbox(instance).record.status is WorkflowStatus.SUSPENDED
+    instance.unsaved = []  # on its way to the disk, before the next turn is
+    turn = instance.journal.turn(6, [])
+    commit = commits.of_turn(instance, turn, TurnResult(), Batch(()), SYSTEM)
+    assert commit.record.status is WorkflowStatus.SUSPENDED

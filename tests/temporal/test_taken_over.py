@@ -17,12 +17,7 @@ QUEUE = "errands"
 RUNS = {"activity": 4, "between": 2, "turn": 3}
 
 
-# Where the server alone is struck, something stands still for good in one of a dozen runs on a
-# machine whose cores are all busy. It is not known why: a fault that is left.
-_SERVER = pytest.param("server", marks=pytest.mark.long)
-
-
-@pytest.mark.parametrize("struck", ["process", _SERVER, "both"])
+@pytest.mark.parametrize("struck", ["process", "server", "both"])
 async def test_errands_that_stand_still_everywhere_come_to_their_end(
     struck: str, server: TemporalServer, start_program: StartProgram, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from flowyard import ActivityContext, App, Runtime, WorkflowContext, WorkflowSta
 from flowyard.config import ComponentSpec
 from flowyard.models import InstanceQuery
 from flowyard_temporal.connection import Connection
-from flowyard_temporal.operations.instances import Instances
+from flowyard_temporal.instances import Instances
 from flowyard_temporal.operations.terminating import Terminating
 from flowyard_temporal.settings import TemporalSettings
 from flowyard_temporal.visibility.search import Visibility

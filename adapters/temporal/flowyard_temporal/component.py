@@ -28,9 +28,9 @@ from flowyard_temporal.hosted.hosted_history import hosted_history
 from flowyard_temporal.hosted.hosted_input import runs_inline
 from flowyard_temporal.hosted.worker import Hosting, host
 from flowyard_temporal.hosted.worker_context import WAITS, WAKE
+from flowyard_temporal.instances import Instances
 from flowyard_temporal.native.history import translated
 from flowyard_temporal.native.states import Snapshot
-from flowyard_temporal.operations.instances import Instances
 from flowyard_temporal.operations.pausing import Pausing
 from flowyard_temporal.operations.purging import Purging
 from flowyard_temporal.operations.run_tree import Families

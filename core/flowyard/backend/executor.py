@@ -175,6 +175,10 @@ class RegisteredExecutor(Executor, Protocol):
         """Return the names of the registered activities; it changes as more are registered."""
         ...
 
+    def leave_missing(self) -> None:
+        """End the calls of activities that it lacks, without a result, as before a drain."""
+        ...
+
 
 @runtime_checkable
 class QueuedTurn(Protocol):

@@ -97,7 +97,8 @@ def _explain(fault: ErrorDetails, values: Mapping[str, object], model: type[Base
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "missing":
         return f"key '{place}' is missing. Add its name and value to spec.metadata."
-    reason = fault["msg"][:1].lower() + fault["msg"][1:]
+    words = fault["msg"].removeprefix("Value error, ")
+    reason = words[:1].lower() + words[1:]
     if fault["type"] == "string_pattern_mismatch" and (rule := _rule(model, place)):
         reason = f"it must be {rule}"
     if fault["type"] not in _DISCREET:

@@ -123,7 +123,11 @@ async def open_server(
     executors = RemoteExecutors(turn_timeout=options.turn_timeout)
     extras = Extras()
 
+    apps: list[RegisteredExecutor] = []
+
     def executor(name: str, local: RegisteredExecutor | None) -> Executor | None:
+        if local is not None:
+            apps.append(local)
         # Nobody would ever take the work of a component that no worker can reach.
         if name != for_workers or options.grpc_port is None:
             return local
@@ -171,6 +175,8 @@ async def open_server(
             yield Served(runtime, url, grpc_url)
         finally:
             stopping.set()
+            for own in apps:
+                own.leave_missing()
             draining = [runtime.component(name).drain() for name in runtime.component_types]
             if options.grpc_port is not None:
                 draining.append(executors.queue(for_workers).drain())

@@ -38,6 +38,9 @@ def make_app(folder: Path) -> App:
 
     @app.activity
     async def step(ctx: ActivityContext) -> str:
+        # The call that starts it has returned: the test may take the server away soon.
+        while not (folder / f"started-{ctx.workflow_id}").exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         return token_of(ctx)
 
     @app.activity
@@ -79,6 +82,7 @@ async def stand(runtime: Runtime, place: str, folder: Path) -> None:
     """Start an errand, unless an earlier life has, and wait until it stands."""
     with suppress(InstanceAlreadyExists):
         await runtime.start("errand", place, instance_id=place, reuse=ReusePolicy.REJECT)
+    (folder / f"started-{place}").touch()
     if place == "activity":
         while not (folder / "at-activity").exists():  # noqa: ASYNC110 - as it is outside
             await asyncio.sleep(0.01)

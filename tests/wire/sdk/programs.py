@@ -57,11 +57,13 @@ class Application:
 
 @contextmanager
 def serving(components: Path, port: int = 0) -> Iterator[Server]:
-    """Run a server; the system chooses the port for gRPC unless one is given."""
+    """Run a server in the folder of its components; the system chooses the port for gRPC."""
     command = [sys.executable, "-W", "error", "-c", _SERVE, "serve", "--json"]
     ports = ["--http-port", "0", "--grpc-port", str(port)]
     options = ["--components", str(components), *ports]
-    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as program:
+    with subprocess.Popen(
+        [*command, *options], cwd=components.parent, stdout=subprocess.PIPE, text=True
+    ) as program:
         try:
             yield Server(program)
         finally:

@@ -19,7 +19,7 @@ from flowyard_temporal.connection import Connection, Method, Q, R
 from flowyard_temporal.errors import Rejected, error_of
 from flowyard_temporal.hosted.worker import STICKY_TIMEOUT
 from flowyard_temporal.hosted.workflow import PAUSE, RESUME
-from flowyard_temporal.operations.instances import Instances
+from flowyard_temporal.instances import Instances
 
 
 class Pausing:

@@ -11,7 +11,7 @@ from temporalio.service import RPCStatusCode
 from flowyard.backend import BackendUnavailable, Backoff, InstanceNotClosed, InstanceNotFound
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.errors import Rejected
-from flowyard_temporal.operations.instances import Instances
+from flowyard_temporal.instances import Instances
 from flowyard_temporal.operations.run_tree import Families, Run
 
 _SHOWN = 5

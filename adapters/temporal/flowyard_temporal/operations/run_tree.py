@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from temporalio.api.history.v1 import HistoryEvent
 
 from flowyard.backend import InstanceNotFound
+from flowyard_temporal.instances import Instances
 from flowyard_temporal.native.states import CLOSE_EVENTS
-from flowyard_temporal.operations.instances import Instances
 from flowyard_temporal.visibility.search import Visibility, is_quotable, quoted
 
 # How many histories are read at once.

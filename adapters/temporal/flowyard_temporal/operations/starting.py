@@ -22,7 +22,7 @@ from flowyard.backend import (
 )
 from flowyard_temporal.connection import Connection
 from flowyard_temporal.errors import Rejected
-from flowyard_temporal.operations.instances import Instances
+from flowyard_temporal.instances import Instances
 from flowyard_temporal.payloads import payloads_of, spread_payloads_of
 
 TASK_QUEUE = "task_queue"

@@ -16,8 +16,8 @@ from temporalio.api.workflowservice.v1 import (
 
 from flowyard.backend import BackendUnavailable, InstanceNotFound, UnsupportedOperation
 from flowyard_temporal.connection import Connection
+from flowyard_temporal.instances import Instances
 from flowyard_temporal.native.states import Snapshot
-from flowyard_temporal.operations.instances import Instances
 from flowyard_temporal.payloads import payloads_of
 from flowyard_temporal.visibility.search import Visibility, is_quotable, one_of, quoted
 

@@ -15,8 +15,8 @@ from flowyard.backend import (
     WorkflowState,
     WorkflowStatus,
 )
+from flowyard_temporal.instances import Instances
 from flowyard_temporal.native.states import STATUSES, Snapshot
-from flowyard_temporal.operations.instances import Instances
 from flowyard_temporal.visibility.cursors import Cursor
 from flowyard_temporal.visibility.read_your_writes import RecentChanges
 from flowyard_temporal.visibility.search import Visibility, is_quotable, one_of, quoted

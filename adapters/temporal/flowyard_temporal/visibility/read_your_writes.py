@@ -9,7 +9,7 @@ from collections.abc import Collection
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 
 from flowyard.backend import InstanceNotFound
-from flowyard_temporal.operations.instances import Instances
+from flowyard_temporal.instances import Instances
 from flowyard_temporal.visibility.search import Visibility, is_quotable, one_of
 
 # How long visibility may lag behind, and how long a listing waits for it, in seconds.

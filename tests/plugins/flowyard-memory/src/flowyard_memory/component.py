@@ -95,6 +95,9 @@ class MemoryComponent(WorkflowComponent):
         return await self._deliver(instance_id, ExecutionResumed(reason))
 
     async def purge(self, instance_id: str, *, recursive: bool = True) -> int:
+        return await self._host.finish(self._purge(instance_id, recursive=recursive))
+
+    async def _purge(self, instance_id: str, *, recursive: bool) -> int:
         family = [await self._shelf.find(instance_id)]
         for member in family if recursive else ():
             family += [
@@ -107,7 +110,11 @@ class MemoryComponent(WorkflowComponent):
             if not member.status.is_closed:
                 raise InstanceNotClosed(member.id, member.status)
         for member in family:
-            del self._shelf.instances[member.id]
+            await self._host.settle(member)
+        for member in family:
+            # Another purge may have been faster, and the ID be in use again.
+            if self._shelf.instances.get(member.id) is member:
+                del self._shelf.instances[member.id]
         return len(family)
 
     async def history(self, instance_id: str) -> Sequence[HistoryEvent]:
