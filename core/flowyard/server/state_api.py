@@ -90,6 +90,10 @@ class StateApi:
         begin = f"failed deleting state in state store {store}"
         _raise_first(ended, "ERR_STATE_BULK_DELETE", begin)
 
+    def check(self, store: str) -> None:
+        """Refuse a store that is not there, before anything is read of the request."""
+        self._state(store)
+
     def check_transactional(self, store: str) -> None:
         """Refuse a store that is not there, or has no transactions."""
         self._state(store)

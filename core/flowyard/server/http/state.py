@@ -67,6 +67,7 @@ class StateEndpoints:
     async def get(self, request: Request) -> Response:
         """Answer with the value as it is kept."""
         store, key = _subject(request)
+        self._api.check(store)
         try:
             options = options_of("", request.query_params.get("consistency", ""))
         except InvalidRequest as error:
@@ -81,6 +82,7 @@ class StateEndpoints:
 
     async def get_bulk(self, request: Request) -> Response:
         """Answer with the values in the order of the keys."""
+        self._api.check(request.path_params["store"])
         body = read_object(await read_text(request, self._max_body))
         keys = field(body, "keys", list[str], [])
         metadata = _merged(field(body, "metadata", dict[str, str], {}), request)
@@ -92,14 +94,16 @@ class StateEndpoints:
 
     async def save(self, request: Request) -> Response:
         """Keep values, each for itself."""
-        items = read_objects(await read_text(request, self._max_body))
         store = request.path_params["store"]
+        self._api.check(store)
+        items = read_objects(await read_text(request, self._max_body))
         await self._api.save(store, [_set(store, item, request) for item in items])
         return Response(status_code=204)
 
     async def delete(self, request: Request) -> Response:
         """Remove a value; a missing one is no error without an ETag."""
         store, key = _subject(request)
+        self._api.check(store)
         words = request.query_params
         options = _options(store, words.get("concurrency", ""), words.get("consistency", ""))
         etag = request.headers.get("if-match")
