@@ -80,7 +80,7 @@ class Runtime(Instances, BlockCalls):
         app: App | None = None,
         *,
         clock: Clock | None = None,
-        component_types: Sequence[ComponentType[Any]] = (),
+        component_types: Sequence[ComponentType[Any, Any]] = (),
         executor: Callable[[str, RegisteredExecutor | None], Executor | None] | None = None,
         drain: timedelta = timedelta(0),
         app_id: str = "flowyard",
