@@ -1,4 +1,4 @@
-"""State stores that can do little, or nothing, for what the faces say of it."""
+"""Stores of a third party: of state that can do little, or nothing, and of secrets."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from flowyard.backend import (
     ComponentType,
     DeleteState,
     InvalidEtag,
+    SecretCapability,
+    SecretNotFound,
+    SecretStore,
     SetState,
     StateOptions,
     StateStore,
@@ -70,6 +73,24 @@ class SilentState(StateStore):
         raise BackendUnavailable("nobody is there")
 
 
+class VaultSecrets(SecretStore):
+    """One secret that has versions."""
+
+    capabilities = frozenset({SecretCapability.MULTIPLE_KEY_VALUES_PER_SECRET})
+
+    async def get(
+        self, name: str, *, metadata: Mapping[str, str] | None = None
+    ) -> Mapping[str, str]:
+        if name != "db":
+            raise SecretNotFound(name)
+        return {"password": f"version {(metadata or {}).get('version_id', 1)}"}
+
+    async def get_all(
+        self, *, metadata: Mapping[str, str] | None = None
+    ) -> Mapping[str, Mapping[str, str]]:
+        return {"db": await self.get("db", metadata=metadata)}
+
+
 @asynccontextmanager
 async def _open_plain(settings: Nothing, context: ComponentContext) -> AsyncIterator[PlainState]:
     yield PlainState(context.name)
@@ -82,3 +103,13 @@ async def _open_silent(settings: Nothing, context: ComponentContext) -> AsyncIte
 
 PLAIN = ComponentType("state.plain", Nothing, _open_plain, frozenset())
 SILENT = ComponentType("state.silent", Nothing, _open_silent, frozenset())
+
+
+@asynccontextmanager
+async def _open_vault(settings: Nothing, context: ComponentContext) -> AsyncIterator[VaultSecrets]:
+    yield VaultSecrets(context.name)
+
+
+VAULT = ComponentType(
+    "secretstores.vault", Nothing, _open_vault, frozenset(VaultSecrets.capabilities)
+)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from blocks.stores import PLAIN, SILENT
+from blocks.stores import PLAIN, SILENT, VAULT
 from flowyard import (
     ActivityContext,
     App,
@@ -171,6 +171,14 @@ async def test_secrets_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert await runtime.get_bulk_secret("file") == {"db:password": {"db:password": "p"}}
         with pytest.raises(SecretNotFound):
             await runtime.get_secret("file", "db")
+
+
+async def test_a_secret_store_of_a_third_party_is_read_too(tmp_path: Path) -> None:
+    source = [engine(tmp_path), ComponentSpec("vault", "secretstores.vault")]
+    async with Runtime.open(source, component_types=[VAULT]) as runtime:
+        assert await runtime.get_secret("vault", "db") == {"password": "version 1"}
+        versioned = await runtime.get_bulk_secret("vault", {"version_id": "7"})
+        assert versioned == {"db": {"password": "version 7"}}
 
 
 def test_the_sync_runtime_does_the_same(tmp_path: Path) -> None:
