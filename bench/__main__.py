@@ -20,6 +20,7 @@ NAMES = (
     "startup",
     "wire",
     "management",
+    "state",
     "rest",
 )
 _LIVE = (
