@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from wire.sdk.environments import PYTHON_1_18, PYTHON_1_19, python_with
-from wire.sdk.programs import connected, serving
+from backends import write_components
+from flowyard.config import ComponentSpec
+from wire.sdk.environments import PYTHON_1_18, PYTHON_1_19, node_app, python_with
+from wire.sdk.programs import Application, connected, serving
 
 APP = Path(__file__).parent / "apps" / "dapr_python_state.py"
 # The first test makes an environment.
@@ -100,3 +103,43 @@ def test_a_workflow_keeps_state_in_its_activities(
         connected([python_with(*requirements), str(APP)], server.port, server.http_port) as app,
     ):
         assert app.play("selling") == [9, "out of stock", {"quantity": 9}]
+
+
+@pytest.fixture
+def javascript(tmp_path: Path) -> Iterator[Application]:
+    """The application of the JavaScript SDK, on the engine."""
+    components = write_components(
+        ComponentSpec(
+            name="flowyard",
+            type="workflow.engine",
+            metadata={"connectionString": f"sqlite:///{tmp_path}/flowyard.db"},
+        ),
+        tmp_path,
+    )
+    add_blocks(components)
+    command = node_app("state.js")
+    with (
+        serving(components) as server,
+        connected(command, server.port, server.http_port) as application,
+    ):
+        yield application
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_the_client_of_javascript_keeps_state_and_reads_secrets(
+    javascript: Application, protocol: str
+) -> None:
+    assert javascript.play(protocol) == {
+        "got": [{"x": 1}, "text"],
+        "bulk": [["b", "text"], ["a", {"x": 1}]],
+        "transaction": ["", "new"],
+        "stale": True,
+        "kept": {"x": 1},
+        "removed": False,
+        "secret": {"db:password": "p"},
+        "secrets": {"db:password": {"db:password": "p"}},
+    }
+
+
+def test_what_is_saved_over_one_protocol_is_read_over_the_other(javascript: Application) -> None:
+    assert javascript.play("sharing") == {"quantity": 9}
