@@ -60,7 +60,7 @@ class StateApi:
         try:
             return await state.get_many(keys, metadata=metadata, parallelism=limit)
         except FlowyardError as error:
-            raise _failed(error, "ERR_STATE_BULK_GET", "cannot read the values") from error
+            raise BlockError(500, "ERR_STATE_BULK_GET", "INTERNAL", str(error)) from error
 
     async def save(self, store: str, requests: Sequence[SetState]) -> None:
         """Keep values, each for itself."""
