@@ -239,8 +239,9 @@ async def _answered(name: str, call: Awaitable[Any], context: Context) -> Any:
         outcome = code.name
         if code is grpc.StatusCode.INTERNAL and not isinstance(error, BlockError):
             logger.exception("%s failed", name)
-        rich = trailing_metadata(error) if isinstance(error, BlockError) else ()
-        return await context.abort(code, text, rich)
+        if isinstance(error, BlockError):
+            return await context.abort(code, text, trailing_metadata(error))
+        return await context.abort(code, text)
     finally:
         if began is not None:
             spent = (asyncio.get_running_loop().time() - began) * 1000
