@@ -20,10 +20,11 @@ NAMES = (
     "startup",
     "wire",
     "management",
+    "state",
     "rest",
 )
 _LIVE = (
-    "state",
+    "state_redis",
     "temporal.chain",
     "temporal.sequence",
     "temporal.calls",

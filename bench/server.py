@@ -30,24 +30,33 @@ def serving(
     *options: str,
     type: str = "workflow.engine",
     metadata: Mapping[str, str] | None = None,
+    blocks: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    """Run `flowyard serve` with the component `bench`: the built-in engine on a file, or this."""
+    """Run `flowyard serve` with the component `bench`: the built-in engine on a file, or this.
+
+    `blocks` are further components without settings: their types by their names.
+    """
     components = folder / "components.yaml"
     if metadata is None:
         metadata = {"connectionString": f"sqlite:///{folder / 'served.db'}"}
-    items = [{"name": name, "value": value} for name, value in metadata.items()]
-    component = {
-        "apiVersion": "dapr.io/v1alpha1",
-        "kind": "Component",
-        "metadata": {"name": "bench"},
-        "spec": {"type": type, "version": "v1", "metadata": items},
-    }
-    components.write_text(json.dumps(component))
+    documents = [_component("bench", type, metadata)]
+    documents += [_component(name, kind, {}) for name, kind in (blocks or {}).items()]
+    components.write_text("\n---\n".join(map(json.dumps, documents)))
     command = [sys.executable, "-c", _SERVE, "serve", "--json", "--components", str(components)]
     ports = ["--http-port", "0", "--grpc-port", "0"]
     with listening([*command, *ports, *options]) as (first_line, pid):
         told = json.loads(first_line)
         yield Server(told["http"].removeprefix("http://"), told["grpc"], pid)
+
+
+def _component(name: str, type: str, metadata: Mapping[str, str]) -> dict[str, object]:
+    items = [{"name": key, "value": value} for key, value in metadata.items()]
+    return {
+        "apiVersion": "dapr.io/v1alpha1",
+        "kind": "Component",
+        "metadata": {"name": name},
+        "spec": {"type": type, "version": "v1", "metadata": items},
+    }
 
 
 @contextmanager

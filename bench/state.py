@@ -1,140 +1,73 @@
-"""Getting and saving state in process, beside redis-py alone that does the same by hand."""
+"""State: get and save over HTTP and gRPC, beside bare handlers of the same libraries."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
-from statistics import median
 from typing import Any
 
-from redis.asyncio import Redis
-
+from bench import bare
 from bench.backend import scratch
+from bench.management import compare, grpc_call, http_call, measure
 from bench.process import report, run
 from bench.sample import Row, interleave
-from flowyard.backend import SetState, StateStore
-from flowyard.blocks.opening import open_blocks
-from flowyard.clock import SystemClock
-from flowyard.config import ComponentSpec
+from bench.server import Server, listening, serving
+from flowyard.wire.v1 import state_pb2 as state
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from servers.redis_server import RedisServer, redis_program
-
-_SLICES, _CALLS = 40, 50
-_AT_ONCE = 50
-# What the disk takes is not what is compared.
-_QUICK = ("--appendonly", "no")
-_VALUE = b'{"name":"car","total":9}'
-
-Call = Callable[[str], Awaitable[object]]
+_STORE, _KEY = "bench-state", "one"
+_VALUE = json.dumps("x" * 1000)
+_SERVICE = "/dapr.proto.runtime.v1.Dapr"
 
 
-def by_hand(client: Any) -> Mapping[str, Call]:
-    """Return what a program would write that has redis-py alone."""
-
-    async def save(key: str) -> None:
-        async with client.pipeline(transaction=True) as pipeline:
-            pipeline.hset(key, "data", _VALUE)
-            pipeline.hincrby(key, "version", 1)
-            await pipeline.execute()
-
-    return {"get": client.hgetall, "save": save}
-
-
-def by_component(store: StateStore) -> Mapping[str, Call]:
-    """Return the calls of a state store."""
-    return {"get": store.get, "save": lambda key: store.set(SetState(key, _VALUE, is_json=True))}
-
-
-async def latency(call: Call) -> list[float]:
-    """Return what each of some calls took, in milliseconds."""
-    took = []
-    for number in range(_CALLS):
-        began = time.perf_counter()
-        await call(f"bench||{number}")
-        took.append((time.perf_counter() - began) * 1000)
-    return took
-
-
-async def rate(call: Call) -> float:
-    """Return how many calls a second were done, many at a time."""
-    began = time.perf_counter()
-    for _ in range(_CALLS):
-        await asyncio.gather(*(call(f"bench||{number}") for number in range(_AT_ONCE)))
-    return _CALLS * _AT_ONCE / (time.perf_counter() - began)
-
-
-async def measure(address: str, folder: Path) -> dict[str, float]:
-    """Measure in alternating slices: what disturbs one disturbs all."""
-    host, _, port = address.partition(":")
-    specs = [
-        ComponentSpec("redis", "state.redis", metadata={"redisHost": address}),
-        ComponentSpec("file", "state.sqlite", metadata={"url": str(folder / "state.db")}),
-    ]
-    async with (
-        Redis(host=host, port=int(port)) as client,
-        open_blocks(specs, (), "bench", SystemClock()) as blocks,
-    ):
-        stores = {name: by_component(state.store) for name, state in blocks.states.items()}
-        calls = {
-            f"{name} {verb}": call
-            for name, verbs in {"alone": by_hand(client), **stores}.items()
-            for verb, call in verbs.items()
-        }
-        took: dict[str, list[float]] = {name: [] for name in calls}
-        for _ in range(_SLICES):
-            for name, call in calls.items():
-                took[name] += await latency(call)
-        measured = {name: median(times) for name, times in took.items()}
-        for name, call in calls.items():
-            measured[f"{name} rate"] = await rate(call)
-        return measured
+async def measure_all(server: Server, constant: Mapping[str, str]) -> dict[str, float]:
+    """Measure a save and a get of 1 kB, and the bare handlers."""
+    url = f"/v1.0/state/{_STORE}"
+    body = f'[{{"key": "{_KEY}", "value": {_VALUE}}}]'
+    item = state.StateItem(key=_KEY, value=_VALUE.encode())
+    save = state.SaveStateRequest(store_name=_STORE, states=[item])
+    get = state.GetStateRequest(store_name=_STORE, key=_KEY)
+    method = f"/{bare.SERVICE}/{bare.METHOD}"
+    connections: dict[str, Callable[[], Any]] = {
+        "http_bare": partial(http_call, constant["http"], bare.PATH),
+        "grpc_bare": partial(grpc_call, constant["grpc"], method),
+        "http_save": partial(http_call, server.http, url, "POST", body),
+        "grpc_save": partial(
+            grpc_call, server.grpc, f"{_SERVICE}/SaveState", save.SerializeToString()
+        ),
+        "http_get": partial(http_call, server.http, f"{url}/{_KEY}"),
+        "grpc_get": partial(
+            grpc_call, server.grpc, f"{_SERVICE}/GetState", get.SerializeToString()
+        ),
+    }
+    return await measure(connections)
 
 
 def rows(rounds: int, _: str | None) -> list[Row]:
-    """Compare with redis-py alone."""
-    samples = interleave(rounds, {"state": partial(run, "state")})["state"]
+    """Compare with the bare handlers."""
+    samples = interleave(rounds, {"all": partial(run, "state")})["all"]
     return [
-        *(
-            Row(
-                f"state.redis: {verb}, one at a time: latency, p50",
-                f"{samples[f'redis {verb}']} ms",
-                f"redis-py alone: {samples[f'alone {verb}']} ms",
-                samples[f"redis {verb}"].over(samples[f"alone {verb}"]),
-                "at most 1.5",
-            )
-            for verb in ("get", "save")
-        ),
-        *(
-            Row(
-                f"state.redis: {verb}, {_AT_ONCE} at a time",
-                f"{samples[f'redis {verb} rate']} a second",
-                f"redis-py alone: {samples[f'alone {verb} rate']} a second",
-                samples[f"redis {verb} rate"].over(samples[f"alone {verb} rate"]),
-            )
-            for verb in ("get", "save")
-        ),
-        *(
-            Row(
-                f"state.sqlite: {verb}, one at a time: latency, p50",
-                f"{samples[f'file {verb}']} ms",
-                "",
-                "",
-            )
-            for verb in ("get", "save")
-        ),
+        row
+        for protocol, name in (("http", "HTTP"), ("grpc", "gRPC"))
+        for kind in ("get", "save")
+        for row in compare(
+            f"state over {name}: `{kind}` of 1 kB, in memory",
+            {key: samples[f"{protocol}_{kind}_{key}"] for key in ("p50", "p99", "per_second")},
+            {key: samples[f"{protocol}_bare_{key}"] for key in ("p50", "p99", "per_second")},
+        )
     ]
 
 
 def main() -> None:
     """Take one measurement."""
-    with scratch() as folder, RedisServer(redis_program(), folder, *_QUICK) as server:
-        report(asyncio.run(measure(server.address, folder)))
+    with (
+        listening([sys.executable, "-m", "bench.bare"]) as (first_line, _),
+        scratch() as folder,
+        serving(folder, blocks={_STORE: "state.in-memory"}) as server,
+    ):
+        report(asyncio.run(measure_all(server, json.loads(first_line))))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from flowyard.backend.component import (
 )
 from flowyard.backend.executor import Executor, RegisteredExecutor
 from flowyard.blocks.blocks import NO_BLOCKS, Blocks
+from flowyard.calls.calls import BlockCalls
 from flowyard.clock import Clock, SystemClock
 from flowyard.config import Components, ComponentSpec, load_components, resolve
 from flowyard.config.components import wrong_kind
@@ -31,7 +32,7 @@ from flowyard.workflow.app import App
 from flowyard.workflow.registry import Registry, encode_input
 
 
-class Runtime(Instances):
+class Runtime(Instances, BlockCalls):
     """Starts and manages workflows on the configured components; `open` makes one.
 
     `component` is the name of a component; without it the default does the work, which is the first
@@ -79,7 +80,7 @@ class Runtime(Instances):
         app: App | None = None,
         *,
         clock: Clock | None = None,
-        component_types: Sequence[ComponentType[Any]] = (),
+        component_types: Sequence[ComponentType[Any, Any]] = (),
         executor: Callable[[str, RegisteredExecutor | None], Executor | None] | None = None,
         drain: timedelta = timedelta(0),
         app_id: str = "flowyard",
@@ -112,7 +113,7 @@ class Runtime(Instances):
         executors: dict[str, Executor] = {}
         apps: list[LocalExecutor] = []
         async with AsyncExitStack() as stack:
-            blocks = NO_BLOCKS
+            blocks = Blocks(app_id, loop=asyncio.get_running_loop())
             if components.blocks:
                 # Lazy: most programs have none.
                 from flowyard.blocks.opening import open_blocks
@@ -122,7 +123,7 @@ class Runtime(Instances):
                 )
             for spec, (kind, settings) in zip(components.specs, resolved, strict=True):
                 # One executor each: instances of two components may have the same ID.
-                local = stack.enter_context(LocalExecutor(app)) if app is not None else None
+                local = stack.enter_context(LocalExecutor(app, blocks)) if app is not None else None
                 if local is not None:
                     apps.append(local)
                 runs: Executor | None = local if executor is None else executor(spec.name, local)
@@ -202,6 +203,10 @@ class Runtime(Instances):
         )
         await self.component(component).start(request)
         return request.instance_id
+
+    def _open_blocks(self) -> Blocks:
+        self._check_loop()
+        return self.blocks
 
 
 async def _drain(

@@ -228,7 +228,7 @@ def test_components_that_are_left_alone_are_valid_as_they_are(printed: Any) -> N
     mongodb = {
         "apiVersion": "dapr.io/v1alpha1",
         "kind": "Component",
-        "spec": {"type": "state.mongodb", "metadata": "anything"},
+        "spec": {"type": "configuration.redis", "metadata": "anything"},
         "more": 1,
     }
     assert _is_valid(printed, mongodb)
@@ -253,6 +253,24 @@ def test_a_state_store_has_its_types_settings_and_those_of_all_state_stores(prin
     assert not _is_valid(printed, store)
     empty = {**store, "spec": {"type": "state.in-memory", "metadata": None}}
     assert _is_valid(printed, empty)
+
+
+def test_a_state_store_has_the_settings_of_its_type_and_of_all_state_stores(printed: Any) -> None:
+    def store(kind: str, *names: str) -> dict[str, object]:
+        metadata = [{"name": name, "value": "none"} for name in names]
+        return {
+            "apiVersion": "dapr.io/v1alpha1",
+            "kind": "Component",
+            "metadata": {"name": "cart"},
+            "spec": {"type": kind, "version": "v1", "metadata": metadata},
+        }
+
+    assert _is_valid(printed, store("state.in-memory", "keyPrefix", "ACTORSTATESTORE"))
+    assert not _is_valid(printed, store("state.in-memory", "keyPrefixes"))
+    assert not _is_valid(printed, store("state.in-memory", "keyPrefix", "keyprefix"))
+    # What nobody here has installed may be another server's.
+    assert _is_valid(printed, store("state.aws.dynamodb", "table"))
+    assert not _is_valid(printed, store("state.aws.dynamodb") | {"metadata": {}})
 
 
 def test_defaults_and_descriptions_are_shown() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,8 +14,10 @@ from pydantic import BaseModel
 from flowyard.backend.binding import Binding
 from flowyard.backend.component import Component, ComponentContext, ComponentType
 from flowyard.backend.pubsub import PubSub
+from flowyard.backend.secret_store import SecretStore
 from flowyard.backend.state_store import StateStore
 from flowyard.blocks.blocks import Blocks
+from flowyard.blocks.secrets import SECRET_STORES
 from flowyard.blocks.state import State
 from flowyard.clock import Clock
 from flowyard.config import ComponentSpec, resolve
@@ -29,6 +32,7 @@ _SEAMS: Mapping[str, type[Component]] = {
     "state": StateStore,
     "pubsub": PubSub,
     "bindings": Binding,
+    "secretstores": SecretStore,
 }
 
 
@@ -42,6 +46,7 @@ async def open_blocks(
     """Open the components of all blocks but workflows, and close them at the end of the block."""
     types: dict[str, ComponentType[Any, Any]] = {}
     states: dict[str, State] = {}
+    secrets: dict[str, SecretStore] = {}
     unserved: dict[str, str] = {}
     async with AsyncExitStack() as stack:
         for spec in specs:
@@ -49,7 +54,7 @@ async def open_blocks(
                 continue
             own, others = _split(spec)
             try:
-                kind, settings = resolve(others, extra)
+                kind, settings = resolve(others, (*extra, *SECRET_STORES))
             except ComponentTypeNotInstalled as error:
                 logger.warning("%s", error)
                 unserved[spec.name] = str(error)
@@ -67,7 +72,16 @@ async def open_blocks(
             types[spec.name] = kind
             if isinstance(component, StateStore) and isinstance(own, StateSettings):
                 states[spec.name] = State(component, app_id, own.key_prefix)
-        yield Blocks(app_id, types, states, unserved)
+            if isinstance(component, SecretStore):
+                secrets[spec.name] = component
+        yield Blocks(
+            app_id,
+            types,
+            states=states,
+            secrets=secrets,
+            unserved=unserved,
+            loop=asyncio.get_running_loop(),
+        )
 
 
 def _split(spec: ComponentSpec) -> tuple[BaseModel, ComponentSpec]:

@@ -5,7 +5,7 @@ It is made for YAML as editors see it, with numbers and booleans, where reading 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -40,26 +40,28 @@ def _any_case(text: str) -> str:
 
 
 _WORKFLOW = rf"{_any_case('workflow')}[sS]?"
-_SECRET_STORE = _any_case("secretstores")
-_OURS = rf"^({_WORKFLOW}|{_SECRET_STORE})(\.|$)"
+_OTHER_BLOCKS = "|".join(_any_case(block) for block in BLOCK_SETTINGS)
+_OURS = rf"^({_WORKFLOW}|{_OTHER_BLOCKS})(\.|$)"
 
 
 def components_schema(types: Iterable[ComponentType[Any, Any]]) -> Schema:
-    """Return the schema of one document; it knows the workflow components of these types."""
+    """Return the schema of one document; it knows the components of these types."""
     models = {canonical(kind.name): (kind.settings, kind.version) for kind in types}
     names = [_type_pattern(name) for name in models]
     known: list[Schema] = [
         {"enum": [*models, *SETTINGS]},
         *({"type": "string", "pattern": pattern} for pattern in names),
-        # Secret stores that no component reads, and what is Dapr's alone.
-        {"type": "string", "pattern": rf"^{_SECRET_STORE}(\.|$)"},
+        # Types of the other blocks that are not installed, and what is Dapr's alone.
+        {"type": "string", "pattern": rf"^({_OTHER_BLOCKS})(\.|$)"},
         {"type": "string", "not": {"pattern": _OURS}},
     ]
     settings = [
-        _if_type(_type_pattern(name), _spec(model, version, BLOCK_SETTINGS.get(_block(name))))
+        _if_type(_type_pattern(name), _spec(_models(name, model), version))
         for name, (model, version) in models.items()
     ]
-    stores = [_if_type(_type_pattern(name), _spec(model, None)) for name, model in SETTINGS.items()]
+    stores = [
+        _if_type(_type_pattern(name), _spec([model], None)) for name, model in SETTINGS.items()
+    ]
     name: Schema = {"properties": {"name": {"pattern": r"^[A-Za-z0-9_.\-]{1,253}$"}}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -78,7 +80,7 @@ def components_schema(types: Iterable[ComponentType[Any, Any]]) -> Schema:
         },
         "allOf": [
             _if_type(_OURS, {"$ref": "#/$defs/component"}),
-            _if_type(rf"^{_WORKFLOW}(\.|$)", {"properties": {"metadata": name}}),
+            _if_type(_OURS, {"properties": {"metadata": name}}),
             *settings,
             *stores,
         ],
@@ -120,29 +122,24 @@ def _item() -> Schema:
     return {**_mapping(properties, "name"), "oneOf": one_of}
 
 
-def _block(type_name: str) -> str:
-    return type_name.partition(".")[0]
+def _models(type_name: str, model: type[BaseModel]) -> Sequence[type[BaseModel]]:
+    """Return the settings of a type, and those that its block has whatever the type."""
+    own = BLOCK_SETTINGS.get(type_name.partition(".")[0])
+    return [model] if own is None else [model, own]
 
 
-def _spec(
-    model: type[BaseModel], version: str | None, own: type[BaseModel] | None = None
-) -> Schema:
-    """Return what `spec` may say of a component with these settings, and Flowyard's own."""
-    models = [model] if own is None else [model, own]
-    keys = {
-        key: name
-        for one in models
-        for name, field in one.model_fields.items()
-        for key in keys_of(name, field)
-    }
-    values = {name: value for one in models for name, value in _values(one).items()}
+def _spec(models: Sequence[type[BaseModel]], version: str | None) -> Schema:
+    """Return what `spec` may say of a component with these settings."""
+    fields = {name: field for model in models for name, field in model.model_fields.items()}
+    keys = {key: name for name, field in fields.items() for key in keys_of(name, field)}
+    values = {name: value for model in models for name, value in _values(model).items()}
     known = [_if_named(key, values.get(name, {})) for key, name in keys.items()]
     entry: Schema = {"allOf": known} if known else {}
-    if model.model_config.get("extra") != "allow":
+    if all(model.model_config.get("extra") != "allow" for model in models):
         spellings = [{"pattern": _whole(key)} for key in keys]
         entry["properties"] = {"name": {"anyOf": [{"enum": list(keys)}, *spellings]}}
     metadata: Schema = {"items": entry}
-    needed = {name for name, field in model.model_fields.items() if field.is_required()}
+    needed = {name for name, field in fields.items() if field.is_required()}
     counts = [
         {
             "contains": {"properties": {"name": {"pattern": _whole(key)}}, "required": ["name"]},

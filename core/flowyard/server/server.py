@@ -17,6 +17,11 @@ from flowyard.executors.remote import RemoteExecutors
 from flowyard.runtime import Runtime
 from flowyard.server.address import location
 from flowyard.server.auth import check_exposure
+from flowyard.server.default_engine import (
+    DEFAULT_ENGINE,
+    NO_WORKFLOW_COMPONENT,
+    claim_default_file,
+)
 from flowyard.server.defaults import OLD_WORKERS_LIMIT
 from flowyard.server.grpc.server import serve_grpc
 from flowyard.server.http.application import HttpOptions
@@ -31,6 +36,7 @@ class ServerOptions:
 
     Attributes:
         components: A file, a folder, or the components themselves; `components.yaml` by default.
+            Without a workflow component, the engine on ./flowyard.db is one.
         http: The address and port of HTTP (127.0.0.1:3500 by default; 0 is any free port), the
             certificate and key for TLS (none by default), and how many seconds calls and activities
             under way may take at the end (10). Host, certificate and seconds are gRPC's, too.
@@ -40,7 +46,8 @@ class ServerOptions:
             default one.
         token: The token that every call has to carry as `dapr-api-token`; None, the default, lets
             everybody call who can reach the server.
-        app_id: The name of this application in the metadata; `flowyard` by default.
+        app_id: The name of this application: in the metadata, in the scopes of components, and
+            before the keys of its state; `flowyard` by default.
         max_body: The largest body and message that is taken, in bytes; 16 MiB by default.
         turn_timeout: How long a worker may take to answer a turn, which then goes to another; 60 s
             by default.
@@ -73,11 +80,13 @@ class Served:
         runtime: The runtime behind the server, for the event loop in which it was opened.
         http: The URL of the HTTP API.
         grpc: The host and port of the gRPC API; None without one.
+        notes: What was chosen because the configuration does not say it; nothing by default.
     """
 
     runtime: Runtime
     http: str
     grpc: str | None
+    notes: Sequence[str] = ()
 
 
 @asynccontextmanager
@@ -103,7 +112,8 @@ async def open_server(
 
     Raises:
         ConfigurationError: If a component or the certificate cannot be used, an address cannot be
-            had, or other machines could reach it without a token.
+            had, other machines could reach it without a token, or ./flowyard.db is another
+            application's.
         ComponentNotFound: If the component for workers is not configured.
         BackendUnavailable: If a backend does not answer.
 
@@ -118,7 +128,11 @@ async def open_server(
     address = options.http
     check_exposure(address.host, options.token, allow_unauthenticated=options.allow_unauthenticated)
     check_certificate(address)
-    components = load_components(options.components)
+    components = load_components(options.components, app_id=options.app_id, fallback=DEFAULT_ENGINE)
+    notes = []
+    if DEFAULT_ENGINE in components.specs:
+        claim_default_file(options.app_id)
+        notes.append(f"{options.components}: {NO_WORKFLOW_COMPONENT}")
     for_workers = components.find(options.worker_component).name
     executors = RemoteExecutors(turn_timeout=options.turn_timeout)
     extras = Extras()
@@ -138,7 +152,12 @@ async def open_server(
 
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(
-            Runtime.open(components.specs, app, executor=executor)
+            Runtime.open(
+                [*components.specs, *components.blocks],
+                app,
+                executor=executor,
+                app_id=options.app_id,
+            )
         )
         grpc_url = None
         if options.grpc_port is not None:
@@ -172,7 +191,7 @@ async def open_server(
         )
         url = await stack.enter_async_context(serve_http(runtime, address, api))
         try:
-            yield Served(runtime, url, grpc_url)
+            yield Served(runtime, url, grpc_url, notes)
         finally:
             stopping.set()
             for own in apps:

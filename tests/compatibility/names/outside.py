@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flowyard import Runtime
 from flowyard.config import ComponentSpec
+from flowyard.config.block_settings import BLOCK_SETTINGS
 from flowyard.config.plugins import installed_types
 from flowyard.config.schema import components_schema
 from flowyard.config.secret_stores import SETTINGS
@@ -50,6 +51,12 @@ def yaml() -> dict[str, object]:
                 key for field, value in model.model_fields.items() for key in keys_of(field, value)
             ]
             for name, model in models.items()
+        },
+        "blocks": {
+            block: [
+                key for field, value in model.model_fields.items() for key in keys_of(field, value)
+            ]
+            for block, model in BLOCK_SETTINGS.items()
         },
     }
 

@@ -46,7 +46,7 @@ async def test_a_block_that_is_not_configured_says_so(
 async def test_a_request_that_cannot_be_read_is_refused_too(
     channel: grpc.aio.Channel, sent: bytes
 ) -> None:
-    call: Any = channel.unary_unary("/dapr.proto.runtime.v1.Dapr/GetState")
+    call: Any = channel.unary_unary("/dapr.proto.runtime.v1.Dapr/PublishEvent")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call(sent, timeout=30)
     assert caught.value.code() is UNCONFIGURED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import httpx
 from pydantic import BaseModel
 
 from flowyard import ActivityContext, App, Runtime, WorkflowContext
+from flowyard.backend import ComponentType
 from flowyard.config import ComponentSpec
 from flowyard.server.http.application import HttpOptions
 from flowyard.server.http.server import Address, serve_http
@@ -79,12 +80,18 @@ def engine(name: str, folder: Path) -> ComponentSpec:
 
 
 @asynccontextmanager
-async def serving(folder: Path, **options: Any) -> AsyncIterator[Served]:
-    """Serve two components, `orders` (the default) and `menus`, on a free port."""
+async def serving(
+    folder: Path,
+    *,
+    blocks: Sequence[ComponentSpec] = (),
+    component_types: Sequence[ComponentType[Any, Any]] = (),
+    **options: Any,
+) -> AsyncIterator[Served]:
+    """Serve two components, `orders` (the default) and `menus`, and blocks, on a free port."""
     chosen = HttpOptions(**options)
-    specs = [engine("orders", folder), engine("menus", folder)]
+    specs = [engine("orders", folder), engine("menus", folder), *blocks]
     async with (
-        Runtime.open(specs, shop()) as runtime,
+        Runtime.open(specs, shop(), component_types=component_types) as runtime,
         serve_http(runtime, Address(port=0), chosen) as url,
         httpx.AsyncClient(base_url=url) as http,
     ):

@@ -96,7 +96,8 @@ async def test_with_a_token_pages_and_names_do_not_matter(tmp_path: Path) -> Non
         ("POST", "/v1.0-alpha1/lock/l", (500, "ERR_LOCK_STORE_NOT_CONFIGURED", "lock store")),
         ("PUT", "/v1.0/actors/a/1/method/m", (500, "ERR_ACTOR_RUNTIME_NOT_FOUND", "actor")),
         ("GET", "/nothing/here", (404, "ERR_DIRECT_INVOKE", "nothing is served at GET /nothing")),
-        ("GET", "/v1.0/state", (500, "ERR_STATE_STORE_NOT_CONFIGURED", "state store")),
+        ("GET", "/v1.0/state", (404, "ERR_DIRECT_INVOKE", "nothing is served")),
+        ("DELETE", "/v1.0/state/cart", (404, "ERR_DIRECT_INVOKE", "nothing is served")),
         ("GET", "/v1.0/statements", (404, "ERR_DIRECT_INVOKE", "nothing is served")),
     ],
 )

@@ -182,7 +182,7 @@ async def test_every_route_is_in_the_document_and_the_other_way_round(served: Se
         for method in (route.methods or set()) - {"HEAD"}
     }
     assert documented == served_routes
-    assert len(documented) == 3 * 7 + 11 + 5 + 1
+    assert len(documented) == 3 * 7 + 11 + 5 + 1 + 10 + 2  # state and secrets are the last
 
 
 async def test_the_document_refers_only_to_what_it_holds(http: httpx.AsyncClient) -> None:

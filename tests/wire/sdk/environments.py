@@ -34,14 +34,14 @@ def python_app(*requirements: str) -> list[str]:
     return [python_with(*requirements), str(APPS / "dapr_python.py")]
 
 
-def node_app() -> list[str]:
-    """Return what runs the JavaScript application."""
+def node_app(name: str = "app.js") -> list[str]:
+    """Return what runs a JavaScript application."""
 
     def make(folder: Path) -> None:
         shutil.copytree(APPS / "dapr_js", folder, dirs_exist_ok=True)
         run("npm", "install", "--silent", "--no-audit", "--no-fund", folder=folder)
 
-    return ["node", str(_made(f"js-{digest(APPS / 'dapr_js')}", make) / "app.js")]
+    return ["node", str(_made(f"js-{digest(APPS / 'dapr_js')}", make) / name)]
 
 
 def java_app() -> list[str]:

@@ -15,23 +15,10 @@ from flowyard.wire.v1 import management_pb2 as wire
 Context = grpc.aio.ServicerContext[Any, Any]
 
 _SERVICES = ("dapr.proto.runtime.v1.Dapr", "TaskHubSidecarService")
-_STATE = (
-    "SaveState",
-    "GetState",
-    "GetBulkState",
-    "DeleteState",
-    "DeleteBulkState",
-    "ExecuteStateTransaction",
-    "QueryStateAlpha1",
-)
 _PUBLISHING = ("PublishEvent", "BulkPublishEvent", "BulkPublishEventAlpha1")
 _UNCONFIGURED = grpc.StatusCode.FAILED_PRECONDITION
 _BLOCKS = {
-    **dict.fromkeys(_STATE, (_UNCONFIGURED, "state store {name} is not configured")),
     **dict.fromkeys(_PUBLISHING, (_UNCONFIGURED, "pubsub {name} is not configured")),
-    **dict.fromkeys(
-        ("GetSecret", "GetBulkSecret"), (_UNCONFIGURED, "secret store is not configured")
-    ),
     "SubscribeTopicEventsAlpha1": (_UNCONFIGURED, "pubsub is not configured"),
     "InvokeBinding": (
         grpc.StatusCode.INTERNAL,

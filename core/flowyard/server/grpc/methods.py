@@ -14,13 +14,19 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError, Message
 
 from flowyard.errors import InvalidRequest
+from flowyard.server.block_errors import BlockError
 from flowyard.server.grpc.answers import AnswerService
 from flowyard.server.grpc.management import ManagementService
+from flowyard.server.grpc.rich_status import trailing_metadata
+from flowyard.server.grpc.secrets import SecretsService
+from flowyard.server.grpc.state import StateService
 from flowyard.server.grpc.taskhub import TaskHubClientService
 from flowyard.server.grpc.worker import WorkerService
 from flowyard.server.refusals import Refusals
 from flowyard.wire.json.errors import fault_of
 from flowyard.wire.v1 import management_pb2 as management
+from flowyard.wire.v1 import secrets_pb2 as secrets
+from flowyard.wire.v1 import state_pb2 as state
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
 
 logger = logging.getLogger(__name__)
@@ -30,6 +36,7 @@ Method = Callable[[Any, Context], Awaitable[Any]]
 # Only for type checkers is it generic.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
+_DAPR = "dapr.proto.runtime.v1.Dapr"
 _TOKEN_KEY = "dapr-api-token"  # noqa: S105 - the name of the header, not its value
 _CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
@@ -146,7 +153,30 @@ class Methods:
         handlers["GetMetadata"] = self._method(service.metadata, Empty)
         handlers["SetMetadata"] = self._method(service.set_metadata, m.SetMetadataRequest)
         handlers["Shutdown"] = self._method(service.shutdown, Empty)
-        return grpc.method_handlers_generic_handler("dapr.proto.runtime.v1.Dapr", handlers)
+        return grpc.method_handlers_generic_handler(_DAPR, handlers)
+
+    def state(self, service: StateService) -> grpc.GenericRpcHandler:
+        """Return Dapr's methods of state."""
+        handlers = {
+            "GetState": self._method(service.get, state.GetStateRequest),
+            "GetBulkState": self._method(service.get_bulk, state.GetBulkStateRequest),
+            "SaveState": self._method(service.save, state.SaveStateRequest),
+            "DeleteState": self._method(service.delete, state.DeleteStateRequest),
+            "DeleteBulkState": self._method(service.delete_bulk, state.SaveStateRequest),
+            "ExecuteStateTransaction": self._method(
+                service.transact, state.ExecuteStateTransactionRequest
+            ),
+            "QueryStateAlpha1": self._method(service.query, state.GetStateRequest),
+        }
+        return grpc.method_handlers_generic_handler(_DAPR, handlers)
+
+    def secrets(self, service: SecretsService) -> grpc.GenericRpcHandler:
+        """Return Dapr's methods of secrets."""
+        handlers = {
+            "GetSecret": self._method(service.get, secrets.GetSecretRequest),
+            "GetBulkSecret": self._method(service.get_bulk, secrets.GetBulkSecretRequest),
+        }
+        return grpc.method_handlers_generic_handler(_DAPR, handlers)
 
     def _method(self, method: Method, request: type[Message]) -> Handler:
         name = method.__name__
@@ -207,8 +237,10 @@ async def _answered(name: str, call: Awaitable[Any], context: Context) -> Any:
     except Exception as error:
         code, text = _status_of(error)
         outcome = code.name
-        if code is grpc.StatusCode.INTERNAL:
+        if code is grpc.StatusCode.INTERNAL and not isinstance(error, BlockError):
             logger.exception("%s failed", name)
+        if isinstance(error, BlockError):
+            return await context.abort(code, text, trailing_metadata(error))
         return await context.abort(code, text)
     finally:
         if began is not None:
@@ -225,6 +257,8 @@ def _read(kind: type[Message], data: bytes) -> Message:
 
 def _status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
     fault = fault_of(error)
+    if isinstance(error, BlockError):
+        return grpc.StatusCode[error.grpc_code], fault.message
     if fault.code == "ERR_INSTANCE_NOT_CLOSED":
         # The words that daprd has for it, which callers may look for.
         text = f"orchestration has not yet completed: {fault.message}"

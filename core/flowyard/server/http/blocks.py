@@ -1,4 +1,4 @@
-"""What is told to callers of Dapr's other building blocks, and of paths that nobody serves."""
+"""What is told to callers of blocks that are not served, and of paths that nobody serves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from starlette.requests import Request
 from flowyard.wire.json.errors import Fault
 
 _PATH = re.compile(r"/v1\.0(?:-[a-z0-9]+)?/(?P<block>[^/]+)(?:/(?P<name>[^/]*))?(?:/.*)?")
-_HERE = "Flowyard serves workflows only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +25,12 @@ class _Block:
 
 _ACTORS = "the actor runtime is not configured"
 _BLOCKS: Mapping[str, _Block] = {
-    "state": _Block(500, "ERR_STATE_STORE_NOT_CONFIGURED", "state store {} is not configured"),
     "publish": _Block(400, "ERR_PUBSUB_NOT_CONFIGURED", "pubsub {} is not configured"),
     "bindings": _Block(
         500,
         "ERR_INVOKE_OUTPUT_BINDING",
         "error invoking output binding {0}: couldn't find output binding {0}",
     ),
-    "secrets": _Block(500, "ERR_SECRET_STORES_NOT_CONFIGURED", "secret store is not configured"),
     "invoke": _Block(500, "ERR_DIRECT_INVOKE", "failed to invoke, id: {}, err: no other app"),
     "configuration": _Block(
         500, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED", "configuration stores not configured"
@@ -53,11 +50,10 @@ def no_route(request: Request) -> Fault:
     if block is None and (app_id := request.headers.get("dapr-app-id")):
         block, name = _BLOCKS["invoke"], app_id
     if block is not None:
-        message = f"{block.message.format(name)}: {_HERE}"
-        return Fault(block.status, block.code, message)
+        return Fault(block.status, block.code, block.message.format(name))
     # daprd takes any other path for a call of another application.
     return Fault(
         404,
         "ERR_DIRECT_INVOKE",
-        f"nothing is served at {request.method} {path}: {_HERE}; see /openapi.json",
+        f"nothing is served at {request.method} {path}; see /openapi.json",
     )
