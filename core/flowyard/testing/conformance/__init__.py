@@ -13,6 +13,7 @@ What the component type declares must work, what it does not declare must raise
 
 from __future__ import annotations
 
+from flowyard.testing.conformance.binding import BindingConformance
 from flowyard.testing.conformance.calling import Calling
 from flowyard.testing.conformance.carrying import Carrying
 from flowyard.testing.conformance.events import Events
@@ -35,7 +36,13 @@ from flowyard.testing.conformance.surviving import Surviving
 from flowyard.testing.conformance.terminating import Terminating
 from flowyard.testing.conformance.timing import Timing
 
-__all__ = ["ComponentConformance", "ConformanceFixtures", "Subject", "requires"]
+__all__ = [
+    "BindingConformance",
+    "ComponentConformance",
+    "ConformanceFixtures",
+    "Subject",
+    "requires",
+]
 
 
 class ComponentConformance(
