@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 TOKEN_VARIABLE = "DAPR_API_TOKEN"  # noqa: S105 - the name of the variable
+APP_TOKEN_VARIABLE = "APP_API_TOKEN"  # noqa: S105 - the name of the variable
 
 # Workers before 1.19 take what gRPC takes by default, and hang up on more; later ones announce
 # what they are capable of, and take anything.

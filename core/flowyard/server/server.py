@@ -16,6 +16,8 @@ from flowyard.config import ComponentSpec, load_components
 from flowyard.executors.remote import RemoteExecutors
 from flowyard.runtime import Runtime
 from flowyard.server.address import location
+from flowyard.server.app import open_app
+from flowyard.server.app_channel import AppAddress, AppChannel
 from flowyard.server.auth import check_exposure
 from flowyard.server.defaults import OLD_WORKERS_LIMIT
 from flowyard.server.grpc.server import serve_grpc
@@ -41,6 +43,8 @@ class ServerOptions:
         token: The token that every call has to carry as `dapr-api-token`; None, the default, lets
             everybody call who can reach the server.
         app_id: The name of this application in the metadata; `flowyard` by default.
+        app_address: Where the application itself waits for calls of the server; None, the default,
+            if it does not.
         max_body: The largest body and message that is taken, in bytes; 16 MiB by default.
         turn_timeout: How long a worker may take to answer a turn, which then goes to another; 60 s
             by default.
@@ -58,6 +62,7 @@ class ServerOptions:
     worker_component: str | None = None
     token: str | None = field(default=None, repr=False)
     app_id: str = "flowyard"
+    app_address: AppAddress | None = None
     max_body: int = 16 * 1024 * 1024
     turn_timeout: timedelta = timedelta(seconds=60)
     worker_message_bytes: int = OLD_WORKERS_LIMIT
@@ -118,7 +123,7 @@ async def open_server(
     address = options.http
     check_exposure(address.host, options.token, allow_unauthenticated=options.allow_unauthenticated)
     check_certificate(address)
-    components = load_components(options.components)
+    components = load_components(options.components, app_id=options.app_id)
     for_workers = components.find(options.worker_component).name
     executors = RemoteExecutors(turn_timeout=options.turn_timeout)
     extras = Extras()
@@ -133,8 +138,18 @@ async def open_server(
         return 0 if options.grpc_port is None else executors.queue(for_workers).connected
 
     async with AsyncExitStack() as stack:
+        channel: AppChannel | None = None
+        if options.app_address is not None:
+            channel = await stack.enter_async_context(
+                open_app(options.app_address, options.max_body)
+            )
         runtime = await stack.enter_async_context(
-            Runtime.open(components.specs, app, executor=executor)
+            Runtime.open(
+                [*components.specs, *components.blocks],
+                app,
+                executor=executor,
+                app_id=options.app_id,
+            )
         )
         grpc_url = None
         if options.grpc_port is not None:
@@ -165,6 +180,7 @@ async def open_server(
             extras,
             address.host,
             options.allowed_hosts,
+            app=channel,
         )
         url = await stack.enter_async_context(serve_http(runtime, address, api))
         try:

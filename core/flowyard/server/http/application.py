@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowyard.printable import printable
 from flowyard.runtime import Runtime
+from flowyard.server.app_channel import AppChannel
 from flowyard.server.auth import PageGuard, TokenGuard, is_loopback
 from flowyard.server.http.blocks import no_route
 from flowyard.server.http.bodies import BodyBudget
@@ -51,6 +52,8 @@ class HttpOptions:
     allowed_hosts: Sequence[str] = ()
     """Names by which it may be called besides, and hosts of web pages that may call it."""
     refusals: Refusals = field(default_factory=lambda: Refusals(logger))
+    app: AppChannel | None = None
+    """The application beside the server, if it takes calls."""
 
 
 def http_api(runtime: Runtime, options: HttpOptions) -> ASGIApp:
