@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from flowyard.blocks.app_channel import AppChannel, AppRequest, AppResponse
 from flowyard.errors import ConfigurationError
 from flowyard.server.address import location
+
+__all__ = ["AppAddress", "AppChannel", "AppRequest", "AppResponse"]
 
 _SERVED = ("http", "https", "grpc")
 _DAPRS_OTHERS = ("grpcs", "h2c")
@@ -47,33 +47,3 @@ class AppAddress:
             f"the protocol '{self.protocol}' of the application {why}. Use --app-protocol http, "
             "https or grpc."
         )
-
-
-@dataclass(frozen=True, slots=True)
-class AppRequest:
-    """A call of the application. `path` begins with a slash, and may have a query behind it."""
-
-    verb: str
-    path: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | AsyncIterator[bytes] = b""
-
-
-@dataclass(frozen=True, slots=True)
-class AppResponse:
-    """What it answers. The body comes as it is sent."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: AsyncIterator[bytes]
-
-
-class AppChannel(Protocol):
-    """The application, over the protocol that it speaks."""
-
-    def call(self, request: AppRequest) -> AbstractAsyncContextManager[AppResponse]:
-        """Send a request; raises `BackendUnavailable` if nobody answers.
-
-        What the application is always told goes with it: the token that it expects.
-        """
-        ...
