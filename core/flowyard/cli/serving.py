@@ -20,7 +20,12 @@ import typer
 
 from flowyard.cli import codes, output
 from flowyard.cli.options import COMPONENTS, AsJson, ComponentsFile, load_app
-from flowyard.server.defaults import APP_TOKEN_VARIABLE, OLD_WORKERS_LIMIT, TOKEN_VARIABLE
+from flowyard.server.defaults import (
+    APP_TOKEN_VARIABLE,
+    DAPRD_TOKEN_VARIABLE,
+    OLD_WORKERS_LIMIT,
+    TOKEN_VARIABLE,
+)
 from flowyard.workflow.app import App
 
 # Lazy where they are used: other commands shall not wait for the server's libraries.
@@ -36,6 +41,7 @@ _TALKATIVE = ("grpc", "asyncio", "httpcore", "httpx")
 _ADDRESSES = "Addresses"
 _APPLICATION = "Application"
 _ACCESS = "Access"
+_DAPR = "Dapr"
 _WORKERS = "Workers"
 _LIMITS = "Limits"
 
@@ -153,6 +159,15 @@ def serve(
             rich_help_panel=_ACCESS,
         ),
     ] = None,
+    dapr: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL,…",
+            help="A daprd that gets the calls for what is not served here: http://HOST:PORT, "
+            "grpc://HOST:PORT or both.",
+            rich_help_panel=_DAPR,
+        ),
+    ] = None,
     worker_component: Annotated[
         str | None,
         typer.Option(
@@ -205,7 +220,7 @@ def serve(
     """Serve the components over HTTP and gRPC like Dapr's sidecar, until SIGTERM or Ctrl-C.
 
     The first signal lets running work finish, the second one stops at once. If DAPR_API_TOKEN is
-    set, callers and workers have to send that token.
+    set, callers and workers have to send that token; DAPR_UPSTREAM_API_TOKEN is that of the daprd.
     """
     from flowyard.server.app_channel import AppAddress
     from flowyard.server.http.server import Address
@@ -240,6 +255,8 @@ def serve(
         worker_message_bytes=worker_message,
         allow_unauthenticated=allow_unauthenticated,
         allowed_hosts=allowed_host or (),
+        dapr=dapr,
+        dapr_token=os.environ.get(DAPRD_TOKEN_VARIABLE) or None,
     )
     asyncio.run(_serve(options, loaded, as_json=as_json))
 

@@ -24,6 +24,7 @@ from flowyard.server.grpc.server import serve_grpc
 from flowyard.server.http.application import HttpOptions
 from flowyard.server.http.server import Address, check_certificate, serve_http
 from flowyard.server.metadata import Extras
+from flowyard.server.not_served import Daprd
 from flowyard.workflow.app import App
 
 
@@ -68,6 +69,8 @@ class ServerOptions:
     worker_message_bytes: int = OLD_WORKERS_LIMIT
     allow_unauthenticated: bool = False
     allowed_hosts: Sequence[str] = ()
+    dapr: str | None = None
+    dapr_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,7 @@ async def open_server(
     address = options.http
     check_exposure(address.host, options.token, allow_unauthenticated=options.allow_unauthenticated)
     check_certificate(address)
+    daprd = Daprd.parse(options.dapr, options.dapr_token) if options.dapr is not None else None
     components = load_components(options.components, app_id=options.app_id)
     for_workers = components.find(options.worker_component).name
     executors = RemoteExecutors(turn_timeout=options.turn_timeout)
@@ -168,9 +172,16 @@ async def open_server(
                     extras=extras,
                     shut_down=stopping.set,
                     stopping=stopping,
+                    daprd=daprd,
                 )
             )
             grpc_url = location(address.host, port)
+        forwarding = None
+        if daprd is not None:
+            # Lazy: it takes httpx along.
+            from flowyard.server.http.forwarding import open_http_forwarding
+
+            forwarding = await stack.enter_async_context(open_http_forwarding(daprd))
         api = HttpOptions(
             options.token,
             options.app_id,
@@ -181,6 +192,8 @@ async def open_server(
             address.host,
             options.allowed_hosts,
             app=channel,
+            daprd=daprd,
+            forwarding=forwarding,
         )
         url = await stack.enter_async_context(serve_http(runtime, address, api))
         try:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,7 +19,7 @@ from flowyard.printable import printable
 from flowyard.runtime import Runtime
 from flowyard.server.app_channel import AppChannel
 from flowyard.server.auth import PageGuard, TokenGuard, is_loopback
-from flowyard.server.http.blocks import no_route
+from flowyard.server.http.blocks import Elsewhere
 from flowyard.server.http.bodies import BodyBudget
 from flowyard.server.http.dapr import DaprManagement
 from flowyard.server.http.endpoints import Endpoint, call_of, fault_response, peer_of, refuse
@@ -26,8 +27,12 @@ from flowyard.server.http.instances import BASE, BODIES, Instances
 from flowyard.server.http.openapi import openapi
 from flowyard.server.http.sidecar import OPEN_TO_ALL, Sidecar
 from flowyard.server.metadata import Extras
+from flowyard.server.not_served import Daprd
 from flowyard.server.refusals import Refusals
 from flowyard.wire.json.errors import Fault
+
+if TYPE_CHECKING:
+    from flowyard.server.http.forwarding import HttpForwarding
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +59,10 @@ class HttpOptions:
     refusals: Refusals = field(default_factory=lambda: Refusals(logger))
     app: AppChannel | None = None
     """The application beside the server, if it takes calls."""
+    daprd: Daprd | None = None
+    """The daprd that gets the calls for what is not served here."""
+    forwarding: HttpForwarding | None = None
+    """The way to its HTTP API, if it has an address."""
 
 
 def http_api(runtime: Runtime, options: HttpOptions) -> ASGIApp:
@@ -63,6 +72,9 @@ def http_api(runtime: Runtime, options: HttpOptions) -> ASGIApp:
     starlette = Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route})
     starlette.router.redirect_slashes = False
     starlette.state.refusals = options.refusals
+    starlette.state.elsewhere = Elsewhere(
+        options.refusals, options.forwarding, options.daprd, runtime.blocks.unserved
+    )
     starlette.state.bodies = BodyBudget.of(options.max_body)
     app: ASGIApp = _Gate(_EncodedPath(starlette), options.stopping)
     if options.token:
@@ -103,10 +115,10 @@ async def _no_route(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(f"{BASE}/"):
         message = f"nothing is served at {request.method} {request.url.path}; see /openapi.json"
         fault = Fault(404, "ERR_NO_ROUTE", message)
-    else:
-        fault = no_route(request)
-    refuse(request.app.state.refusals, request.scope, fault)
-    return fault_response(fault)
+        refuse(request.app.state.refusals, request.scope, fault)
+        return fault_response(fault)
+    elsewhere: Elsewhere = request.app.state.elsewhere
+    return elsewhere.no_route(request)
 
 
 class _Gate:
