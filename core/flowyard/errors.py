@@ -221,6 +221,18 @@ class InvalidEtag(InvalidRequest):
         self.key = key
 
 
+class SecretNotFound(FlowyardError):
+    """The secret store has no secret of that name.
+
+    Attributes:
+        name: The name that was asked for.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"secret {name} not found")
+        self.name = name
+
+
 class BindingFailed(FlowyardError):
     """What a binding speaks to has answered that the call failed.
 

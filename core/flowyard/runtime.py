@@ -18,6 +18,7 @@ from flowyard.backend.component import (
 )
 from flowyard.backend.executor import Executor, RegisteredExecutor
 from flowyard.blocks.blocks import NO_BLOCKS, Blocks
+from flowyard.calls.calls import BlockCalls
 from flowyard.clock import Clock, SystemClock
 from flowyard.config import Components, ComponentSpec, load_components, resolve
 from flowyard.config.components import wrong_kind
@@ -31,7 +32,7 @@ from flowyard.workflow.app import App
 from flowyard.workflow.registry import Registry, encode_input
 
 
-class Runtime(Instances):
+class Runtime(Instances, BlockCalls):
     """Starts and manages workflows on the configured components; `open` makes one.
 
     `component` is the name of a component; without it the default does the work, which is the first
@@ -111,7 +112,7 @@ class Runtime(Instances):
         opened: dict[str, tuple[ComponentType[Any], WorkflowComponent]] = {}
         executors: dict[str, Executor] = {}
         async with AsyncExitStack() as stack:
-            blocks = NO_BLOCKS
+            blocks = Blocks(app_id, loop=asyncio.get_running_loop())
             if components.blocks:
                 # Lazy: most programs have none.
                 from flowyard.blocks.opening import open_blocks
@@ -121,7 +122,7 @@ class Runtime(Instances):
                 )
             for spec, (kind, settings) in zip(components.specs, resolved, strict=True):
                 # One executor each: instances of two components may have the same ID.
-                local = stack.enter_context(LocalExecutor(app)) if app is not None else None
+                local = stack.enter_context(LocalExecutor(app, blocks)) if app is not None else None
                 runs: Executor | None = local if executor is None else executor(spec.name, local)
                 if runs is not None:
                     executors[spec.name] = runs
@@ -199,6 +200,10 @@ class Runtime(Instances):
         )
         await self.component(component).start(request)
         return request.instance_id
+
+    def _open_blocks(self) -> Blocks:
+        self._check_loop()
+        return self.blocks
 
 
 async def _drain(

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from flowyard.backend.history import HistoryEvent
+from flowyard.calls.sync import SyncBlockCalls
 from flowyard.client import DEFAULT_URL, Client
 from flowyard.config import ComponentSpec
 from flowyard.errors import FlowyardError
@@ -164,7 +165,7 @@ class SyncVerbs:
         return self._portal.call(call)
 
 
-class SyncRuntime(SyncVerbs):
+class SyncRuntime(SyncVerbs, SyncBlockCalls):
     """A [`Runtime`][flowyard.Runtime] to be used without `await`, from any thread.
 
     Each verb also raises `FlowyardError` in a process that was forked since `open`.
@@ -181,6 +182,10 @@ class SyncRuntime(SyncVerbs):
         ```
     """
 
+    def __init__(self, runtime: Runtime, portal: BlockingPortal) -> None:
+        super().__init__(runtime, portal)
+        self._calls = runtime
+
     @staticmethod
     @contextmanager
     def open(
@@ -188,12 +193,13 @@ class SyncRuntime(SyncVerbs):
         app: App | None = None,
         *,
         drain: timedelta = timedelta(0),
+        app_id: str = "flowyard",
     ) -> Iterator[SyncRuntime]:
         """Open every component, in a thread of their own, and close them at the end of the block.
 
         As `Runtime.open`.
         """
-        with _portal_to(Runtime.open(source, app, drain=drain)) as (runtime, portal):
+        with _portal_to(Runtime.open(source, app, drain=drain, app_id=app_id)) as (runtime, portal):
             yield SyncRuntime(runtime, portal)
 
 

@@ -69,6 +69,7 @@ from flowyard.backend.host_instance import HostedInstance
 from flowyard.backend.journal import Journal, suspended_after
 from flowyard.backend.lineage import child_started, propagated, result_for_parent
 from flowyard.backend.pubsub import Delivery, Handler, Message, PubSub
+from flowyard.backend.secret_store import SecretCapability, SecretStore
 from flowyard.backend.state_store import (
     Concurrency,
     Consistency,
@@ -94,6 +95,7 @@ from flowyard.errors import (
     InstanceNotFound,
     InvalidEtag,
     InvalidRequest,
+    SecretNotFound,
     UnsupportedOperation,
     WorkflowNotRegistered,
 )
@@ -182,6 +184,9 @@ __all__ = [
     "RegisteredExecutor",
     "RerunRequest",
     "ReusePolicy",
+    "SecretCapability",
+    "SecretNotFound",
+    "SecretStore",
     "SetState",
     "StartRequest",
     "StateCapability",

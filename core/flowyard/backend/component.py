@@ -275,9 +275,10 @@ class ComponentType(Generic[S, C]):
             `model_config = ConfigDict(extra="forbid", alias_generator=to_camel, …)`.
         open: Opens a component from its settings, and closes it at the end of the block. The name
             of the type says what it has to be: `workflow.…` a `WorkflowComponent`, `state.…` a
-            `StateStore`, `pubsub.…` a `PubSub`, `bindings.…` a `Binding`.
+            `StateStore`, `pubsub.…` a `PubSub`, `bindings.…` a `Binding`, `secretstores.…` a
+            `SecretStore`.
         capabilities: The verbs and features that its components have: those of `Capability`, of
-            `StateCapability` or of `BindingCapability`.
+            `StateCapability`, of `BindingCapability` or of `SecretCapability`.
         version: The value that `spec.version` has to have; `v1` by default.
 
     Example:

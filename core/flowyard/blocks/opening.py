@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,9 +14,11 @@ from pydantic import BaseModel
 from flowyard.backend.binding import Binding
 from flowyard.backend.component import Component, ComponentContext, ComponentType
 from flowyard.backend.pubsub import PubSub
+from flowyard.backend.secret_store import SecretStore
 from flowyard.backend.state_store import StateStore
 from flowyard.blocks.bindings import BoundBinding
 from flowyard.blocks.blocks import Blocks
+from flowyard.blocks.secrets import SECRET_STORES
 from flowyard.blocks.state import State
 from flowyard.clock import Clock
 from flowyard.config import ComponentSpec, resolve
@@ -30,6 +33,7 @@ _SEAMS: Mapping[str, type[Component]] = {
     "state": StateStore,
     "pubsub": PubSub,
     "bindings": Binding,
+    "secretstores": SecretStore,
 }
 
 
@@ -44,6 +48,7 @@ async def open_blocks(
     types: dict[str, ComponentType[Any, Any]] = {}
     states: dict[str, State] = {}
     bindings: dict[str, BoundBinding] = {}
+    secrets: dict[str, SecretStore] = {}
     unserved: dict[str, str] = {}
     async with AsyncExitStack() as stack:
         for spec in specs:
@@ -51,7 +56,7 @@ async def open_blocks(
                 continue
             own, others = _split(spec)
             try:
-                kind, settings = resolve(others, extra)
+                kind, settings = resolve(others, (*extra, *SECRET_STORES))
             except ComponentTypeNotInstalled as error:
                 logger.warning("%s", error)
                 unserved[spec.name] = str(error)
@@ -71,7 +76,17 @@ async def open_blocks(
                 states[spec.name] = State(component, app_id, own.key_prefix)
             if isinstance(component, Binding) and isinstance(own, BindingSettings):
                 bindings[spec.name] = BoundBinding.of(component, kind, own.direction, own.route)
-        yield Blocks(app_id, types, states=states, bindings=bindings, unserved=unserved)
+            if isinstance(component, SecretStore):
+                secrets[spec.name] = component
+        yield Blocks(
+            app_id,
+            types,
+            states=states,
+            bindings=bindings,
+            secrets=secrets,
+            unserved=unserved,
+            loop=asyncio.get_running_loop(),
+        )
 
 
 def _split(spec: ComponentSpec) -> tuple[BaseModel, ComponentSpec]:

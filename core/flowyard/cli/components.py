@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,7 +32,7 @@ def components(
     types = installed_types()
     # Without a file of the usual name there is still what is installed.
     none = installed or (path == COMPONENTS and not path.exists())
-    specs = [] if none else list(load_components(path).specs)
+    specs = [] if none else _configured(path)
     answers = asyncio.run(_reach_all(specs))
     if as_json:
         output.print_json(
@@ -59,6 +60,14 @@ def components(
         raise typer.Exit(codes.UNREACHABLE)
 
 
+def _configured(path: Path) -> list[ComponentSpec]:
+    """Return the components of all blocks that Flowyard has."""
+    from flowyard.server.default_engine import DEFAULT_ENGINE
+
+    found = load_components(path, fallback=DEFAULT_ENGINE)
+    return [*found.specs, *found.blocks]
+
+
 async def _reach_all(specs: list[ComponentSpec]) -> list[str | None]:
     return list(await asyncio.gather(*(_reach(spec) for spec in specs)))
 
@@ -66,6 +75,8 @@ async def _reach_all(specs: list[ComponentSpec]) -> list[str | None]:
 async def _reach(spec: ComponentSpec) -> str | None:
     """Open a component to manage only, and close it; return what is wrong with it."""
     try:
+        if spec.block != "workflow":
+            return await _reach_block(spec)
         kind, settings = resolve(spec)
         logger = logging.getLogger(f"flowyard.component.{spec.name}")
         context = ComponentContext(spec.name, None, SystemClock(), logger)
@@ -75,6 +86,16 @@ async def _reach(spec: ComponentSpec) -> str | None:
         return str(error)
     except TimeoutError:
         return f"no answer within {_PATIENCE_SECONDS:g} s"
+
+
+async def _reach_block(spec: ComponentSpec) -> str | None:
+    from flowyard.blocks.opening import open_blocks
+
+    async with (
+        asyncio.timeout(_PATIENCE_SECONDS),
+        open_blocks([spec], (), "flowyard", SystemClock()) as blocks,
+    ):
+        return blocks.unserved.get(spec.name)
 
 
 def _can(installed: InstalledType) -> str:

@@ -64,7 +64,7 @@ def serve(
         typer.Option(metavar="MODULE:APP", help="An app whose workflows run in this process."),
     ] = None,
     app_id: Annotated[
-        str, typer.Option(envvar="APP_ID", help="The name of this application in the metadata.")
+        str, typer.Option(envvar="APP_ID", help="The ID of this application.")
     ] = "flowyard",
     app_port: Annotated[
         int,
@@ -269,11 +269,14 @@ async def _serve(options: ServerOptions, app: App | None, *, as_json: bool) -> N
     drain = options.http.drain_seconds
     with _signals(lambda: loop.call_soon_threadsafe(stopping.set)) as stop_at_once:
         async with open_server(options, app, stopping) as served:
-            names = list(served.runtime.component_types)
+            names = [*served.runtime.component_types, *served.runtime.blocks.types]
             if as_json:
-                output.print_json({"http": served.http, "grpc": served.grpc, "components": names})
+                told = {"http": served.http, "grpc": served.grpc, "components": names}
+                output.print_json(told | ({"notes": served.notes} if served.notes else {}))
             else:
                 grpc = f" and gRPC on {served.grpc}" if served.grpc is not None else ""
+                for note in served.notes:
+                    output.say(note)
                 output.say(f"Serving {', '.join(names)}: HTTP on {served.http}{grpc}")
             await stopping.wait()
             until = loop.time() + drain

@@ -37,9 +37,14 @@ class BindingSettings(BlockSettings):
     route: str = ""
 
 
+class SecretStoreSettings(BlockSettings):
+    """Of a secret store: nothing."""
+
+
 BLOCK_SETTINGS: Mapping[str, type[BlockSettings]] = {
     "state": StateSettings,
     "pubsub": PubSubSettings,
     "bindings": BindingSettings,
+    "secretstores": SecretStoreSettings,
 }
 """The settings of each block, by what the names of its types begin with."""

@@ -113,7 +113,10 @@ class Components:
 
 
 def load_components(
-    source: str | Path | Sequence[ComponentSpec], *, app_id: str | None = None
+    source: str | Path | Sequence[ComponentSpec],
+    *,
+    app_id: str | None = None,
+    fallback: ComponentSpec | None = None,
 ) -> Components:
     """Read the components from components.yaml, or take them as they are.
 
@@ -125,6 +128,8 @@ def load_components(
             documents, too.
         app_id: The application that uses them: what the scopes of a component keep from it is left
             out. None, the default, for all components.
+        fallback: The workflow component where none is configured; None, the default, to refuse
+            that.
 
     Raises:
         ConfigurationError: If a file cannot be read or is not of Dapr's shape, a name is not valid
@@ -144,6 +149,8 @@ def load_components(
         seen[spec.name] = spec
     ours = [spec for spec in specs if not spec.scopes or app_id is None or app_id in spec.scopes]
     workflows = tuple(spec for spec in ours if spec.block == "workflow")
+    if fallback is not None and not any(spec.block == "workflow" for spec in specs):
+        workflows = (fallback,)
     if not workflows:
         raise ConfigurationError(_no_workflow_component(source, specs, app_id, others))
     return Components(workflows, tuple(spec for spec in ours if spec.block != "workflow"))

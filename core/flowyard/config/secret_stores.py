@@ -17,19 +17,23 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
 
-class _EnvironmentSettings(_Settings):
+class EnvironmentSettings(_Settings):
+    """Of `secretstores.local.env`: what the names of the variables begin with."""
+
     prefix: str = ""
 
 
-class _FileSettings(_Settings):
+class FileSettings(_Settings):
+    """Of `secretstores.local.file`: the file, and how its nested keys are named."""
+
     secrets_file: Path
     nested_separator: str = ":"
     multi_valued: bool = False
 
 
 SETTINGS: Mapping[str, type[BaseModel]] = {
-    "secretstores.local.env": _EnvironmentSettings,
-    "secretstores.local.file": _FileSettings,
+    "secretstores.local.env": EnvironmentSettings,
+    "secretstores.local.file": FileSettings,
 }
 """The settings of each type."""
 
@@ -37,9 +41,9 @@ SETTINGS: Mapping[str, type[BaseModel]] = {
 def secret_store(label: str, type_name: str, metadata: Mapping[str, object]) -> SecretStore:
     """Return the store of a component that another one names in `auth.secretStore`."""
     if type_name == "secretstores.local.env":
-        return EnvironmentSecrets(read_settings(label, metadata, _EnvironmentSettings).prefix)
+        return EnvironmentSecrets(read_settings(label, metadata, EnvironmentSettings).prefix)
     if type_name == "secretstores.local.file":
-        settings = read_settings(label, metadata, _FileSettings)
+        settings = read_settings(label, metadata, FileSettings)
         return FileSecrets(settings.secrets_file, settings.nested_separator, settings.multi_valued)
     raise ConfigurationError(
         f"{label}: secrets of type {type_name} cannot be read here. "

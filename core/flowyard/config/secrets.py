@@ -60,6 +60,20 @@ class FileSecrets:
             raise ConfigurationError(self._missing(name, key))
         return value
 
+    def read_all(self) -> dict[str, dict[str, str]]:
+        """Return every secret with its keys; one that has a single value has it by its name."""
+        secrets = self._load()
+        if not self.multi_valued:
+            secrets = dict(self._flat("", secrets))
+        found = {
+            name: dict(self._flat("", value)) if isinstance(value, dict) else {name: value}
+            for name, value in secrets.items()
+        }
+        return {
+            name: {key: value for key, value in group.items() if isinstance(value, str)}
+            for name, group in found.items()
+        }
+
     def _missing(self, name: str, key: str) -> str:
         wanted = f"'{name}'" if key == name else f"'{name}' with key '{key}'"
         text = f"secret {wanted} was not found in {self.path.absolute()}: add it there."

@@ -11,7 +11,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowyard.backend.executor import ActivityResult, ActivityTask, LocalCode, Turn, TurnResult
 from flowyard.errors import ActivityNotRegistered, WorkflowNotRegistered
@@ -22,6 +22,9 @@ from flowyard.workflow.definition import Definition, Function
 from flowyard.workflow.execution import Execution
 from flowyard.workflow.task import check_interrupt
 
+if TYPE_CHECKING:
+    from flowyard.blocks.blocks import Blocks
+
 logger = logging.getLogger(__name__)
 
 
@@ -31,8 +34,9 @@ class LocalExecutor:
     The live coroutine of each instance is kept, so that a turn costs only its new events.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, blocks: Blocks | None = None) -> None:
         self._app = app
+        self._blocks = blocks
         self.registry = app.registry
         self._executions: dict[str, tuple[str, Execution]] = {}
         self._threads: ThreadPoolExecutor | None = None
@@ -134,7 +138,7 @@ class LocalExecutor:
     async def _call(self, task: ActivityTask) -> ActivityResult:
         definition = self.registry.activities.get(task.name) or await self._registered(task)
         context = ActivityContext(
-            task.instance_id, task.task_id, task.task_execution_id, task.attempt
+            task.instance_id, task.task_id, task.task_execution_id, task.attempt, self._blocks
         )
         what = f"input of activity '{task.name}'"
         arguments = definition.arguments(context, task.input, what)

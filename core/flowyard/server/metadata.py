@@ -1,7 +1,11 @@
-"""What callers have added to the metadata while the server runs."""
+"""What the metadata say: the components, and what callers have added while the server runs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flowyard.runtime import Runtime
 from flowyard.wire.json.errors import RequestFault
 
 LONGEST_EXTRA = 64 * 1024
@@ -23,3 +27,24 @@ class Extras(dict[str, str]):
             text = f"the value is longer than {LONGEST_EXTRA} characters"
             raise RequestFault(400, "ERR_METADATA_FULL", text)
         self[key] = value
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What is said of one component."""
+
+    name: str
+    type: str
+    version: str
+    capabilities: Sequence[str]
+
+
+def described(runtime: Runtime) -> Sequence[Described]:
+    """Return the open components: those of workflows, then those of the other blocks."""
+    secrets = runtime.blocks.secrets
+    found: list[Described] = []
+    for name, kind in (*runtime.component_types.items(), *runtime.blocks.types.items()):
+        own = secrets[name].capabilities if name in secrets else ()
+        capabilities = sorted({*kind.capabilities, *own})
+        found.append(Described(name, kind.name, kind.version, capabilities))
+    return found

@@ -19,6 +19,11 @@ from flowyard.server.address import location
 from flowyard.server.app import open_app
 from flowyard.server.app_channel import AppAddress, AppChannel
 from flowyard.server.auth import check_exposure
+from flowyard.server.default_engine import (
+    DEFAULT_ENGINE,
+    NO_WORKFLOW_COMPONENT,
+    claim_default_file,
+)
 from flowyard.server.defaults import OLD_WORKERS_LIMIT
 from flowyard.server.grpc.server import serve_grpc
 from flowyard.server.http.application import HttpOptions
@@ -34,6 +39,7 @@ class ServerOptions:
 
     Attributes:
         components: A file, a folder, or the components themselves; `components.yaml` by default.
+            Without a workflow component, the engine on ./flowyard.db is one.
         http: The address and port of HTTP (127.0.0.1:3500 by default; 0 is any free port), the
             certificate and key for TLS (none by default), and how many seconds calls and activities
             under way may take at the end (10). Host, certificate and seconds are gRPC's, too.
@@ -43,7 +49,8 @@ class ServerOptions:
             default one.
         token: The token that every call has to carry as `dapr-api-token`; None, the default, lets
             everybody call who can reach the server.
-        app_id: The name of this application in the metadata; `flowyard` by default.
+        app_id: The name of this application: in the metadata, in the scopes of components, and
+            before the keys of its state; `flowyard` by default.
         app_address: Where the application itself waits for calls of the server; None, the default,
             if it does not.
         max_body: The largest body and message that is taken, in bytes; 16 MiB by default.
@@ -81,11 +88,13 @@ class Served:
         runtime: The runtime behind the server, for the event loop in which it was opened.
         http: The URL of the HTTP API.
         grpc: The host and port of the gRPC API; None without one.
+        notes: What was chosen because the configuration does not say it; nothing by default.
     """
 
     runtime: Runtime
     http: str
     grpc: str | None
+    notes: Sequence[str] = ()
 
 
 @asynccontextmanager
@@ -111,7 +120,8 @@ async def open_server(
 
     Raises:
         ConfigurationError: If a component or the certificate cannot be used, an address cannot be
-            had, or other machines could reach it without a token.
+            had, other machines could reach it without a token, or ./flowyard.db is another
+            application's.
         ComponentNotFound: If the component for workers is not configured.
         BackendUnavailable: If a backend does not answer.
 
@@ -127,7 +137,11 @@ async def open_server(
     check_exposure(address.host, options.token, allow_unauthenticated=options.allow_unauthenticated)
     check_certificate(address)
     daprd = Daprd.parse(options.dapr, options.dapr_token) if options.dapr is not None else None
-    components = load_components(options.components, app_id=options.app_id)
+    components = load_components(options.components, app_id=options.app_id, fallback=DEFAULT_ENGINE)
+    notes = []
+    if DEFAULT_ENGINE in components.specs:
+        claim_default_file(options.app_id)
+        notes.append(f"{options.components}: {NO_WORKFLOW_COMPONENT}")
     for_workers = components.find(options.worker_component).name
     executors = RemoteExecutors(turn_timeout=options.turn_timeout)
     extras = Extras()
@@ -197,7 +211,7 @@ async def open_server(
         )
         url = await stack.enter_async_context(serve_http(runtime, address, api))
         try:
-            yield Served(runtime, url, grpc_url)
+            yield Served(runtime, url, grpc_url, notes)
         finally:
             stopping.set()
             draining = [runtime.component(name).drain() for name in runtime.component_types]

@@ -20,23 +20,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 _DAPR = "dapr.proto.runtime.v1.Dapr"
 _TASK_HUB = "TaskHubSidecarService"
-_STATE = (
-    "SaveState",
-    "GetState",
-    "GetBulkState",
-    "DeleteState",
-    "DeleteBulkState",
-    "ExecuteStateTransaction",
-    "QueryStateAlpha1",
-)
 _PUBLISHING = ("PublishEvent", "BulkPublishEvent", "BulkPublishEventAlpha1")
 _UNCONFIGURED = grpc.StatusCode.FAILED_PRECONDITION
 _BLOCKS = {
-    **dict.fromkeys(_STATE, (_UNCONFIGURED, "state store {name} is not configured")),
     **dict.fromkeys(_PUBLISHING, (_UNCONFIGURED, "pubsub {name} is not configured")),
-    **dict.fromkeys(
-        ("GetSecret", "GetBulkSecret"), (_UNCONFIGURED, "secret store is not configured")
-    ),
     "SubscribeTopicEventsAlpha1": (_UNCONFIGURED, "pubsub is not configured"),
     "InvokeBinding": (
         grpc.StatusCode.INTERNAL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -16,7 +17,7 @@ from flowyard.payload import JsonText
 from flowyard.runtime import Runtime
 from flowyard.server.grpc.starts import Starts
 from flowyard.server.grpc.values import check_app, timestamp_of
-from flowyard.server.metadata import Extras
+from flowyard.server.metadata import Extras, described
 from flowyard.wire.json.states import dapr_properties
 from flowyard.wire.v1 import management_pb2 as wire
 
@@ -129,13 +130,8 @@ class ManagementService:
         return wire.GetMetadataResponse(
             id=self._app_id,
             registered_components=[
-                wire.RegisteredComponent(
-                    name=name,
-                    type=kind.name,
-                    version=kind.version,
-                    capabilities=sorted(kind.capabilities),
-                )
-                for name, kind in self._runtime.component_types.items()
+                wire.RegisteredComponent(**asdict(component))
+                for component in described(self._runtime)
             ],
             extended_metadata=self._extras,
             runtime_version=f"flowyard-{version('flowyard')}",

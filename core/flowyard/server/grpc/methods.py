@@ -14,15 +14,21 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError, Message
 
 from flowyard.errors import InvalidRequest
+from flowyard.server.block_errors import BlockError
 from flowyard.server.grpc.answers import AnswerService
 from flowyard.server.grpc.blocks import Requests, UnservedMethods
 from flowyard.server.grpc.management import ManagementService
+from flowyard.server.grpc.rich_status import trailing_metadata
+from flowyard.server.grpc.secrets import SecretsService
+from flowyard.server.grpc.state import StateService
 from flowyard.server.grpc.statuses import status_of
 from flowyard.server.grpc.taskhub import TaskHubClientService
 from flowyard.server.grpc.worker import WorkerService
 from flowyard.server.not_served import NotServed
 from flowyard.server.refusals import Refusals
 from flowyard.wire.v1 import management_pb2 as management
+from flowyard.wire.v1 import secrets_pb2 as secrets
+from flowyard.wire.v1 import state_pb2 as state
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
 
 logger = logging.getLogger(__name__)
@@ -33,6 +39,7 @@ StreamMethod = Callable[[Requests, Context], Awaitable[None]]
 # Only for type checkers is it generic.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
+_DAPR = "dapr.proto.runtime.v1.Dapr"
 _TOKEN_KEY = "dapr-api-token"  # noqa: S105 - the name of the header, not its value
 # What a call takes beside its message, in bytes: gRPC's own objects and ours.
 _COST_OF_CALL = 16 * 1024
@@ -148,7 +155,30 @@ class Methods:
         handlers["GetMetadata"] = self._method(service.metadata, Empty)
         handlers["SetMetadata"] = self._method(service.set_metadata, m.SetMetadataRequest)
         handlers["Shutdown"] = self._method(service.shutdown, Empty)
-        return grpc.method_handlers_generic_handler("dapr.proto.runtime.v1.Dapr", handlers)
+        return grpc.method_handlers_generic_handler(_DAPR, handlers)
+
+    def state(self, service: StateService) -> grpc.GenericRpcHandler:
+        """Return Dapr's methods of state."""
+        handlers = {
+            "GetState": self._method(service.get, state.GetStateRequest),
+            "GetBulkState": self._method(service.get_bulk, state.GetBulkStateRequest),
+            "SaveState": self._method(service.save, state.SaveStateRequest),
+            "DeleteState": self._method(service.delete, state.DeleteStateRequest),
+            "DeleteBulkState": self._method(service.delete_bulk, state.SaveStateRequest),
+            "ExecuteStateTransaction": self._method(
+                service.transact, state.ExecuteStateTransactionRequest
+            ),
+            "QueryStateAlpha1": self._method(service.query, state.GetStateRequest),
+        }
+        return grpc.method_handlers_generic_handler(_DAPR, handlers)
+
+    def secrets(self, service: SecretsService) -> grpc.GenericRpcHandler:
+        """Return Dapr's methods of secrets."""
+        handlers = {
+            "GetSecret": self._method(service.get, secrets.GetSecretRequest),
+            "GetBulkSecret": self._method(service.get_bulk, secrets.GetBulkSecretRequest),
+        }
+        return grpc.method_handlers_generic_handler(_DAPR, handlers)
 
     def _stream(self, path: str, method: StreamMethod) -> Handler:
         """Return a method that reads and writes messages as they come.
@@ -231,9 +261,10 @@ async def _answered(name: str, call: Awaitable[Any], context: Context) -> Any:
     except Exception as error:
         code, text = status_of(error)
         outcome = code.name
-        if code is grpc.StatusCode.INTERNAL:
+        if code is grpc.StatusCode.INTERNAL and not isinstance(error, BlockError):
             logger.exception("%s failed", name)
-        return await context.abort(code, text)
+        rich = trailing_metadata(error) if isinstance(error, BlockError) else ()
+        return await context.abort(code, text, rich)
     finally:
         if began is not None:
             spent = (asyncio.get_running_loop().time() - began) * 1000

@@ -23,7 +23,9 @@ from flowyard.server.grpc.gate import Gate
 from flowyard.server.grpc.management import ManagementService
 from flowyard.server.grpc.methods import Methods, Router
 from flowyard.server.grpc.propagation import Propagation
+from flowyard.server.grpc.secrets import SecretsService
 from flowyard.server.grpc.starts import Starts
+from flowyard.server.grpc.state import StateService
 from flowyard.server.grpc.taskhub import TaskHubClientService
 from flowyard.server.grpc.worker import WorkerService
 from flowyard.server.metadata import Extras
@@ -216,6 +218,8 @@ def route(
         methods.management(
             ManagementService(runtime, app_id, lambda: queue.connected, starts, extras, shut_down)
         ),
+        methods.state(StateService(runtime.blocks)),
+        methods.secrets(SecretsService(runtime.blocks)),
         unserved,
     )
     if stopping is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc
 
+from flowyard.server.block_errors import BlockError
 from flowyard.wire.json.errors import fault_of
 
 _CODES = {
@@ -19,6 +20,8 @@ _CODES = {
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
     """Return the code and the text; `INTERNAL` for an error that has no place on the wire."""
     fault = fault_of(error)
+    if isinstance(error, BlockError):
+        return grpc.StatusCode[error.grpc_code], fault.message
     if fault.code == "ERR_INSTANCE_NOT_CLOSED":
         # The words that daprd has for it, which callers may look for.
         text = f"orchestration has not yet completed: {fault.message}"

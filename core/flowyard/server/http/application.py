@@ -25,7 +25,9 @@ from flowyard.server.http.dapr import DaprManagement
 from flowyard.server.http.endpoints import Endpoint, call_of, fault_response, peer_of, refuse
 from flowyard.server.http.instances import BASE, BODIES, Instances
 from flowyard.server.http.openapi import openapi
+from flowyard.server.http.secrets import SecretsEndpoints
 from flowyard.server.http.sidecar import OPEN_TO_ALL, Sidecar
+from flowyard.server.http.state import StateEndpoints
 from flowyard.server.metadata import Extras
 from flowyard.server.not_served import Daprd
 from flowyard.server.refusals import Refusals
@@ -106,6 +108,8 @@ def http_endpoints(runtime: Runtime, options: HttpOptions) -> Sequence[Endpoint]
         *DaprManagement(runtime, options.max_body).endpoints(),
         *Instances(runtime, options.max_body, options.stopping).endpoints(),
         *sidecar.endpoints(),
+        *StateEndpoints(runtime.blocks, options.max_body).endpoints(),
+        *SecretsEndpoints(runtime.blocks).endpoints(),
         Endpoint("GET", "/openapi.json", document, "Get this document", {200: "Document"}),
     ]
     return endpoints

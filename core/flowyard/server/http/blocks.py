@@ -1,4 +1,4 @@
-"""What is told to callers of Dapr's other building blocks, and of paths that nobody serves."""
+"""What is told to callers of blocks that are not served, and of paths that nobody serves."""
 
 from __future__ import annotations
 
@@ -37,14 +37,12 @@ class _Block:
 
 _ACTORS = "the actor runtime is not configured"
 _BLOCKS: Mapping[str, _Block] = {
-    "state": _Block(500, "ERR_STATE_STORE_NOT_CONFIGURED", "state store {} is not configured"),
     "publish": _Block(400, "ERR_PUBSUB_NOT_CONFIGURED", "pubsub {} is not configured"),
     "bindings": _Block(
         500,
         "ERR_INVOKE_OUTPUT_BINDING",
         "error invoking output binding {0}: couldn't find output binding {0}",
     ),
-    "secrets": _Block(500, "ERR_SECRET_STORES_NOT_CONFIGURED", "secret store is not configured"),
     "invoke": _Block(500, "ERR_DIRECT_INVOKE", "failed to invoke, id: {}, err: no other app"),
     "configuration": _Block(
         500, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED", "configuration stores not configured"

@@ -122,7 +122,9 @@ register_url_convertor("flowyard_segment", _Segment())
 def fault_response(fault: Fault) -> JSONResponse:
     """Return Dapr's error body, and in it what a client needs to make the error again."""
     body: dict[str, Any] = {"errorCode": fault.code, "message": fault.message}
-    if fault.details:
+    if fault.rich:
+        body["details"] = list(fault.rich)
+    elif fault.details:
         body["details"] = dict(fault.details)
     return JSONResponse(body, fault.status)
 

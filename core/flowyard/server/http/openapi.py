@@ -28,7 +28,9 @@ def _reference(name: str) -> dict[str, str]:
 
 
 _SCHEMAS: Mapping[str, Any] = {
-    "Error": _object({"errorCode": _STRING, "message": _STRING}, details={"type": "object"}),
+    "Error": _object(
+        {"errorCode": _STRING, "message": _STRING}, details={"type": ["object", "array"]}
+    ),
     "Empty": {"type": "object", "maxProperties": 0},
     "Started": _object({"instanceID": _STRING}),
     "Changed": _object({"changed": {"type": "boolean"}}),
@@ -72,6 +74,10 @@ _SCHEMAS: Mapping[str, Any] = {
         }
     ),
     "History": _object({"events": {"type": "array", "items": _object({"type": _STRING})}}),
+    "Value": {},
+    "Values": {"type": "array", "items": _object({"key": _STRING})},
+    "Secret": {"type": "object", "additionalProperties": _STRING},
+    "Secrets": {"type": "object", "additionalProperties": _reference("Secret")},
     "Metadata": {"type": "object"},
     "Document": {"type": "object"},
 }
@@ -124,7 +130,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         ],
         "responses": {
             str(status): _answer(status, schema)
-            for status, schema in sorted({**endpoint.answers, 401: "text"}.items())
+            for status, schema in sorted({401: "text", **endpoint.answers}.items())
         },
     }
     if endpoint.body:
@@ -138,6 +144,9 @@ def _answer(status: int, schema: str) -> dict[str, Any]:
         answer["content"] = {"text/plain": {"schema": _STRING}}
     elif schema:
         answer["content"] = {"application/json": {"schema": _reference(schema)}}
+    if status == 401 and schema != "text":
+        # Of the token it is the text, whatever the endpoint itself says with this status.
+        answer["content"]["text/plain"] = {"schema": _STRING}
     return answer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -11,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from flowyard.runtime import Runtime
 from flowyard.server.http.endpoints import Endpoint, Parameter, read_text
-from flowyard.server.metadata import LONGEST_EXTRA, Extras
+from flowyard.server.metadata import LONGEST_EXTRA, Extras, described
 from flowyard.wire.json.errors import RequestFault
 
 VERSION = "v1.0"
@@ -91,15 +92,7 @@ class Sidecar:
             "runtimeVersion": f"flowyard-{version('flowyard')}",
             "enabledFeatures": [],
             "actors": [],
-            "components": [
-                {
-                    "name": name,
-                    "type": kind.name,
-                    "version": kind.version,
-                    "capabilities": sorted(kind.capabilities),
-                }
-                for name, kind in self._runtime.component_types.items()
-            ],
+            "components": [asdict(component) for component in described(self._runtime)],
             "extended": self._extras,
         }
         workers = self._connected_workers()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from flowyard.errors import (
     AccessDenied,
@@ -30,6 +31,8 @@ class Fault:
     code: str
     message: str
     details: Mapping[str, str] = field(default_factory=dict)
+    rich: Sequence[Mapping[str, Any]] = ()
+    """The details in the shape of google.rpc, which stand in place of the others."""
 
 
 class RequestFault(Exception):

@@ -1,0 +1,12 @@
+"""All calls of the other building blocks in one."""
+
+from __future__ import annotations
+
+from flowyard.calls.secrets import SecretCalls
+from flowyard.calls.state import StateCalls
+
+
+class BlockCalls(StateCalls, SecretCalls):
+    """What a runtime and an activity can do with the other building blocks."""
+
+    __slots__ = ()
