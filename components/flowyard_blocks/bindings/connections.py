@@ -47,23 +47,17 @@ class Connections:
         *,
         most: int,
         idle: timedelta,
-        timeout: timedelta,
+        connect_within: timedelta,
         clock: Callable[[], float],
     ) -> AsyncIterator[Connections]:
         """Connect once, so that what cannot be reached is known at once."""
-        try:
-            conninfo_to_dict(conninfo)
-        except psycopg.ProgrammingError:
-            # The reason may quote the password.
-            wrong = ConfigurationError(
+        if not _is_conninfo(conninfo):
+            # Without the reason, which may quote the password.
+            raise ConfigurationError(
                 f"component '{name}': key 'connectionString' is no connection string. "
                 "Write postgresql://user:password@host/database, or host=… dbname=…"
             )
-        else:
-            wrong = None
-        if wrong is not None:
-            raise wrong
-        connections = Connections(conninfo, most, idle, timeout, clock)
+        connections = Connections(conninfo, most, idle, connect_within, clock)
         try:
             await connections._give(await connections._take())
             yield connections
@@ -125,6 +119,14 @@ class Connections:
             self._idle.append((self._clock(), connection))
         else:
             await connection.close()
+
+
+def _is_conninfo(text: str) -> bool:
+    try:
+        conninfo_to_dict(text)
+    except psycopg.ProgrammingError:
+        return False
+    return True
 
 
 def _is_alive(connection: Connection) -> bool:

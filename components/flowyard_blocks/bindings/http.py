@@ -25,9 +25,9 @@ from flowyard.backend import (
     ComponentType,
     ConfigurationError,
     InvalidRequest,
+    client_context,
     hookimpl,
 )
-from flowyard_blocks.bindings.certificates import client_context
 from flowyard_blocks.bindings.durations import GoDuration
 
 _JSON = "application/json; charset=utf-8"
@@ -246,6 +246,8 @@ async def _open(settings: HttpSettings, context: ComponentContext) -> AsyncItera
         verify=verify,
         timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS, pool=None),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+        # Nobody's proxy leads to this machine.
+        mounts=dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]")),
         follow_redirects=False,
     ) as client:
         yield HttpBinding(context.name, settings, client)

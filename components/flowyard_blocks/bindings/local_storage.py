@@ -167,10 +167,16 @@ def _unquoted(data: bytes) -> bytes:
 async def _open(
     settings: LocalStorageSettings, context: ComponentContext
 ) -> AsyncIterator[LocalStorage]:
-    root = Path(settings.root_path).absolute()
-    label = f"component '{context.name}': rootPath '{settings.root_path}'"
+    root = await _in_thread(lambda: _made(settings.root_path, context.name))
+    yield LocalStorage(context.name, root, context.machine)
+
+
+def _made(given: str, name: str) -> Path:
+    """Return the folder, which is made if need be; raise `ConfigurationError`."""
+    root = Path(given).resolve()
+    label = f"component '{name}': rootPath '{given}'"
     for refused in _REFUSED:
-        if root.resolve().is_relative_to(Path(refused).resolve()):
+        if root.is_relative_to(Path(refused).resolve()):
             raise ConfigurationError(
                 f"{label} is in {refused}, which is the system's own. Choose another folder."
             )
@@ -180,7 +186,7 @@ async def _open(
         raise ConfigurationError(
             f"{label} cannot be made: {error.strerror}. Choose a folder that can."
         ) from error
-    yield LocalStorage(context.name, root.resolve(), context.machine)
+    return root
 
 
 LOCAL_STORAGE = ComponentType(

@@ -106,7 +106,7 @@ async def open_postgres(
         settings.connection_string.get_secret_value(),
         most=settings.max_conns or _USUAL_CONNECTIONS,
         idle=settings.connection_max_idle_time,
-        timeout=settings.timeout,
+        connect_within=settings.timeout,
         clock=context.machine.monotonic,
     ) as connections:
         yield PostgresBinding(context.name, connections, context.clock, context.machine)

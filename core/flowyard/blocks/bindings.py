@@ -8,7 +8,7 @@ from typing import Any
 
 from flowyard.backend.binding import Binding, BindingCapability, BindingRequest, BindingResponse
 from flowyard.backend.component import ComponentType
-from flowyard.errors import ComponentNotFound, ComponentTypeNotInstalled, InvalidRequest
+from flowyard.errors import InvalidRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +57,3 @@ class BoundBinding:
                 f"supported operations:{' '.join(known)}"
             )
         return await self.binding.invoke(BindingRequest(operation, data, metadata))
-
-
-def find_output(
-    bindings: Mapping[str, BoundBinding], unserved: Mapping[str, str], name: str
-) -> BoundBinding:
-    """Return the output binding of a name; raise what says why there is none."""
-    found = bindings.get(name)
-    if found is not None and found.can_invoke:
-        return found
-    if name in unserved:
-        raise ComponentTypeNotInstalled(f"couldn't find output binding {name}: {unserved[name]}")
-    known = [other for other, bound in bindings.items() if bound.can_invoke]
-    error = ComponentNotFound(name, known)
-    error.args = (f"couldn't find output binding {name}",)
-    raise error

@@ -10,6 +10,7 @@ from typing import Any
 from flowyard.backend.component import ComponentType
 from flowyard.backend.secret_store import SecretStore
 from flowyard.blocks.bindings import BoundBinding
+from flowyard.blocks.invocation import Invocation
 from flowyard.blocks.state import State
 
 
@@ -23,6 +24,7 @@ class Blocks:
         states: The state stores, by their names.
         bindings: The bindings, by their names.
         secrets: The secret stores, by their names.
+        invocation: Whom methods of applications are called on; nobody but by URL by default.
         unserved: Why a component of the configuration cannot be used here, by its name: its type is
             not installed.
         loop: The event loop in which they are open; None where nothing is.
@@ -33,6 +35,7 @@ class Blocks:
     states: Mapping[str, State] = field(default_factory=dict)
     bindings: Mapping[str, BoundBinding] = field(default_factory=dict)
     secrets: Mapping[str, SecretStore] = field(default_factory=dict)
+    invocation: Invocation | None = field(default=None, repr=False)
     unserved: Mapping[str, str] = field(default_factory=dict)
     loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
 

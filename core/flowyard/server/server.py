@@ -162,13 +162,10 @@ async def open_server(
                 open_app(options.app_address, options.max_body)
             )
         runtime = await stack.enter_async_context(
-            Runtime.open(
-                [*components.specs, *components.blocks],
-                app,
-                executor=executor,
-                app_id=options.app_id,
-            )
+            Runtime.open(components, app, executor=executor, app_id=options.app_id)
         )
+        if runtime.blocks.invocation is not None:
+            runtime.blocks.invocation.app = channel
         grpc_url = None
         if options.grpc_port is not None:
             port = await stack.enter_async_context(

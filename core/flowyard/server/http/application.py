@@ -19,11 +19,13 @@ from flowyard.printable import printable
 from flowyard.runtime import Runtime
 from flowyard.server.app_channel import AppChannel
 from flowyard.server.auth import PageGuard, TokenGuard, is_loopback
+from flowyard.server.http.bindings import BindingEndpoints
 from flowyard.server.http.blocks import Elsewhere
 from flowyard.server.http.bodies import BodyBudget
 from flowyard.server.http.dapr import DaprManagement
 from flowyard.server.http.endpoints import Endpoint, call_of, fault_response, peer_of, refuse
 from flowyard.server.http.instances import BASE, BODIES, Instances
+from flowyard.server.http.invocation import Invoked
 from flowyard.server.http.openapi import openapi
 from flowyard.server.http.secrets import SecretsEndpoints
 from flowyard.server.http.sidecar import OPEN_TO_ALL, Sidecar
@@ -77,6 +79,7 @@ def http_api(runtime: Runtime, options: HttpOptions) -> ASGIApp:
     starlette.state.elsewhere = Elsewhere(
         options.refusals, options.forwarding, options.daprd, runtime.blocks.unserved
     )
+    starlette.state.invoked = Invoked(runtime.blocks.invocation, options.refusals)
     starlette.state.bodies = BodyBudget.of(options.max_body)
     app: ASGIApp = _Gate(_EncodedPath(starlette), options.stopping)
     if options.token:
@@ -110,6 +113,7 @@ def http_endpoints(runtime: Runtime, options: HttpOptions) -> Sequence[Endpoint]
         *sidecar.endpoints(),
         *StateEndpoints(runtime.blocks, options.max_body).endpoints(),
         *SecretsEndpoints(runtime.blocks).endpoints(),
+        *BindingEndpoints(runtime.blocks, options.max_body).endpoints(),
         Endpoint("GET", "/openapi.json", document, "Get this document", {200: "Document"}),
     ]
     return endpoints
@@ -121,6 +125,9 @@ async def _no_route(request: Request, error: Exception) -> Response:
         fault = Fault(404, "ERR_NO_ROUTE", message)
         refuse(request.app.state.refusals, request.scope, fault)
         return fault_response(fault)
+    invoked: Invoked = request.app.state.invoked
+    if (answer := await invoked.answer(request)) is not None:
+        return answer
     elsewhere: Elsewhere = request.app.state.elsewhere
     return elsewhere.no_route(request)
 

@@ -43,7 +43,11 @@ _BLOCKS: Mapping[str, _Block] = {
         "ERR_INVOKE_OUTPUT_BINDING",
         "error invoking output binding {0}: couldn't find output binding {0}",
     ),
-    "invoke": _Block(500, "ERR_DIRECT_INVOKE", "failed to invoke, id: {}, err: no other app"),
+    "invoke": _Block(
+        500,
+        "ERR_DIRECT_INVOKE",
+        "failed to invoke, id: {}, err: no application and no HTTPEndpoint of this name is here",
+    ),
     "configuration": _Block(
         500, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED", "configuration stores not configured"
     ),

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 
 def client_context(authorities: str, certificate: str, key: str) -> ssl.SSLContext | bool:
-    """Return how a client trusts and is trusted; True, the usual way, where nothing is given.
+    """Return how a client trusts servers, and how they know it.
 
-    Raises `OSError` or `ValueError` where they cannot be used.
+    Args:
+        authorities: The certificate authorities that are trusted besides the usual ones, as PEM
+            text or as the path of a file; empty for none.
+        certificate: The client's own certificate, in the same way; empty for none.
+        key: The key of the certificate, in the same way.
+
+    Returns:
+        The context, or True, the usual way, if nothing is given.
+
+    Raises:
+        OSError: If a file cannot be read, or what is in it cannot be used.
+        ValueError: If what is given is no text of the kind.
     """
     if not (authorities or certificate):
         return True
@@ -18,6 +28,8 @@ def client_context(authorities: str, certificate: str, key: str) -> ssl.SSLConte
     if authorities:
         context.load_verify_locations(cadata=_pem(authorities))
     if certificate:
+        from tempfile import NamedTemporaryFile  # lazy: hardly ever needed
+
         # The library reads files alone; this one can be read by nobody else, and is soon gone.
         with NamedTemporaryFile("w", suffix=".pem") as file:
             file.write(f"{_pem(certificate)}\n{_pem(key)}\n")
