@@ -28,6 +28,7 @@ from flowyard.server.defaults import OLD_WORKERS_LIMIT
 from flowyard.server.grpc.server import serve_grpc
 from flowyard.server.http.application import HttpOptions
 from flowyard.server.http.server import Address, check_certificate, serve_http
+from flowyard.server.input_bindings import input_bindings
 from flowyard.server.metadata import Extras
 from flowyard.server.not_served import Daprd
 from flowyard.workflow.app import App
@@ -207,6 +208,9 @@ async def open_server(
             forwarding=forwarding,
         )
         url = await stack.enter_async_context(serve_http(runtime, address, api))
+        await stack.enter_async_context(
+            input_bindings(runtime.blocks, channel, options.app_address)
+        )
         try:
             yield Served(runtime, url, grpc_url, notes)
         finally:

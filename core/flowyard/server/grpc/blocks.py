@@ -31,7 +31,7 @@ _BLOCKS = {
     ),
     "InvokeService": (
         grpc.StatusCode.INTERNAL,
-        "failed to invoke, id: {name}, err: service invocation is not served here",
+        "failed to invoke, id: {name}, err: no application and no HTTPEndpoint has this name",
     ),
 }
 

@@ -16,7 +16,9 @@ from google.protobuf.message import DecodeError, Message
 from flowyard.errors import InvalidRequest
 from flowyard.server.block_errors import BlockError
 from flowyard.server.grpc.answers import AnswerService
+from flowyard.server.grpc.bindings import BindingsService
 from flowyard.server.grpc.blocks import Requests, UnservedMethods
+from flowyard.server.grpc.invocation import InvocationService
 from flowyard.server.grpc.management import ManagementService
 from flowyard.server.grpc.rich_status import trailing_metadata
 from flowyard.server.grpc.secrets import SecretsService
@@ -26,6 +28,8 @@ from flowyard.server.grpc.taskhub import TaskHubClientService
 from flowyard.server.grpc.worker import WorkerService
 from flowyard.server.not_served import NotServed
 from flowyard.server.refusals import Refusals
+from flowyard.wire.v1 import bindings_pb2 as bindings
+from flowyard.wire.v1 import invocation_pb2 as invocation
 from flowyard.wire.v1 import management_pb2 as management
 from flowyard.wire.v1 import secrets_pb2 as secrets
 from flowyard.wire.v1 import state_pb2 as state
@@ -179,6 +183,22 @@ class Methods:
             "GetBulkSecret": self._method(service.get_bulk, secrets.GetBulkSecretRequest),
         }
         return grpc.method_handlers_generic_handler(_DAPR, handlers)
+
+    def bindings(self, service: BindingsService) -> grpc.GenericRpcHandler:
+        """Return Dapr's method of output bindings."""
+        name = "InvokeBinding"
+        invoke = self._method(
+            service.invoke_binding, bindings.InvokeBindingRequest, f"/{_DAPR}/{name}"
+        )
+        return grpc.method_handlers_generic_handler(_DAPR, {name: invoke})
+
+    def invocation(self, service: InvocationService) -> grpc.GenericRpcHandler:
+        """Return Dapr's method of service invocation."""
+        name = "InvokeService"
+        invoke = self._method(
+            service.invoke_service, invocation.InvokeServiceRequest, f"/{_DAPR}/{name}"
+        )
+        return grpc.method_handlers_generic_handler(_DAPR, {name: invoke})
 
     def _stream(self, path: str, method: StreamMethod) -> Handler:
         """Return a method that reads and writes messages as they come.

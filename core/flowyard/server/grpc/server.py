@@ -17,9 +17,11 @@ from flowyard.runtime import Runtime
 from flowyard.server.address import location
 from flowyard.server.defaults import OLD_WORKERS_LIMIT
 from flowyard.server.grpc.answers import AnswerService
+from flowyard.server.grpc.bindings import BindingsService
 from flowyard.server.grpc.blocks import UnservedMethods
 from flowyard.server.grpc.forwarding import GrpcForwarding, open_grpc_forwarding
 from flowyard.server.grpc.gate import Gate
+from flowyard.server.grpc.invocation import InvocationService
 from flowyard.server.grpc.management import ManagementService
 from flowyard.server.grpc.methods import Methods, Router
 from flowyard.server.grpc.propagation import Propagation
@@ -220,6 +222,8 @@ def route(
         ),
         methods.state(StateService(runtime.blocks)),
         methods.secrets(SecretsService(runtime.blocks)),
+        methods.bindings(BindingsService(runtime.blocks)),
+        methods.invocation(InvocationService(runtime.blocks.invocation, max_message_bytes)),
         unserved,
     )
     if stopping is not None:

@@ -46,7 +46,7 @@ _BLOCKS: Mapping[str, _Block] = {
     "invoke": _Block(
         500,
         "ERR_DIRECT_INVOKE",
-        "failed to invoke, id: {}, err: no application and no HTTPEndpoint of this name is here",
+        "failed to invoke, id: {}, err: no application and no HTTPEndpoint has this name",
     ),
     "configuration": _Block(
         500, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED", "configuration stores not configured"

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66lowyard/wire/v1/bindings.proto\x12\x10\x66lowyard.wire.v1\"\xbe\x01\n\x14InvokeBindingRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x46\n\x08metadata\x18\x03 \x03(\x0b\x32\x34.flowyard.wire.v1.InvokeBindingRequest.MetadataEntry\x12\x11\n\toperation\x18\x04 \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9f\x01\n\x15InvokeBindingResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12G\n\x08metadata\x18\x02 \x03(\x0b\x32\x35.flowyard.wire.v1.InvokeBindingResponse.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66lowyard/wire/v1/bindings.proto\x12\x10\x66lowyard.wire.v1\"\xbe\x01\n\x14InvokeBindingRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x46\n\x08metadata\x18\x03 \x03(\x0b\x32\x34.flowyard.wire.v1.InvokeBindingRequest.MetadataEntry\x12\x11\n\toperation\x18\x04 \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9f\x01\n\x15InvokeBindingResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12G\n\x08metadata\x18\x02 \x03(\x0b\x32\x35.flowyard.wire.v1.InvokeBindingResponse.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"-\n\x19ListInputBindingsResponse\x12\x10\n\x08\x62indings\x18\x01 \x03(\t\"\xa9\x01\n\x13\x42indingEventRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x45\n\x08metadata\x18\x03 \x03(\x0b\x32\x33.flowyard.wire.v1.BindingEventRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x84\x01\n\x14\x42indingEventResponse\x12\x12\n\nstore_name\x18\x01 \x01(\t\x12\n\n\x02to\x18\x03 \x03(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12>\n\x0b\x63oncurrency\x18\x05 \x01(\x0e\x32).flowyard.wire.v1.BindingEventConcurrency*7\n\x17\x42indingEventConcurrency\x12\x0e\n\nSEQUENTIAL\x10\x00\x12\x0c\n\x08PARALLEL\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,6 +35,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVOKEBINDINGREQUEST_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_INVOKEBINDINGRESPONSE_METADATAENTRY']._loaded_options = None
   _globals['_INVOKEBINDINGRESPONSE_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_BINDINGEVENTREQUEST_METADATAENTRY']._loaded_options = None
+  _globals['_BINDINGEVENTREQUEST_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_BINDINGEVENTCONCURRENCY']._serialized_start=762
+  _globals['_BINDINGEVENTCONCURRENCY']._serialized_end=817
   _globals['_INVOKEBINDINGREQUEST']._serialized_start=54
   _globals['_INVOKEBINDINGREQUEST']._serialized_end=244
   _globals['_INVOKEBINDINGREQUEST_METADATAENTRY']._serialized_start=197
@@ -43,4 +47,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVOKEBINDINGRESPONSE']._serialized_end=406
   _globals['_INVOKEBINDINGRESPONSE_METADATAENTRY']._serialized_start=197
   _globals['_INVOKEBINDINGRESPONSE_METADATAENTRY']._serialized_end=244
+  _globals['_LISTINPUTBINDINGSRESPONSE']._serialized_start=408
+  _globals['_LISTINPUTBINDINGSRESPONSE']._serialized_end=453
+  _globals['_BINDINGEVENTREQUEST']._serialized_start=456
+  _globals['_BINDINGEVENTREQUEST']._serialized_end=625
+  _globals['_BINDINGEVENTREQUEST_METADATAENTRY']._serialized_start=197
+  _globals['_BINDINGEVENTREQUEST_METADATAENTRY']._serialized_end=244
+  _globals['_BINDINGEVENTRESPONSE']._serialized_start=628
+  _globals['_BINDINGEVENTRESPONSE']._serialized_end=760
 # @@protoc_insertion_point(module_scope)
