@@ -111,6 +111,9 @@ class HttpBinding(Binding):
         try:
             async with asyncio.timeout(seconds):
                 data, metadata, status = await self._send(first)
+        except httpx.LocalProtocolError as error:
+            # The reason may quote a token.
+            raise InvalidRequest("the name or the value of a header cannot be sent") from error
         except (TimeoutError, httpx.HTTPError) as error:
             reason = str(error) or type(error).__name__
             if isinstance(error, TimeoutError):

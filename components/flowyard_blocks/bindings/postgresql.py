@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, NonNegativeInt, SecretStr
@@ -25,6 +25,7 @@ from flowyard.backend import (
     to_datetime,
 )
 from flowyard_blocks.bindings.durations import GoDuration
+from flowyard_blocks.bindings.sql_values import read_parameters, rfc3339, written_rows
 
 if TYPE_CHECKING:
     from flowyard_blocks.bindings.connections import Connections
@@ -59,11 +60,12 @@ class PostgresBinding(Binding):
         return frozenset({"exec", "query"})
 
     async def invoke(self, request: BindingRequest) -> BindingResponse:
-        from flowyard_blocks.bindings.sql_values import read_parameters, written_rows
-
         sql = request.metadata.get("sql")
         if not sql:
             raise InvalidRequest("required metadata not set: sql")
+        if "\0" in sql:
+            # The library would send what stands before it.
+            raise InvalidRequest("metadata 'sql' has a NUL character")
         parameters = read_parameters(request.metadata.get("params", ""))
         began, since = self._now(), self._machine.monotonic()
         affected, rows = await self._connections.run(
@@ -81,11 +83,7 @@ class PostgresBinding(Binding):
         return BindingResponse(written_rows(rows), told)
 
     def _now(self) -> str:
-        return _rfc3339(to_datetime(self._clock.now()))
-
-
-def _rfc3339(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return rfc3339(to_datetime(self._clock.now()))
 
 
 @asynccontextmanager

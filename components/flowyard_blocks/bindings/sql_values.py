@@ -77,6 +77,14 @@ def _raw(value: object) -> object:
     return value
 
 
+def rfc3339(time: datetime) -> str:
+    """Return a time as Go writes it; a naive one is UTC."""
+    aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    seconds, _, fraction = aware.replace(tzinfo=None).isoformat().partition(".")
+    digits = fraction.rstrip("0")
+    return f"{seconds}.{digits}Z" if digits else f"{seconds}Z"
+
+
 def written_rows(rows: Sequence[Sequence[object]]) -> bytes:
     """Return rows as a JSON array of arrays."""
     return _encoder.encode([[_value(value) for value in row] for row in rows])
@@ -85,9 +93,9 @@ def written_rows(rows: Sequence[Sequence[object]]) -> bytes:
 def _value(value: object) -> object:
     match value:
         case datetime():
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+            return rfc3339(value)
         case date():
-            return datetime.combine(value, time(), UTC)
+            return rfc3339(datetime.combine(value, time()))
         case list():
             return [_value(item) for item in value]
         case Decimal() if not value.is_finite():

@@ -45,7 +45,10 @@ class HttpServer:
             raise InvalidRequest(f"'{self._url}' cannot be called: {error}") from error
         try:
             answer = await self._client.send(sent, stream=True)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except httpx.LocalProtocolError as error:
+            # The reason may quote a token.
+            raise InvalidRequest("the name or the value of a header cannot be sent") from error
+        except httpx.TransportError as error:
             raise self._unavailable(sent.url, error) from error
         try:
             yield AppResponse(
