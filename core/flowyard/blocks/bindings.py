@@ -49,6 +49,10 @@ class BoundBinding:
     ) -> BindingResponse:
         """Do something outside; the errors are those of `Binding.invoke`."""
         name, known = self.binding.name, sorted(self.binding.operations)
+        if not self.can_invoke:
+            raise InvalidRequest(
+                f"couldn't find output binding {name}: the binding of this name only reads"
+            )
         if not operation:
             raise InvalidRequest("operation field is missing from request")
         if operation not in known:
