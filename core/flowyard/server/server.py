@@ -26,6 +26,7 @@ from flowyard.server.default_engine import (
 )
 from flowyard.server.defaults import OLD_WORKERS_LIMIT
 from flowyard.server.grpc.server import serve_grpc
+from flowyard.server.grpc_invoke import invocable
 from flowyard.server.http.application import HttpOptions
 from flowyard.server.http.server import Address, check_certificate, serve_http
 from flowyard.server.input_bindings import input_bindings
@@ -166,7 +167,7 @@ async def open_server(
             Runtime.open(components, app, executor=executor, app_id=options.app_id)
         )
         if runtime.blocks.invocation is not None:
-            runtime.blocks.invocation.app = channel
+            runtime.blocks.invocation.app = invocable(channel, options.max_body)
         grpc_url = None
         if options.grpc_port is not None:
             port = await stack.enter_async_context(
