@@ -114,7 +114,7 @@ class HttpServers:
         if verify is not True:
             client = _client(verify=verify)
             self._clients.append(client)
-        return HttpServer(endpoint.base_url, headers, client)
+        return HttpServer(endpoint.base_url.rstrip("/"), headers, client)
 
 
 def _client(*, verify: ssl.SSLContext | bool) -> httpx.AsyncClient:

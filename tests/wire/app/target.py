@@ -48,7 +48,7 @@ class Target:
                 async for chunk in request.stream():
                     self.received += len(chunk)
                 await _answer(send, 200, [], _one(str(self.received).encode()))
-            case status if status.isdecimal():
+            case status if status.isdecimal() and len(status) == 3:
                 headers = [(b"content-type", b"text/plain"), (b"x-tea", b"green")]
                 await _answer(send, int(status), headers, _one(b"as asked"))
             case _:
