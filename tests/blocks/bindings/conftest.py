@@ -6,13 +6,14 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
+@contextmanager
+def postgres_server() -> Iterator[str]:
     """The URI of a server of its own, which is stopped at the end."""
     with warnings.catch_warnings():
         # platformdirs tells where no login session is.
@@ -27,3 +28,10 @@ def postgres() -> Iterator[str]:
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URI of a server that the tests share."""
+    with postgres_server() as uri:
+        yield uri

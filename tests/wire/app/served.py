@@ -29,6 +29,7 @@ class Sidecar:
     http: httpx.AsyncClient
     grpc: grpc.aio.Channel
     url: str
+    grpc_address: str
 
 
 def component(name: str, type: str, /, **metadata: str) -> dict[str, Any]:
@@ -81,4 +82,4 @@ async def serving(
         served = await stack.enter_async_context(open_server(chosen, None, asyncio.Event()))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=served.http))
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(served.grpc or ""))
-        yield Sidecar(served.runtime, http, channel, served.http)
+        yield Sidecar(served.runtime, http, channel, served.http, served.grpc or "")
