@@ -85,7 +85,7 @@ def test_secrets_come_from_the_store_that_is_named(
     assert isinstance(secret, SecretRef)
     assert secret.read() == "a-key"
     wrong = {**document, "auth": {"secretStore": "nowhere"}}
-    with pytest.raises(ConfigurationError, match="HTTPEndpoint 'stock': auth.secretStore"):
+    with pytest.raises(ConfigurationError, match=r"HTTPEndpoint 'stock': auth\.secretStore"):
         load_components(_write(tmp_path, store, wrong))
 
 

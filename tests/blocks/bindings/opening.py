@@ -13,7 +13,7 @@ from flowyard.testing import VirtualClock
 
 @asynccontextmanager
 async def opened(
-    type: str, clock: VirtualClock | None = None, **metadata: object
+    type: str, clock: VirtualClock | None = None, /, **metadata: str
 ) -> AsyncIterator[BoundBinding]:
     """Open a binding named `outside`."""
     spec = ComponentSpec(name="outside", type=f"bindings.{type}", metadata=metadata)

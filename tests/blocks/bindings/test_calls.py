@@ -137,9 +137,9 @@ async def test_a_call_that_cannot_be_made_is_an_error(runtime: Runtime, url: str
         await runtime.invoke_method("stock", "../x")
     with pytest.raises(InvalidRequest, match="a header cannot be sent"):
         await runtime.invoke_method("stock", "x", metadata={"X One": "1"})
-    with pytest.raises(BackendUnavailable, match="no answer from http://127.0.0.1"):
+    with pytest.raises(BackendUnavailable, match="no answer from http://127"):
         await runtime.invoke_method(f"http://127.0.0.1:{free_port()}", "x")
-    with pytest.raises(BackendUnavailable, match="within 0.02 s"):
+    with pytest.raises(BackendUnavailable, match=r"within 0\.02 s"):
         await runtime.invoke_method("stock", "never", timeout=0.02)
     with pytest.raises(BackendUnavailable, match="no answer"):
         await runtime.invoke_method(url, "broken")

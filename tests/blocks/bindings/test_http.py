@@ -280,7 +280,7 @@ async def test_servers_and_clients_may_know_each_other_by_certificates(
     metadata = {name: file.read_text() if as_text else str(file) for name, file in files.items()}
     async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context) as listening:
         url = f"https://localhost:{listening.sockets[0].getsockname()[1]}"
-        async with opened("http", url=url, **metadata) as web:
+        async with opened("http", None, url=url, **metadata) as web:
             assert (await web.invoke("get", b"", {})).data == b"tea"
         async with opened("http", url=url) as web:
             with pytest.raises(BackendUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
@@ -303,5 +303,5 @@ async def test_settings_that_cannot_be_used_are_refused(
     metadata: dict[str, str], text: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=text):
-        async with opened("http", **{"url": "http://127.0.0.1", **metadata}):
+        async with opened("http", None, **{"url": "http://127.0.0.1", **metadata}):
             pass

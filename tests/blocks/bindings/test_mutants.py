@@ -16,7 +16,7 @@ def test_the_class_fails_a_binding_with_one_fault_and_no_other(tmp_path: Path) -
         for mutant, caught_by in MUTANTS.items()
         for test in caught_by
     ]
-    ended = run_suite([f"{_FAULTY}::TestSound", *tests], tmp_path, NO_OTHER_PLUGINS)
+    ended = dict(run_suite([f"{_FAULTY}::TestSound", *tests], tmp_path, NO_OTHER_PLUGINS))
     assert ended.pop("TestSound").keys() == {"passed"}
     assert ended == {
         f"Test{mutant.__name__}": {"failure": set(caught_by)}

@@ -63,15 +63,19 @@ async def _reading(app: App, **metadata: str) -> AsyncIterator[VirtualClock]:
         yield clock
 
 
-async def _until_set(clock: VirtualClock) -> None:
-    """Return once an alarm is set: the binding is read."""
+async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(_PATIENCE):
-        while clock.next_alarm is None:  # noqa: ASYNC110 - it becomes so elsewhere
+        while not condition():  # noqa: ASYNC110 - it becomes so elsewhere
             await asyncio.sleep(0.001)
 
 
+def _contents(folder: Path) -> list[bytes]:
+    return [file.read_bytes() for file in folder.iterdir()]
+
+
 async def _tick(clock: VirtualClock) -> None:
-    await _until_set(clock)
+    # Once an alarm is set, the binding is read.
+    await _until(lambda: clock.next_alarm is not None)
     clock.advance_to(clock.next_alarm or 0)
 
 
@@ -106,9 +110,7 @@ async def test_it_says_by_its_status_that_it_does_not(
     app = App(options=status)
     async with _reading(app) as clock:
         assert (await app.next())[0] == "OPTIONS"
-        async with asyncio.timeout(_PATIENCE):
-            while "does not want" not in caplog.text:
-                await asyncio.sleep(0.001)
+        await _until(lambda: "does not want" in caplog.text)
         assert clock.next_alarm is None
 
 
@@ -220,9 +222,7 @@ async def test_an_application_that_speaks_grpc_names_its_bindings_and_sends_on(
         async with asyncio.timeout(_PATIENCE):
             event = await events.get()
             assert (event.name, event.metadata["timeZone"]) == ("outside", "UTC")
-            while not (found := [*tmp_path.iterdir()]) or not found[0].read_bytes():
-                await asyncio.sleep(0.001)
-        assert found[0].read_bytes() == b"from the app"
+        await _until(lambda: _contents(tmp_path) == [b"from the app"])
 
 
 async def test_one_that_has_no_bindings_gets_none(caplog: pytest.LogCaptureFixture) -> None:
@@ -234,7 +234,5 @@ async def test_one_that_has_no_bindings_gets_none(caplog: pytest.LogCaptureFixtu
         open_app(AppAddress(port, "grpc"), 1000) as channel,
         input_bindings(Blocks(bindings={"outside": cron}), channel, AppAddress(port, "grpc")),
     ):
-        async with asyncio.timeout(_PATIENCE):
-            while "does not want" not in caplog.text:
-                await asyncio.sleep(0.001)
+        await _until(lambda: "does not want" in caplog.text)
     assert clock.next_alarm is None

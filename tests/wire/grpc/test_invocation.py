@@ -158,7 +158,9 @@ async def _grpc_app() -> AsyncIterator[int]:
         return answer.SerializeToString()
 
     server = grpc.aio.server()
-    handlers = {"OnInvoke": grpc.unary_unary_rpc_method_handler(on_invoke, None, None)}
+    handlers: dict[str, Any] = {
+        "OnInvoke": grpc.unary_unary_rpc_method_handler(on_invoke, None, None)
+    }
     service = "dapr.proto.runtime.v1.AppCallback"
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
     port = server.add_insecure_port("127.0.0.1:0")

@@ -98,8 +98,7 @@ async def test_the_span_of_the_caller_goes_on(sidecar: Sidecar) -> None:
         (
             "files",
             '{"operation": "burn"}',
-            "binding files does not support operation burn. "
-            "supported operations:create delete get list",
+            "does not support operation burn. supported operations:create delete get list",
         ),
         ("files", '{"operation": "get", "metadata": {"fileName": "x"}}', "file not found: "),
         ("cron", '{"operation": "create"}', "couldn't find output binding cron"),

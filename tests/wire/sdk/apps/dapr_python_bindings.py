@@ -11,8 +11,9 @@ seen: dict = {}
 with DaprClient() as client:
     # As in the quickstart: the data are an empty text.
     for number in (1, 2):
-        sql = f"insert into orders (orderid, customer) values ({number}, 'Ann')"
-        answer = client.invoke_binding("sqldb", "exec", "", {"sql": sql})
+        sql = "insert into orders (orderid, customer) values ($1, 'Ann')"
+        metadata = {"sql": sql, "params": json.dumps([number])}
+        answer = client.invoke_binding("sqldb", "exec", "", metadata)
         seen["affected"] = answer.binding_metadata["rows-affected"]
     rows = client.invoke_binding("sqldb", "query", b"", {"sql": "select * from orders"})
     seen["rows"] = rows.json()
