@@ -28,7 +28,7 @@ from flowyard.backend import (
     client_context,
     hookimpl,
 )
-from flowyard_blocks.bindings.durations import GoDuration
+from flowyard_blocks.durations import Seconds
 
 _JSON = "application/json; charset=utf-8"
 _VERBS = {
@@ -74,7 +74,7 @@ class HttpSettings(BaseModel):
     )
     security_token: SecretStr = SecretStr("")
     security_token_header: str = ""
-    response_timeout: GoDuration = timedelta(0)
+    response_timeout: Seconds = timedelta(0)
     max_response_body_size: Annotated[int, BeforeValidator(_bytes)] = 100 * 2**20
     error_if_not_2xx: bool = Field(True, alias="errorIfNot2XX")
 

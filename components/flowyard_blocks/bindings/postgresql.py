@@ -24,7 +24,7 @@ from flowyard.backend import (
     hookimpl,
     to_datetime,
 )
-from flowyard_blocks.bindings.durations import GoDuration
+from flowyard_blocks.durations import Seconds
 from flowyard_blocks.bindings.sql_values import read_parameters, rfc3339, written_rows
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class PostgresSettings(BaseModel):
         validation_alias=AliasChoices("connectionString", "url"), min_length=1
     )
     max_conns: NonNegativeInt = 0
-    connection_max_idle_time: GoDuration = timedelta(minutes=30)
-    timeout: GoDuration = timedelta(seconds=20)
+    connection_max_idle_time: Seconds = timedelta(minutes=30)
+    timeout: Seconds = timedelta(seconds=20)
 
 
 class PostgresBinding(Binding):
