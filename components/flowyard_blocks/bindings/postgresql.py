@@ -24,8 +24,8 @@ from flowyard.backend import (
     hookimpl,
     to_datetime,
 )
-from flowyard_blocks.durations import Seconds
 from flowyard_blocks.bindings.sql_values import read_parameters, rfc3339, written_rows
+from flowyard_blocks.durations import Seconds
 
 if TYPE_CHECKING:
     from flowyard_blocks.bindings.connections import Connections
