@@ -20,7 +20,9 @@ class Distribution:
 
 
 DISTRIBUTIONS = {
-    "flowyard": Distribution(".", ("core/flowyard", "components/flowyard_engine")),
+    "flowyard": Distribution(
+        ".", ("core/flowyard", "components/flowyard_blocks", "components/flowyard_engine")
+    ),
     "flowyard-temporal": Distribution(
         "adapters/temporal", ("adapters/temporal/flowyard_temporal",)
     ),

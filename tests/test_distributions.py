@@ -129,9 +129,11 @@ def _imports(name: str) -> Iterator[Import]:
         for file in sorted(folder.rglob("*.py")):
             # pytest loads these, so whoever needs them has it.
             is_for_tests = folder / "testing" in file.parents
+            # Each is imported for a component of its type alone, which says what is missing.
+            is_lazy = folder.name == "flowyard_blocks"
             tree = ast.parse(file.read_text())
             for statement in ast.walk(tree):
-                is_always_needed = statement in tree.body and not is_for_tests
+                is_always_needed = statement in tree.body and not is_for_tests and not is_lazy
                 for module in _modules(statement):
                     is_own = _provided_by(module) == {name}
                     if not is_own and module.partition(".")[0] not in sys.stdlib_module_names:

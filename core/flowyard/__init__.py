@@ -1,6 +1,8 @@
 """One workflow API over any workflow engine."""
 
+from flowyard.backend.binding import BindingResponse
 from flowyard.backend.state_store import Concurrency, Consistency, StateOptions
+from flowyard.calls.invocation import InvokeMethodResponse
 from flowyard.calls.items import (
     StateItem,
     StateResponse,
@@ -12,6 +14,7 @@ from flowyard.errors import (
     AccessDenied,
     ActivityNotRegistered,
     BackendUnavailable,
+    BindingFailed,
     ComponentNotFound,
     ComponentTypeNotInstalled,
     ConfigurationError,
@@ -24,6 +27,7 @@ from flowyard.errors import (
     InvalidEtag,
     InvalidInstanceId,
     InvalidRequest,
+    InvocationFailed,
     NonDeterminismError,
     NonRetryableError,
     PayloadError,
@@ -59,6 +63,8 @@ __all__ = [
     "ActivityNotRegistered",
     "App",
     "BackendUnavailable",
+    "BindingFailed",
+    "BindingResponse",
     "Client",
     "ComponentNotFound",
     "ComponentTypeNotInstalled",
@@ -77,6 +83,8 @@ __all__ = [
     "InvalidEtag",
     "InvalidInstanceId",
     "InvalidRequest",
+    "InvocationFailed",
+    "InvokeMethodResponse",
     "NonDeterminismError",
     "NonRetryableError",
     "PayloadError",

@@ -248,6 +248,28 @@ class BindingFailed(FlowyardError):
         self.metadata = dict(metadata or {})
 
 
+class InvocationFailed(FlowyardError):
+    """A method of an application could not be called, or has answered with an error.
+
+    Args:
+        target: The application, the HTTPEndpoint or the URL that was called.
+        reason: What went wrong.
+        status: The HTTP status that was answered; None, the default, if nothing was.
+        data: The body of the answer; empty by default.
+
+    Attributes:
+        status: The HTTP status that was answered; None if nothing was.
+        data: The body of the answer.
+    """
+
+    def __init__(
+        self, target: str, reason: str, status: int | None = None, data: bytes = b""
+    ) -> None:
+        super().__init__(f"failed to invoke, id: {target}, err: {reason}")
+        self.status = status
+        self.data = data
+
+
 class WorkflowNotRegistered(FlowyardError):
     """The app has no workflow of that name.
 

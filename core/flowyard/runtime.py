@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from flowyard.backend.component import (
 )
 from flowyard.backend.executor import Executor, RegisteredExecutor
 from flowyard.blocks.blocks import NO_BLOCKS, Blocks
+from flowyard.blocks.invocation import Invocation
 from flowyard.calls.calls import BlockCalls
 from flowyard.clock import Clock, SystemClock
 from flowyard.config import Components, ComponentSpec, load_components, resolve
@@ -76,7 +78,7 @@ class Runtime(Instances, BlockCalls):
     @staticmethod
     @asynccontextmanager
     async def open(
-        source: str | Path | Sequence[ComponentSpec] = "components.yaml",
+        source: str | Path | Sequence[ComponentSpec] | Components = "components.yaml",
         app: App | None = None,
         *,
         clock: Clock | None = None,
@@ -113,6 +115,9 @@ class Runtime(Instances, BlockCalls):
         executors: dict[str, Executor] = {}
         apps: list[LocalExecutor] = []
         async with AsyncExitStack() as stack:
+            invocation = await stack.enter_async_context(
+                Invocation.open(app_id, components.http_endpoints)
+            )
             blocks = Blocks(app_id, loop=asyncio.get_running_loop())
             if components.blocks:
                 # Lazy: most programs have none.
@@ -121,6 +126,7 @@ class Runtime(Instances, BlockCalls):
                 blocks = await stack.enter_async_context(
                     open_blocks(components.blocks, component_types, app_id, clock or SystemClock())
                 )
+            blocks = replace(blocks, invocation=invocation)
             for spec, (kind, settings) in zip(components.specs, resolved, strict=True):
                 # One executor each: instances of two components may have the same ID.
                 local = stack.enter_context(LocalExecutor(app, blocks)) if app is not None else None

@@ -15,7 +15,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from flowyard.backend.history import HistoryEvent
 from flowyard.calls.sync import SyncBlockCalls
 from flowyard.client import DEFAULT_URL, Client
-from flowyard.config import ComponentSpec
+from flowyard.config import Components, ComponentSpec
 from flowyard.errors import FlowyardError
 from flowyard.models import InstancePage, InstanceQuery, ReusePolicy, WorkflowState
 from flowyard.payload import ABSENT
@@ -189,7 +189,7 @@ class SyncRuntime(SyncVerbs, SyncBlockCalls):
     @staticmethod
     @contextmanager
     def open(
-        source: str | Path | Sequence[ComponentSpec] = "components.yaml",
+        source: str | Path | Sequence[ComponentSpec] | Components = "components.yaml",
         app: App | None = None,
         *,
         drain: timedelta = timedelta(0),

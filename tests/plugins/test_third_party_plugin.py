@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import venv
 from pathlib import Path
@@ -45,6 +46,7 @@ def test_each_plugin_is_found_by_its_entry_point_alone(elsewhere: Path) -> None:
     assert Path(place).is_relative_to(elsewhere / "env")
     others = {name: told for name, told in found.items() if told[0] != "flowyard"}
     assert others == {
+        "bindings.notes": ["flowyard-notes", "None"],
         "state.folder": ["flowyard-folder", "None"],
         "workflow.memory": ["flowyard-memory", "None"],
     }
@@ -99,3 +101,13 @@ def test_a_component_of_the_plugin_runs_from_components_yaml(elsewhere: Path) ->
     )
     told = run(elsewhere / "env/bin/python", "program.py", cwd=elsewhere)
     assert told == "Hello World\nmaxInstances is reached: purge closed instances\n"
+
+
+def test_a_binding_passes_the_clauses_that_it_inherits(elsewhere: Path) -> None:
+    proof = CHECKOUT / "tests/plugins/flowyard-notes/conformance_of_notes.py"
+    # Away from the checkout, whose own plugins of pytest are not there.
+    shutil.copy(proof, elsewhere / "test_notes.py")
+    pytest_of_its_own = ("-m", "pytest", "-p", "no:cacheprovider", "test_notes.py")
+    told = run(elsewhere / "env/bin/python", *pytest_of_its_own, cwd=elsewhere)
+    assert " passed" in told
+    assert "skipped" not in told

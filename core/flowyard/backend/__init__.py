@@ -14,6 +14,7 @@ from flowyard.backend.binding import (
     BindingRequest,
     BindingResponse,
 )
+from flowyard.backend.certificates import client_context
 from flowyard.backend.component import (
     Capability,
     Component,
@@ -210,6 +211,7 @@ __all__ = [
     "awaited",
     "child_instance_id",
     "child_started",
+    "client_context",
     "closed",
     "decode_backlog",
     "decode_events",

@@ -9,6 +9,8 @@ from typing import Any
 
 from flowyard.backend.component import ComponentType
 from flowyard.backend.secret_store import SecretStore
+from flowyard.blocks.bindings import BoundBinding
+from flowyard.blocks.invocation import Invocation
 from flowyard.blocks.state import State
 
 
@@ -20,7 +22,9 @@ class Blocks:
         app_id: The application that it was opened for.
         types: The types of the open components, by the names of the components.
         states: The state stores, by their names.
+        bindings: The bindings, by their names.
         secrets: The secret stores, by their names.
+        invocation: Whom methods of applications are called on; nobody but by URL by default.
         unserved: Why a component of the configuration cannot be used here, by its name: its type is
             not installed.
         loop: The event loop in which they are open; None where nothing is.
@@ -29,7 +33,9 @@ class Blocks:
     app_id: str = "flowyard"
     types: Mapping[str, ComponentType[Any, Any]] = field(default_factory=dict)
     states: Mapping[str, State] = field(default_factory=dict)
+    bindings: Mapping[str, BoundBinding] = field(default_factory=dict)
     secrets: Mapping[str, SecretStore] = field(default_factory=dict)
+    invocation: Invocation | None = field(default=None, repr=False)
     unserved: Mapping[str, str] = field(default_factory=dict)
     loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
 

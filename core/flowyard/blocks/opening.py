@@ -16,12 +16,13 @@ from flowyard.backend.component import Component, ComponentContext, ComponentTyp
 from flowyard.backend.pubsub import PubSub
 from flowyard.backend.secret_store import SecretStore
 from flowyard.backend.state_store import StateStore
+from flowyard.blocks.bindings import BoundBinding
 from flowyard.blocks.blocks import Blocks
 from flowyard.blocks.secrets import SECRET_STORES
 from flowyard.blocks.state import State
 from flowyard.clock import Clock
 from flowyard.config import ComponentSpec, resolve
-from flowyard.config.block_settings import BLOCK_SETTINGS, StateSettings
+from flowyard.config.block_settings import BLOCK_SETTINGS, BindingSettings, StateSettings
 from flowyard.config.components import wrong_kind
 from flowyard.config.settings import keys_of, read_settings
 from flowyard.errors import ComponentTypeNotInstalled, ConfigurationError
@@ -46,6 +47,7 @@ async def open_blocks(
     """Open the components of all blocks but workflows, and close them at the end of the block."""
     types: dict[str, ComponentType[Any, Any]] = {}
     states: dict[str, State] = {}
+    bindings: dict[str, BoundBinding] = {}
     secrets: dict[str, SecretStore] = {}
     unserved: dict[str, str] = {}
     async with AsyncExitStack() as stack:
@@ -72,12 +74,15 @@ async def open_blocks(
             types[spec.name] = kind
             if isinstance(component, StateStore) and isinstance(own, StateSettings):
                 states[spec.name] = State(component, app_id, own.key_prefix)
+            if isinstance(component, Binding) and isinstance(own, BindingSettings):
+                bindings[spec.name] = BoundBinding.of(component, kind, own.direction, own.route)
             if isinstance(component, SecretStore):
                 secrets[spec.name] = component
         yield Blocks(
             app_id,
             types,
             states=states,
+            bindings=bindings,
             secrets=secrets,
             unserved=unserved,
             loop=asyncio.get_running_loop(),

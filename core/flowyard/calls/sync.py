@@ -8,8 +8,10 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from flowyard.backend.binding import BindingResponse
 from flowyard.backend.state_store import StateOptions
 from flowyard.calls.calls import BlockCalls
+from flowyard.calls.invocation import InvokeMethodResponse
 from flowyard.calls.items import StateItem, StateResponse, TransactionalStateOperation
 from flowyard.errors import FlowyardError
 
@@ -104,6 +106,42 @@ class SyncBlockCalls:
     ) -> Mapping[str, Mapping[str, str]]:
         """Read all secrets of a store. As `Runtime.get_bulk_secret`."""
         return self._call(partial(self._calls.get_bulk_secret, store_name, secret_metadata))
+
+    def invoke_binding(
+        self,
+        binding_name: str,
+        operation: str,
+        data: object = b"",
+        binding_metadata: Mapping[str, str] | None = None,
+    ) -> BindingResponse:
+        """Have an output binding do something. As `Runtime.invoke_binding`."""
+        call = partial(self._calls.invoke_binding, binding_name, operation, data, binding_metadata)
+        return self._call(call)
+
+    def invoke_method(
+        self,
+        app_id: str,
+        method_name: str,
+        data: object = b"",
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        http_verb: str = "GET",
+        http_querystring: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> InvokeMethodResponse:
+        """Call a method of an application. As `Runtime.invoke_method`."""
+        call = partial(
+            self._calls.invoke_method,
+            app_id,
+            method_name,
+            data,
+            content_type,
+            metadata,
+            http_verb,
+            http_querystring,
+            timeout,
+        )
+        return self._call(call)
 
 
 class CallsFromThread(SyncBlockCalls):

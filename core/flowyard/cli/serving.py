@@ -20,7 +20,12 @@ import typer
 
 from flowyard.cli import codes, output
 from flowyard.cli.options import COMPONENTS, AsJson, ComponentsFile, load_app
-from flowyard.server.defaults import OLD_WORKERS_LIMIT, TOKEN_VARIABLE
+from flowyard.server.defaults import (
+    APP_TOKEN_VARIABLE,
+    DAPRD_TOKEN_VARIABLE,
+    OLD_WORKERS_LIMIT,
+    TOKEN_VARIABLE,
+)
 from flowyard.workflow.app import App
 
 # Lazy where they are used: other commands shall not wait for the server's libraries.
@@ -34,7 +39,9 @@ _LEAST_SECONDS_FOR_THREADS = 1.0
 _TALKATIVE = ("grpc", "asyncio", "httpcore", "httpx")
 
 _ADDRESSES = "Addresses"
+_APPLICATION = "Application"
 _ACCESS = "Access"
+_DAPR = "Dapr"
 _WORKERS = "Workers"
 _LIMITS = "Limits"
 
@@ -59,6 +66,41 @@ def serve(
     app_id: Annotated[
         str, typer.Option(envvar="APP_ID", help="The ID of this application.")
     ] = "flowyard",
+    app_port: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=65535,
+            envvar="APP_PORT",
+            help="The port on which the application takes calls of its sidecar; 0 for none.",
+            rich_help_panel=_APPLICATION,
+        ),
+    ] = 0,
+    app_protocol: Annotated[
+        str,
+        typer.Option(
+            envvar="APP_PROTOCOL",
+            metavar="PROTOCOL",
+            help="What the application speaks there: http, https or grpc.",
+            rich_help_panel=_APPLICATION,
+        ),
+    ] = "http",
+    app_channel_address: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST",
+            help="The machine of the application.",
+            rich_help_panel=_APPLICATION,
+        ),
+    ] = "127.0.0.1",
+    app_max_concurrency: Annotated[
+        int,
+        typer.Option(
+            metavar="CALLS",
+            help="How many calls the application gets at once; -1 for any number.",
+            rich_help_panel=_APPLICATION,
+        ),
+    ] = -1,
     host: Annotated[
         str, typer.Option(help="The address to listen on.", rich_help_panel=_ADDRESSES)
     ] = "127.0.0.1",
@@ -117,6 +159,15 @@ def serve(
             rich_help_panel=_ACCESS,
         ),
     ] = None,
+    dapr: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL,…",
+            help="A daprd that gets the calls for what is not served here: http://HOST:PORT, "
+            "grpc://HOST:PORT or both.",
+            rich_help_panel=_DAPR,
+        ),
+    ] = None,
     worker_component: Annotated[
         str | None,
         typer.Option(
@@ -169,8 +220,9 @@ def serve(
     """Serve the components over HTTP and gRPC like Dapr's sidecar, until SIGTERM or Ctrl-C.
 
     The first signal lets running work finish, the second one stops at once. If DAPR_API_TOKEN is
-    set, callers and workers have to send that token.
+    set, callers and workers have to send that token; DAPR_UPSTREAM_API_TOKEN is that of the daprd.
     """
+    from flowyard.server.app_channel import AppAddress
     from flowyard.server.http.server import Address
     from flowyard.server.server import ServerOptions
 
@@ -189,11 +241,22 @@ def serve(
         worker_component=worker_component,
         token=os.environ.get(TOKEN_VARIABLE) or None,
         app_id=app_id,
+        app_address=AppAddress(
+            app_port,
+            app_protocol.lower(),
+            app_channel_address.strip("[]"),
+            app_max_concurrency,
+            os.environ.get(APP_TOKEN_VARIABLE) or None,
+        )
+        if app_port
+        else None,
         max_body=max_body,
         turn_timeout=timedelta(seconds=turn_timeout),
         worker_message_bytes=worker_message,
         allow_unauthenticated=allow_unauthenticated,
         allowed_hosts=allowed_host or (),
+        dapr=dapr,
+        dapr_token=os.environ.get(DAPRD_TOKEN_VARIABLE) or None,
     )
     asyncio.run(_serve(options, loaded, as_json=as_json))
 

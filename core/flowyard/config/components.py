@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
 from flowyard.backend.component import Component, ComponentType
+from flowyard.config.http_endpoints import HttpEndpoint
 from flowyard.config.plugins import canonical, component_type
 from flowyard.config.secrets import ENVIRONMENT, SecretRef, SecretStore
 from flowyard.config.settings import read_settings
 from flowyard.errors import ComponentNotFound, ConfigurationError, nearest
 
 if TYPE_CHECKING:
-    from flowyard.config.manifest import Item, Manifest
+    from flowyard.config.http_endpoint_manifest import EndpointManifest
+    from flowyard.config.manifest import Document, Item, Manifest
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -82,10 +85,12 @@ class Components:
         blocks: The components of the other building blocks: `state.…`, `pubsub.…`, `bindings.…`
             and `secretstores.…`, in the order of the files; none by default. The names of all
             components differ.
+        http_endpoints: The HTTP servers that service invocation knows by a name; none by default.
     """
 
     specs: tuple[ComponentSpec, ...]
     blocks: tuple[ComponentSpec, ...] = ()
+    http_endpoints: tuple[HttpEndpoint, ...] = ()
 
     @property
     def default(self) -> ComponentSpec:
@@ -113,7 +118,7 @@ class Components:
 
 
 def load_components(
-    source: str | Path | Sequence[ComponentSpec],
+    source: str | Path | Sequence[ComponentSpec] | Components,
     *,
     app_id: str | None = None,
     fallback: ComponentSpec | None = None,
@@ -135,10 +140,14 @@ def load_components(
         ConfigurationError: If a file cannot be read or is not of Dapr's shape, a name is not valid
             or stands twice, or there is no workflow component.
     """
+    endpoints: tuple[HttpEndpoint, ...] = ()
+    others = ""
     if isinstance(source, (str, Path)):
-        specs, others = _read_specs(Path(source))
+        specs, endpoints, others = _read_specs(Path(source))
+    elif isinstance(source, Components):
+        specs, endpoints = (*source.specs, *source.blocks), source.http_endpoints
     else:
-        specs, others = tuple(source), ""
+        specs = tuple(source)
     seen: dict[str, ComponentSpec] = {}
     for spec in specs:
         if _NAME.fullmatch(spec.name) is None:
@@ -153,7 +162,16 @@ def load_components(
         workflows = (fallback,)
     if not workflows:
         raise ConfigurationError(_no_workflow_component(source, specs, app_id, others))
-    return Components(workflows, tuple(spec for spec in ours if spec.block != "workflow"))
+    _check_endpoints(endpoints)
+    return Components(
+        workflows,
+        tuple(spec for spec in ours if spec.block != "workflow"),
+        tuple(
+            endpoint
+            for endpoint in endpoints
+            if not endpoint.scopes or app_id is None or app_id in endpoint.scopes
+        ),
+    )
 
 
 def resolve(
@@ -199,6 +217,17 @@ def wrong_kind(spec: ComponentSpec, wanted: type[Component], opened: Component) 
     )
 
 
+def _check_endpoints(endpoints: Sequence[HttpEndpoint]) -> None:
+    seen: set[str] = set()
+    for endpoint in endpoints:
+        if endpoint.name in seen:
+            raise ConfigurationError(
+                f"{endpoint.label}: two HTTPEndpoints have this name. Change metadata.name of one "
+                "of them."
+            )
+        seen.add(endpoint.name)
+
+
 def _refuse_second(first: ComponentSpec | None, second: ComponentSpec) -> None:
     if first is None:
         return
@@ -209,7 +238,7 @@ def _refuse_second(first: ComponentSpec | None, second: ComponentSpec) -> None:
 
 
 def _no_workflow_component(
-    source: str | Path | Sequence[ComponentSpec],
+    source: str | Path | Sequence[ComponentSpec] | Components,
     specs: Sequence[ComponentSpec],
     app_id: str | None,
     others: str,
@@ -227,20 +256,36 @@ def _no_workflow_component(
     )
 
 
-def _read_specs(path: Path) -> tuple[tuple[ComponentSpec, ...], str]:
-    """Return the components of all blocks, and in words what was skipped."""
+def _read_specs(
+    path: Path,
+) -> tuple[tuple[ComponentSpec, ...], tuple[HttpEndpoint, ...], str]:
+    """Return the components of all blocks, the endpoints, and in words what was skipped."""
     # Lazy: a program that sets up its components in code needs no YAML.
     from flowyard.config.manifest import read_manifests
 
-    manifests, skipped = read_manifests(path)
+    found = read_manifests(path)
     stores: dict[str, ComponentSpec] = {}
-    for manifest in manifests:
+    for manifest in found.components:
         if canonical(manifest.spec.type).startswith("secretstores."):
-            store = _spec(manifest, ENVIRONMENT)
-            _refuse_second(stores.get(store.name), store)
-            stores[store.name] = store
-    specs = tuple(_spec(manifest, _store(manifest, stores)) for manifest in manifests)
-    return specs, f" Skipped: {', '.join(skipped)}." if skipped else ""
+            kept = _spec(manifest, ENVIRONMENT)
+            _refuse_second(stores.get(kept.name), kept)
+            stores[kept.name] = kept
+    specs = tuple(
+        _spec(manifest, _store(f"component '{manifest.name}'", manifest, stores))
+        for manifest in found.components
+    )
+    endpoints = [_endpoint(document, stores) for document in found.endpoints]
+    skipped = f" Skipped: {', '.join(found.skipped)}." if found.skipped else ""
+    return specs, tuple(endpoints), skipped
+
+
+def _endpoint(document: Document, stores: Mapping[str, ComponentSpec]) -> HttpEndpoint:
+    # Lazy: most folders have none.
+    from flowyard.config.http_endpoint_manifest import parse_endpoint
+
+    parsed = parse_endpoint(document)
+    store = _store(f"HTTPEndpoint '{parsed.name}'", parsed, stores)
+    return parsed.endpoint(partial(_value, store=store))
 
 
 def _spec(manifest: Manifest, store: SecretStore) -> ComponentSpec:
@@ -278,13 +323,15 @@ def _value(label: str, item: Item, store: SecretStore) -> object:
     return item.value
 
 
-def _store(manifest: Manifest, stores: Mapping[str, ComponentSpec]) -> SecretStore:
-    """Return the secret store that a component names in `auth`, the environment if none."""
+def _store(
+    named: str, manifest: Manifest | EndpointManifest, stores: Mapping[str, ComponentSpec]
+) -> SecretStore:
+    """Return the secret store that a document names in `auth`, the environment if none."""
     from flowyard.config.secret_stores import secret_store
 
     if not manifest.secret_store:
         return ENVIRONMENT
-    label = f"{manifest.source}: component '{manifest.name}': auth.secretStore"
+    label = f"{manifest.source}: {named}: auth.secretStore"
     if manifest.secret_store not in stores:
         raise ConfigurationError(
             f"{label}: no secret store is named '{manifest.secret_store}'. "

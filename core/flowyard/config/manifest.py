@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
+from flowyard.config.http_endpoints import KIND as HTTP_ENDPOINT
 from flowyard.config.yaml import read_documents
 from flowyard.errors import ConfigurationError, nearest
 
@@ -20,9 +21,7 @@ logger = logging.getLogger(__name__)
 API_VERSION = "dapr.io/v1alpha1"
 
 # What else Dapr keeps in the folder of its components.
-_OTHER_KINDS = frozenset(
-    {"Configuration", "HTTPEndpoint", "MCPServer", "Resiliency", "Subscription"}
-)
+_OTHER_KINDS = frozenset({"Configuration", "MCPServer", "Resiliency", "Subscription"})
 
 # What the name of a type may begin with.
 _BLOCKS = frozenset({"bindings", "pubsub", "secretstores", "state", "workflow", "workflows"})
@@ -66,22 +65,26 @@ class Spec(_Shape):
     init_timeout: str | None = None
 
 
-class _Metadata(_Shape):
+class Metadata(_Shape):
+    """What a document is called."""
+
     model_config = ConfigDict(extra="ignore")  # labels, annotations and what else Kubernetes adds
 
     name: str
 
 
-class _Auth(_Shape):
+class Auth(_Shape):
+    """Where the secrets of a document are."""
+
     secret_store: str = ""
 
 
 class _Document(_Shape):
     api_version: str
     kind: str
-    metadata: _Metadata
+    metadata: Metadata
     spec: Spec
-    auth: _Auth = Field(default_factory=_Auth)
+    auth: Auth = Field(default_factory=Auth)
     scopes: list[str] = Field(default_factory=list)
 
 
@@ -96,28 +99,54 @@ class Manifest:
     source: Path
 
 
-def read_manifests(path: Path) -> tuple[list[Manifest], list[str]]:
-    """Read a file, or the *.yaml and *.yml files of a folder by name; raise `ConfigurationError`.
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document of another kind, and where it was found."""
 
-    Returns also what was skipped, in words: components of blocks that Flowyard does not have, and
-    Dapr's other kinds in a folder.
+    content: Mapping[str, object]
+    where: str
+    source: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """What a file or a folder has.
+
+    Attributes:
+        components: The documents of components.
+        endpoints: Those of kind HTTPEndpoint, as they stand there.
+        skipped: What was skipped, in words: components of blocks that Flowyard does not have, and
+            Dapr's other kinds in a folder.
+    """
+
+    components: list[Manifest] = field(default_factory=list)
+    endpoints: list[Document] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def read_manifests(path: Path) -> Documents:
+    """Read a file, or the *.yaml and *.yml files of a folder, by their names.
+
+    Raises `ConfigurationError`.
     """
     is_folder = path.is_dir()
-    manifests: list[Manifest] = []
-    skipped: list[str] = []
+    found = Documents()
     for file in _files(path) if is_folder else [path]:
         documents = read_documents(file)
         for number, document in enumerate(documents, start=1):
             where = str(file) if len(documents) == 1 else f"{file}: document {number}"
             if document is None:
                 continue
+            if isinstance(document, Mapping) and document.get("kind") == HTTP_ENDPOINT:
+                found.endpoints.append(Document(document, where, file))
+                continue
             foreign = _foreign(document, where, is_folder=is_folder)
             if foreign:
                 logger.info("%s: skipped %s, which Flowyard does not use", where, foreign)
-                skipped.append(foreign)
+                found.skipped.append(foreign)
             else:
-                manifests.append(_parse(document, where, file))
-    return manifests, skipped
+                found.components.append(_parse(document, where, file))
+    return found
 
 
 def _files(folder: Path) -> list[Path]:
@@ -230,7 +259,7 @@ _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("spec",): Spec,
     ("spec", "metadata"): Item,
     ("spec", "metadata", "secretKeyRef"): SecretKeyRef,
-    ("auth",): _Auth,
+    ("auth",): Auth,
 }
 
 

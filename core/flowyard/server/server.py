@@ -16,6 +16,8 @@ from flowyard.config import ComponentSpec, load_components
 from flowyard.executors.remote import RemoteExecutors
 from flowyard.runtime import Runtime
 from flowyard.server.address import location
+from flowyard.server.app import open_app
+from flowyard.server.app_channel import AppAddress, AppChannel
 from flowyard.server.auth import check_exposure
 from flowyard.server.default_engine import (
     DEFAULT_ENGINE,
@@ -24,9 +26,12 @@ from flowyard.server.default_engine import (
 )
 from flowyard.server.defaults import OLD_WORKERS_LIMIT
 from flowyard.server.grpc.server import serve_grpc
+from flowyard.server.grpc_invoke import invocable
 from flowyard.server.http.application import HttpOptions
 from flowyard.server.http.server import Address, check_certificate, serve_http
+from flowyard.server.input_bindings import input_bindings
 from flowyard.server.metadata import Extras
+from flowyard.server.not_served import Daprd
 from flowyard.workflow.app import App
 
 
@@ -48,6 +53,8 @@ class ServerOptions:
             everybody call who can reach the server.
         app_id: The name of this application: in the metadata, in the scopes of components, and
             before the keys of its state; `flowyard` by default.
+        app_address: Where the application itself waits for calls of the server; None, the default,
+            if it does not.
         max_body: The largest body and message that is taken, in bytes; 16 MiB by default.
         turn_timeout: How long a worker may take to answer a turn, which then goes to another; 60 s
             by default.
@@ -65,11 +72,14 @@ class ServerOptions:
     worker_component: str | None = None
     token: str | None = field(default=None, repr=False)
     app_id: str = "flowyard"
+    app_address: AppAddress | None = None
     max_body: int = 16 * 1024 * 1024
     turn_timeout: timedelta = timedelta(seconds=60)
     worker_message_bytes: int = OLD_WORKERS_LIMIT
     allow_unauthenticated: bool = False
     allowed_hosts: Sequence[str] = ()
+    dapr: str | None = None
+    dapr_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,7 @@ async def open_server(
     address = options.http
     check_exposure(address.host, options.token, allow_unauthenticated=options.allow_unauthenticated)
     check_certificate(address)
+    daprd = Daprd.parse(options.dapr, options.dapr_token) if options.dapr is not None else None
     components = load_components(options.components, app_id=options.app_id, fallback=DEFAULT_ENGINE)
     notes = []
     if DEFAULT_ENGINE in components.specs:
@@ -151,14 +162,16 @@ async def open_server(
         return 0 if options.grpc_port is None else executors.queue(for_workers).connected
 
     async with AsyncExitStack() as stack:
-        runtime = await stack.enter_async_context(
-            Runtime.open(
-                [*components.specs, *components.blocks],
-                app,
-                executor=executor,
-                app_id=options.app_id,
+        channel: AppChannel | None = None
+        if options.app_address is not None:
+            channel = await stack.enter_async_context(
+                open_app(options.app_address, options.max_body)
             )
+        runtime = await stack.enter_async_context(
+            Runtime.open(components, app, executor=executor, app_id=options.app_id)
         )
+        if runtime.blocks.invocation is not None:
+            runtime.blocks.invocation.app = invocable(channel, options.max_body)
         grpc_url = None
         if options.grpc_port is not None:
             port = await stack.enter_async_context(
@@ -176,9 +189,16 @@ async def open_server(
                     extras=extras,
                     shut_down=stopping.set,
                     stopping=stopping,
+                    daprd=daprd,
                 )
             )
             grpc_url = location(address.host, port)
+        forwarding = None
+        if daprd is not None:
+            # Lazy: it takes httpx along.
+            from flowyard.server.http.forwarding import open_http_forwarding
+
+            forwarding = await stack.enter_async_context(open_http_forwarding(daprd))
         api = HttpOptions(
             options.token,
             options.app_id,
@@ -188,8 +208,14 @@ async def open_server(
             extras,
             address.host,
             options.allowed_hosts,
+            app=channel,
+            daprd=daprd,
+            forwarding=forwarding,
         )
         url = await stack.enter_async_context(serve_http(runtime, address, api))
+        await stack.enter_async_context(
+            input_bindings(runtime.blocks, channel, options.app_address)
+        )
         try:
             yield Served(runtime, url, grpc_url, notes)
         finally:

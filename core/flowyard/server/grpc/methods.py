@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
 import grpc
@@ -16,14 +16,20 @@ from google.protobuf.message import DecodeError, Message
 from flowyard.errors import InvalidRequest
 from flowyard.server.block_errors import BlockError
 from flowyard.server.grpc.answers import AnswerService
+from flowyard.server.grpc.bindings import BindingsService
+from flowyard.server.grpc.blocks import Requests, UnservedMethods
+from flowyard.server.grpc.invocation import InvocationService
 from flowyard.server.grpc.management import ManagementService
 from flowyard.server.grpc.rich_status import trailing_metadata
 from flowyard.server.grpc.secrets import SecretsService
 from flowyard.server.grpc.state import StateService
+from flowyard.server.grpc.statuses import status_of
 from flowyard.server.grpc.taskhub import TaskHubClientService
 from flowyard.server.grpc.worker import WorkerService
+from flowyard.server.not_served import NotServed
 from flowyard.server.refusals import Refusals
-from flowyard.wire.json.errors import fault_of
+from flowyard.wire.v1 import bindings_pb2 as bindings
+from flowyard.wire.v1 import invocation_pb2 as invocation
 from flowyard.wire.v1 import management_pb2 as management
 from flowyard.wire.v1 import secrets_pb2 as secrets
 from flowyard.wire.v1 import state_pb2 as state
@@ -33,19 +39,12 @@ logger = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Method = Callable[[Any, Context], Awaitable[Any]]
+StreamMethod = Callable[[Requests, Context], Awaitable[None]]
 # Only for type checkers is it generic.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 _DAPR = "dapr.proto.runtime.v1.Dapr"
 _TOKEN_KEY = "dapr-api-token"  # noqa: S105 - the name of the header, not its value
-_CODES = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    404: grpc.StatusCode.NOT_FOUND,
-    409: grpc.StatusCode.ALREADY_EXISTS,
-    501: grpc.StatusCode.UNIMPLEMENTED,
-    503: grpc.StatusCode.UNAVAILABLE,
-}
 # What a call takes beside its message, in bytes: gRPC's own objects and ours.
 _COST_OF_CALL = 16 * 1024
 
@@ -98,11 +97,18 @@ class Methods:
     itself what it does about its size.
     """
 
-    def __init__(self, max_bytes: int, max_pending_bytes: int, refusals: Refusals) -> None:
+    def __init__(
+        self,
+        max_bytes: int,
+        max_pending_bytes: int,
+        refusals: Refusals,
+        unserved: UnservedMethods,
+    ) -> None:
         self._max_bytes = max_bytes
         self._max_pending_bytes = max_pending_bytes
         self._pending_bytes = 0
         self._refusals = refusals
+        self._unserved = unserved
 
     def taskhub(
         self, worker: WorkerService, answers: AnswerService, client: TaskHubClientService
@@ -178,7 +184,39 @@ class Methods:
         }
         return grpc.method_handlers_generic_handler(_DAPR, handlers)
 
-    def _method(self, method: Method, request: type[Message]) -> Handler:
+    def bindings(self, service: BindingsService) -> grpc.GenericRpcHandler:
+        """Return Dapr's method of output bindings."""
+        name = "InvokeBinding"
+        invoke = self._method(
+            service.invoke_binding, bindings.InvokeBindingRequest, f"/{_DAPR}/{name}"
+        )
+        return grpc.method_handlers_generic_handler(_DAPR, {name: invoke})
+
+    def invocation(self, service: InvocationService) -> grpc.GenericRpcHandler:
+        """Return Dapr's method of service invocation."""
+        name = "InvokeService"
+        invoke = self._method(
+            service.invoke_service, invocation.InvokeServiceRequest, f"/{_DAPR}/{name}"
+        )
+        return grpc.method_handlers_generic_handler(_DAPR, {name: invoke})
+
+    def _stream(self, path: str, method: StreamMethod) -> Handler:
+        """Return a method that reads and writes messages as they come.
+
+        `path` is its full one. It may raise `NotServed` before it takes a message.
+        """
+
+        async def answer(messages: AsyncIterator[bytes], context: Context) -> None:
+            requests = Requests(messages)
+            try:
+                await _answered(method.__name__, method(requests, context), context)
+            except NotServed as error:
+                await self._unserved.stream(path, requests, error, context)
+
+        return grpc.stream_stream_rpc_method_handler(answer, None, _bytes)
+
+    def _method(self, method: Method, request: type[Message], path: str = "") -> Handler:
+        """Return a method; one that may raise `NotServed` gives its full path."""
         name = method.__name__
 
         async def answer(data: bytes, context: Context) -> Any:
@@ -189,10 +227,13 @@ class Methods:
             self._pending_bytes += cost
             try:
                 message = _read(request, data)
-                del data
+                if not path:
+                    del data
                 return await _answered(name, method(message, context), context)
+            except NotServed as error:
+                return await self._unserved.unary(path, data, error, context)
             except InvalidRequest as error:
-                return await context.abort(*_status_of(error))
+                return await context.abort(*status_of(error))
             finally:
                 self._pending_bytes -= cost
 
@@ -234,8 +275,11 @@ async def _answered(name: str, call: Awaitable[Any], context: Context) -> Any:
     outcome = "OK"
     try:
         return await call
+    except NotServed:
+        outcome = "not served here"
+        raise
     except Exception as error:
-        code, text = _status_of(error)
+        code, text = status_of(error)
         outcome = code.name
         if code is grpc.StatusCode.INTERNAL and not isinstance(error, BlockError):
             logger.exception("%s failed", name)
@@ -255,16 +299,6 @@ def _read(kind: type[Message], data: bytes) -> Message:
         raise InvalidRequest(f"the message is not a {kind.DESCRIPTOR.name}: {error}") from error
 
 
-def _status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
-    fault = fault_of(error)
-    if isinstance(error, BlockError):
-        return grpc.StatusCode[error.grpc_code], fault.message
-    if fault.code == "ERR_INSTANCE_NOT_CLOSED":
-        # The words that daprd has for it, which callers may look for.
-        text = f"orchestration has not yet completed: {fault.message}"
-        return grpc.StatusCode.FAILED_PRECONDITION, text
-    return _CODES.get(fault.status, grpc.StatusCode.INTERNAL), fault.message
-
-
-def _bytes(message: Message) -> bytes:
-    return message.SerializeToString()
+def _bytes(message: Message | bytes) -> bytes:
+    # What a daprd has answered is sent as it came.
+    return message if isinstance(message, bytes) else message.SerializeToString()

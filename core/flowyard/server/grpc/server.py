@@ -17,8 +17,11 @@ from flowyard.runtime import Runtime
 from flowyard.server.address import location
 from flowyard.server.defaults import OLD_WORKERS_LIMIT
 from flowyard.server.grpc.answers import AnswerService
+from flowyard.server.grpc.bindings import BindingsService
 from flowyard.server.grpc.blocks import UnservedMethods
+from flowyard.server.grpc.forwarding import GrpcForwarding, open_grpc_forwarding
 from flowyard.server.grpc.gate import Gate
+from flowyard.server.grpc.invocation import InvocationService
 from flowyard.server.grpc.management import ManagementService
 from flowyard.server.grpc.methods import Methods, Router
 from flowyard.server.grpc.propagation import Propagation
@@ -28,6 +31,7 @@ from flowyard.server.grpc.state import StateService
 from flowyard.server.grpc.taskhub import TaskHubClientService
 from flowyard.server.grpc.worker import WorkerService
 from flowyard.server.metadata import Extras
+from flowyard.server.not_served import Daprd
 from flowyard.server.ports import await_port
 from flowyard.server.refusals import Refusals
 
@@ -67,6 +71,7 @@ async def serve_grpc(
     extras: Extras | None = None,
     shut_down: Callable[[], None] | None = None,
     stopping: asyncio.Event | None = None,
+    daprd: Daprd | None = None,
 ) -> AsyncIterator[int]:
     """Serve Dapr's gRPC methods until the end of the block.
 
@@ -101,6 +106,8 @@ async def serve_grpc(
         stopping: Once it is set, new calls are refused, and only the answers of workers are taken.
             Whoever sets it has to drain the queue before the block ends, and `grace_seconds` has no
             effect.
+        daprd: The daprd to which calls are forwarded that are not served here; None, the default,
+            for none.
 
     Yields:
         The port, which the system chooses for port 0.
@@ -122,45 +129,59 @@ async def serve_grpc(
         ```
     """
     queue = executors.queue(runtime.component(component).name)
-    router = route(
-        runtime,
-        queue,
-        component=component,
-        app_id=app_id,
-        token=token,
-        max_message_bytes=max_message_bytes,
-        max_pending_bytes=max_pending_bytes,
-        worker_message_bytes=worker_message_bytes,
-        ping_seconds=ping_seconds,
-        extras=extras,
-        shut_down=shut_down,
-        stopping=stopping,
-    )
-    server = grpc.aio.server(
-        options=_options(max_message_bytes, keepalive_seconds, keepalive_timeout_seconds)
-    )
-    server.add_generic_rpc_handlers((router,))
+    refusals = _refusals()
+    async with open_grpc_forwarding(daprd, refusals) as forwarding:
+        router = route(
+            runtime,
+            queue,
+            component=component,
+            app_id=app_id,
+            token=token,
+            max_message_bytes=max_message_bytes,
+            max_pending_bytes=max_pending_bytes,
+            worker_message_bytes=worker_message_bytes,
+            ping_seconds=ping_seconds,
+            extras=extras,
+            shut_down=shut_down,
+            stopping=stopping,
+            daprd=daprd,
+            forwarding=forwarding,
+            refusals=refusals,
+        )
+        server = grpc.aio.server(
+            options=_options(max_message_bytes, keepalive_seconds, keepalive_timeout_seconds)
+        )
+        server.add_generic_rpc_handlers((router,))
+        bound = await _listen(server, host, port, credentials)
+        await server.start()
+        try:
+            yield bound
+        finally:
+            if stopping is None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(grace_seconds):
+                        await queue.drain()
+            queue.close()
+            await server.stop(min(grace_seconds, _LAST_ANSWERS_SECONDS))
+
+
+async def _listen(
+    server: grpc.aio.Server, host: str, port: int, credentials: grpc.ServerCredentials | None
+) -> int:
     address = location(host, port)
     await await_port(host, port)
     try:
         if credentials is None:
-            bound = server.add_insecure_port(address)
-        else:
-            bound = server.add_secure_port(address, credentials)
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise ConfigurationError(
             f"cannot listen for gRPC on {address}: {error}. Choose another port."
         ) from error
-    await server.start()
-    try:
-        yield bound
-    finally:
-        if stopping is None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(grace_seconds):
-                    await queue.drain()
-        queue.close()
-        await server.stop(min(grace_seconds, _LAST_ANSWERS_SECONDS))
+
+
+def _refusals() -> Refusals:
+    return Refusals(logger, clock=asyncio.get_running_loop().time)
 
 
 def route(
@@ -177,13 +198,17 @@ def route(
     extras: Extras | None = None,
     shut_down: Callable[[], None] | None = None,
     stopping: asyncio.Event | None = None,
+    daprd: Daprd | None = None,
+    forwarding: GrpcForwarding | None = None,
+    refusals: Refusals | None = None,
 ) -> Router:
     """Return what finds the method for a call, over whatever the call has come; see `serve_grpc`.
 
     `queue` is where the workers of the component get their work.
     """
-    refusals = Refusals(logger, clock=asyncio.get_running_loop().time)
-    methods = Methods(max_message_bytes, max_pending_bytes, refusals)
+    refusals = refusals or _refusals()
+    unserved = UnservedMethods(refusals, forwarding, daprd, runtime.blocks.unserved)
+    methods = Methods(max_message_bytes, max_pending_bytes, refusals, unserved)
     starts = Starts(runtime, component)
     propagation = Propagation(runtime, component, app_id)
     services: tuple[grpc.GenericRpcHandler, ...] = (
@@ -197,10 +222,13 @@ def route(
         ),
         methods.state(StateService(runtime.blocks)),
         methods.secrets(SecretsService(runtime.blocks)),
+        methods.bindings(BindingsService(runtime.blocks)),
+        methods.invocation(InvocationService(runtime.blocks.invocation, max_message_bytes)),
+        unserved,
     )
     if stopping is not None:
         services = tuple(Gate(service, stopping) for service in services)
-    return Router((*services, UnservedMethods(refusals)), token, refusals)
+    return Router(services, token, refusals)
 
 
 def _options(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,19 +17,26 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowyard.printable import printable
 from flowyard.runtime import Runtime
+from flowyard.server.app_channel import AppChannel
 from flowyard.server.auth import PageGuard, TokenGuard, is_loopback
-from flowyard.server.http.blocks import no_route
+from flowyard.server.http.bindings import BindingEndpoints
+from flowyard.server.http.blocks import Elsewhere
 from flowyard.server.http.bodies import BodyBudget
 from flowyard.server.http.dapr import DaprManagement
 from flowyard.server.http.endpoints import Endpoint, call_of, fault_response, peer_of, refuse
 from flowyard.server.http.instances import BASE, BODIES, Instances
+from flowyard.server.http.invocation import Invoked
 from flowyard.server.http.openapi import openapi
 from flowyard.server.http.secrets import SecretsEndpoints
 from flowyard.server.http.sidecar import OPEN_TO_ALL, Sidecar
 from flowyard.server.http.state import StateEndpoints
 from flowyard.server.metadata import Extras
+from flowyard.server.not_served import Daprd
 from flowyard.server.refusals import Refusals
 from flowyard.wire.json.errors import Fault
+
+if TYPE_CHECKING:
+    from flowyard.server.http.forwarding import HttpForwarding
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +61,12 @@ class HttpOptions:
     allowed_hosts: Sequence[str] = ()
     """Names by which it may be called besides, and hosts of web pages that may call it."""
     refusals: Refusals = field(default_factory=lambda: Refusals(logger))
+    app: AppChannel | None = None
+    """The application beside the server, if it takes calls."""
+    daprd: Daprd | None = None
+    """The daprd that gets the calls for what is not served here."""
+    forwarding: HttpForwarding | None = None
+    """The way to its HTTP API, if it has an address."""
 
 
 def http_api(runtime: Runtime, options: HttpOptions) -> ASGIApp:
@@ -62,6 +76,10 @@ def http_api(runtime: Runtime, options: HttpOptions) -> ASGIApp:
     starlette = Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route})
     starlette.router.redirect_slashes = False
     starlette.state.refusals = options.refusals
+    starlette.state.elsewhere = Elsewhere(
+        options.refusals, options.forwarding, options.daprd, runtime.blocks.unserved
+    )
+    starlette.state.invoked = Invoked(runtime.blocks.invocation, options.refusals)
     starlette.state.bodies = BodyBudget.of(options.max_body)
     app: ASGIApp = _Gate(_EncodedPath(starlette), options.stopping)
     if options.token:
@@ -95,6 +113,7 @@ def http_endpoints(runtime: Runtime, options: HttpOptions) -> Sequence[Endpoint]
         *sidecar.endpoints(),
         *StateEndpoints(runtime.blocks, options.max_body).endpoints(),
         *SecretsEndpoints(runtime.blocks).endpoints(),
+        *BindingEndpoints(runtime.blocks, options.max_body).endpoints(),
         Endpoint("GET", "/openapi.json", document, "Get this document", {200: "Document"}),
     ]
     return endpoints
@@ -104,10 +123,13 @@ async def _no_route(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(f"{BASE}/"):
         message = f"nothing is served at {request.method} {request.url.path}; see /openapi.json"
         fault = Fault(404, "ERR_NO_ROUTE", message)
-    else:
-        fault = no_route(request)
-    refuse(request.app.state.refusals, request.scope, fault)
-    return fault_response(fault)
+        refuse(request.app.state.refusals, request.scope, fault)
+        return fault_response(fault)
+    invoked: Invoked = request.app.state.invoked
+    if (answer := await invoked.answer(request)) is not None:
+        return answer
+    elsewhere: Elsewhere = request.app.state.elsewhere
+    return elsewhere.no_route(request)
 
 
 class _Gate:

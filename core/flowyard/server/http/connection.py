@@ -12,7 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import is_ssl
 from uvicorn.server import ServerState
 
-from flowyard.server.http.endpoints import HALF_CLOSED
+from flowyard.server.http.endpoints import BREAK_OFF, HALF_CLOSED
 from flowyard.server.refusals import Refusals
 
 REQUEST_SECONDS = 60.0
@@ -37,7 +37,8 @@ class Connection(H11Protocol):
         freed: Callable[[], None],
     ) -> None:
         self._half_closed = asyncio.Event()
-        super().__init__(config, server_state, {HALF_CLOSED: self._half_closed})
+        state = {HALF_CLOSED: self._half_closed, BREAK_OFF: self._break_off}
+        super().__init__(config, server_state, state)
         self.logger = _logger
         self._refusals = refusals
         self._freed = freed
@@ -90,6 +91,9 @@ class Connection(H11Protocol):
 
     def _peer(self) -> str:
         return "{}:{}".format(*self.client) if self.client else "unknown"
+
+    def _break_off(self) -> None:
+        self.transport.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

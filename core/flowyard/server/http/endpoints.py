@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from pydantic_core import from_json
@@ -18,13 +18,19 @@ from starlette.types import Scope
 
 from flowyard.errors import InvalidRequest, nearest
 from flowyard.server.http.bodies import RESERVED, BodyBudget
+from flowyard.server.not_served import NotServed
 from flowyard.server.refusals import Refusals
 from flowyard.wire.json.errors import INTERNAL, Fault, RequestFault, fault_of
+
+if TYPE_CHECKING:
+    from flowyard.server.http.blocks import Elsewhere
 
 logger = logging.getLogger(__name__)
 
 HALF_CLOSED = "half_closed"
 """In the state of a request: the event that the caller sends no more, and may have gone."""
+BREAK_OFF = "break_off"
+"""In the state of a request: ends the connection, so that the answer is seen not to be whole."""
 
 # What is read without asking: the server holds as much of each request anyway.
 _SMALL = 64 * 1024
@@ -67,6 +73,8 @@ class Endpoint:
             return await self.answer(request)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
+        except NotServed as error:
+            return self._elsewhere(request, error)
         # Whatever it is, the caller gets an answer in the shape of the API.
         except Exception as error:
             fault = self.fault(request, error)
@@ -78,6 +86,11 @@ class Endpoint:
         finally:
             if RESERVED in request.scope:
                 _budget(request).give(request.scope[RESERVED])
+
+    def _elsewhere(self, request: Request, error: NotServed) -> Response:
+        elsewhere: Elsewhere = request.app.state.elsewhere
+        otherwise = self.fault(request, error.otherwise) if error.otherwise is not None else None
+        return elsewhere.answer(request, error.block, error.name, otherwise)
 
     def _check_query(self, request: Request) -> None:
         unknown = [name for name in request.query_params if name not in self.query]

@@ -14,6 +14,7 @@ nothing else is skipped.
 
 from __future__ import annotations
 
+from flowyard.testing.conformance.binding import BindingConformance
 from flowyard.testing.conformance.calling import Calling
 from flowyard.testing.conformance.carrying import Carrying
 from flowyard.testing.conformance.events import Events
@@ -38,6 +39,7 @@ from flowyard.testing.conformance.terminating import Terminating
 from flowyard.testing.conformance.timing import Timing
 
 __all__ = [
+    "BindingConformance",
     "ComponentConformance",
     "ConformanceFixtures",
     "StateConformance",

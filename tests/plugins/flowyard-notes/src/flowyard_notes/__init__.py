@@ -1,0 +1,1 @@
+"""Notes in memory, as a binding of Flowyard."""
