@@ -53,20 +53,19 @@ class Requests:
     """The messages of a streaming call, of which the first can be looked at before it is taken."""
 
     def __init__(self, messages: AsyncIterator[bytes]) -> None:
-        self._messages = aiter(messages)
-        self._seen: list[bytes] = []
+        self._messages = messages
+        self._first: bytes | None = None
 
     async def first(self) -> bytes:
         """Return the first message, which stays to be taken; an empty one if there is none."""
-        if not self._seen:
-            async for message in self._messages:
-                self._seen.append(message)
-                break
-        return self._seen[0] if self._seen else b""
+        if self._first is None:
+            self._first = await anext(aiter(self._messages), None)
+        return self._first or b""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while self._seen:
-            yield self._seen.pop()
+        first, self._first = self._first, None
+        if first is not None:
+            yield first
         async for message in self._messages:
             yield message
 

@@ -25,6 +25,8 @@ _OPTIONS = (
     # What is too large is refused by the daprd, and by the caller.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
+    ("grpc.max_metadata_size", 64 * 1024),
+    ("grpc.absolute_max_metadata_size", 64 * 1024),
     # A daprd that was away is found again soon; by default it may take two minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
