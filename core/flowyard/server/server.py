@@ -8,15 +8,17 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import grpc
 
 from flowyard.backend.executor import Executor, RegisteredExecutor
 from flowyard.config import ComponentSpec, load_components
+from flowyard.errors import ConfigurationError
 from flowyard.executors.remote import RemoteExecutors
 from flowyard.runtime import Runtime
 from flowyard.server.address import location
-from flowyard.server.auth import check_exposure
+from flowyard.server.auth import check_exposure, is_loopback
 from flowyard.server.defaults import OLD_WORKERS_LIMIT
 from flowyard.server.grpc.server import serve_grpc
 from flowyard.server.http.application import HttpOptions
@@ -121,7 +123,7 @@ async def open_server(
     address = options.http
     check_exposure(address.host, options.token, allow_unauthenticated=options.allow_unauthenticated)
     check_certificate(address)
-    daprd = Daprd.parse(options.dapr, options.dapr_token) if options.dapr is not None else None
+    daprd = _daprd(options)
     components = load_components(options.components)
     for_workers = components.find(options.worker_component).name
     executors = RemoteExecutors(turn_timeout=options.turn_timeout)
@@ -190,6 +192,23 @@ async def open_server(
             with suppress(TimeoutError):
                 async with asyncio.timeout(address.drain_seconds):
                     await asyncio.gather(*draining)
+
+
+def _daprd(options: ServerOptions) -> Daprd | None:
+    if options.dapr is None:
+        return None
+    daprd = Daprd.parse(options.dapr, options.dapr_token)
+    ours = {"http": options.http.port, "grpc": options.grpc_port}
+    for face, place in (("http", daprd.http), ("grpc", f"grpc://{daprd.grpc}")):
+        url = urlsplit(place or "")
+        # What is forwarded to ourselves would be forwarded for ever.
+        is_here = is_loopback(url.hostname or "") or url.hostname == options.http.host
+        if is_here and url.port is not None and url.port == ours[face]:
+            raise ConfigurationError(
+                f"--dapr names this server itself: port {url.port} for {face}. Give the daprd or "
+                f"this server another port (--{face}-port)."
+            )
+    return daprd
 
 
 def _credentials(address: Address) -> grpc.ServerCredentials | None:
