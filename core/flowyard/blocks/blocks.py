@@ -8,6 +8,7 @@ from typing import Any
 
 from flowyard.backend.component import ComponentType
 from flowyard.blocks.state import State
+from flowyard.config.secret_scopes import NO_SCOPES, SecretScopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +20,15 @@ class Blocks:
         types: The types of the open components, by the names of the components.
         states: The state stores, by their names.
         unserved: Why a component of the configuration cannot be used here, by its name: its type is
-            not installed.
+            not installed, or it could not be opened.
+        secret_scopes: Which secrets may be read over the API.
     """
 
     app_id: str = "flowyard"
     types: Mapping[str, ComponentType[Any, Any]] = field(default_factory=dict)
     states: Mapping[str, State] = field(default_factory=dict)
     unserved: Mapping[str, str] = field(default_factory=dict)
+    secret_scopes: SecretScopes = NO_SCOPES
 
 
 NO_BLOCKS = Blocks()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +25,8 @@ S = TypeVar("S", bound=BaseModel)
 DEFAULT_NAME = "dapr"
 """What every Dapr SDK sends; it means the default component unless one has that name."""
 
+DEFAULT_INIT_TIMEOUT = timedelta(seconds=5)
+
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,253}")
 
 
@@ -40,6 +43,10 @@ class ComponentSpec:
         source: The file that it was read from, for messages; None, the default, from code.
         scopes: The applications that may use it, by their IDs; all of them if empty, as it is by
             default.
+        ignore_errors: Whether the rest is opened without it if it cannot be opened; False by
+            default. Never without a workflow component.
+        init_timeout: How long it may take to open; 5 s by default. A workflow component takes the
+            time that it needs.
 
     Example:
         ```python
@@ -57,6 +64,8 @@ class ComponentSpec:
     metadata: Mapping[str, object] = field(default_factory=dict, repr=False)
     source: Path | None = None
     scopes: tuple[str, ...] = ()
+    ignore_errors: bool = False
+    init_timeout: timedelta = DEFAULT_INIT_TIMEOUT
 
     @property
     def block(self) -> str:
@@ -82,10 +91,13 @@ class Components:
         blocks: The components of the other building blocks: `state.…`, `pubsub.…`, `bindings.…`
             and `secretstores.…`, in the order of the files; none by default. The names of all
             components differ.
+        policies: What restricts calls from other applications and is not enforced, in words: a
+            WorkflowAccessPolicy. None by default. A server refuses to open with one.
     """
 
     specs: tuple[ComponentSpec, ...]
     blocks: tuple[ComponentSpec, ...] = ()
+    policies: tuple[str, ...] = ()
 
     @property
     def default(self) -> ComponentSpec:
@@ -131,9 +143,9 @@ def load_components(
             or stands twice, or there is no workflow component.
     """
     if isinstance(source, (str, Path)):
-        specs, others = _read_specs(Path(source))
+        specs, others, policies = _read_specs(Path(source), app_id)
     else:
-        specs, others = tuple(source), ""
+        specs, others, policies = tuple(source), "", ()
     seen: dict[str, ComponentSpec] = {}
     for spec in specs:
         if _NAME.fullmatch(spec.name) is None:
@@ -146,7 +158,8 @@ def load_components(
     workflows = tuple(spec for spec in ours if spec.block == "workflow")
     if not workflows:
         raise ConfigurationError(_no_workflow_component(source, specs, app_id, others))
-    return Components(workflows, tuple(spec for spec in ours if spec.block != "workflow"))
+    blocks = tuple(spec for spec in ours if spec.block != "workflow")
+    return Components(workflows, blocks, policies)
 
 
 def resolve(
@@ -220,12 +233,14 @@ def _no_workflow_component(
     )
 
 
-def _read_specs(path: Path) -> tuple[tuple[ComponentSpec, ...], str]:
-    """Return the components of all blocks, and in words what was skipped."""
+def _read_specs(
+    path: Path, app_id: str | None
+) -> tuple[tuple[ComponentSpec, ...], str, tuple[str, ...]]:
+    """Return the components of all blocks, and in words what was skipped and what restricts."""
     # Lazy: a program that sets up its components in code needs no YAML.
     from flowyard.config.manifest import read_manifests
 
-    manifests, skipped = read_manifests(path)
+    manifests, skipped, policies = read_manifests(path)
     stores: dict[str, ComponentSpec] = {}
     for manifest in manifests:
         if canonical(manifest.spec.type).startswith("secretstores."):
@@ -233,7 +248,8 @@ def _read_specs(path: Path) -> tuple[tuple[ComponentSpec, ...], str]:
             _refuse_second(stores.get(store.name), store)
             stores[store.name] = store
     specs = tuple(_spec(manifest, _store(manifest, stores)) for manifest in manifests)
-    return specs, f" Skipped: {', '.join(skipped)}." if skipped else ""
+    restricting = tuple(policy.text for policy in policies if policy.restricts(app_id))
+    return specs, f" Skipped: {', '.join(skipped)}." if skipped else "", restricting
 
 
 def _spec(manifest: Manifest, store: SecretStore) -> ComponentSpec:
@@ -243,6 +259,8 @@ def _spec(manifest: Manifest, store: SecretStore) -> ComponentSpec:
         manifest.spec.version,
         source=manifest.source,
         scopes=manifest.scopes,
+        ignore_errors=manifest.spec.ignore_errors == "true",
+        init_timeout=manifest.spec.init_timeout or DEFAULT_INIT_TIMEOUT,
     )
     metadata: dict[str, object] = {}
     for item in manifest.spec.metadata:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ import grpc
 
 from flowyard.backend.executor import Executor, RegisteredExecutor
 from flowyard.config import ComponentSpec, load_components
+from flowyard.config.configuration_documents import read_configuration, refuse_unenforced
 from flowyard.errors import ConfigurationError
 from flowyard.executors.remote import RemoteExecutors
 from flowyard.runtime import Runtime
@@ -53,6 +54,14 @@ class ServerOptions:
             without a token; False by default.
         allowed_hosts: Without a token: other names of this server, and hosts whose web pages may
             call it; none by default.
+        dapr: A daprd to which every call is forwarded whose component or API is not served here:
+            `http://host:3500`, `grpc://host:50001`, or both with a comma between them; None, the
+            default, for no daprd.
+        dapr_token: The API token that this daprd wants; None, the default, for none.
+        configurations: Files of Dapr's Configuration documents, of which a later one replaces what
+            an earlier one says; none by default.
+        ignore_policies: Whether documents that restrict callers and are not enforced are a line in
+            the log; False, the default, makes them an error.
     """
 
     components: str | Path | Sequence[ComponentSpec] = "components.yaml"
@@ -68,6 +77,8 @@ class ServerOptions:
     allowed_hosts: Sequence[str] = ()
     dapr: str | None = None
     dapr_token: str | None = field(default=None, repr=False)
+    configurations: Sequence[str | Path] = ()
+    ignore_policies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +119,8 @@ async def open_server(
 
     Raises:
         ConfigurationError: If a component or the certificate cannot be used, an address cannot be
-            had, or other machines could reach it without a token.
+            had, other machines could reach it without a token, or a document restricts callers in
+            a way that is not enforced.
         ComponentNotFound: If the component for workers is not configured.
         BackendUnavailable: If a backend does not answer.
 
@@ -124,7 +136,10 @@ async def open_server(
     check_exposure(address.host, options.token, allow_unauthenticated=options.allow_unauthenticated)
     check_certificate(address)
     daprd = _daprd(options)
-    components = load_components(options.components)
+    configuration = read_configuration(options.configurations)
+    loaded = load_components(options.components, app_id=options.app_id)
+    refuse_unenforced((*configuration.unenforced, *loaded.policies), ignore=options.ignore_policies)
+    components = configuration.permitted(loaded)
     for_workers = components.find(options.worker_component).name
     executors = RemoteExecutors(turn_timeout=options.turn_timeout)
     extras = Extras()
@@ -140,7 +155,13 @@ async def open_server(
 
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(
-            Runtime.open(components.specs, app, executor=executor)
+            Runtime.open(
+                [*components.specs, *components.blocks],
+                app,
+                executor=executor,
+                app_id=options.app_id,
+                configuration=replace(configuration, denied=frozenset()),
+            )
         )
         grpc_url = None
         if options.grpc_port is not None:
