@@ -189,7 +189,9 @@ async def open_server(
             # Lazy: it takes httpx along.
             from flowyard.server.http.forwarding import open_http_forwarding
 
-            forwarding = await stack.enter_async_context(open_http_forwarding(daprd))
+            forwarding = await stack.enter_async_context(
+                open_http_forwarding(daprd, stopping, address.drain_seconds)
+            )
         api = HttpOptions(
             options.token,
             options.app_id,

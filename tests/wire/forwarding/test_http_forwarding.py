@@ -203,6 +203,22 @@ async def test_a_caller_that_hangs_up_ends_the_call_of_the_daprd(
     assert (await http.get("/v1.0/healthz")).status_code == 204
 
 
+async def test_a_caller_that_closes_its_sending_side_is_told(
+    http: httpx.AsyncClient, daprd: HttpDaprd
+) -> None:
+    head = b"GET /v1.0/invoke/a/method/b HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    reader, writer = await raw(str(http.base_url), head)
+    call = await daprd.next()
+    writer.write_eof()
+    async with asyncio.timeout(PATIENCE):
+        answer = await reader.read()
+        await call.gone()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"closed its side of the connection" in answer
+    call.hang_up()
+    writer.close()
+
+
 async def test_a_caller_that_breaks_off_its_body_ends_the_call_of_the_daprd(
     http: httpx.AsyncClient, daprd: HttpDaprd
 ) -> None:
@@ -281,3 +297,26 @@ async def test_an_answer_that_breaks_off_is_seen_not_to_be_whole(
         await anext(chunks)
     assert "broke off its answer" in caplog.text
     assert "ERROR" not in caplog.text
+
+
+async def test_a_server_that_stops_ends_what_does_not_end(
+    serve: Serve, daprd: HttpDaprd, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
+        async with serve(dapr=daprd.url) as served:
+            endless = http.build_request("GET", f"{served.http}/v1.0/invoke/shop/method/endless")
+            streaming = asyncio.create_task(http.send(endless, stream=True))
+            begun = await daprd.next()
+            await begun.begin(200)
+            await begun.send(b"data")
+            answer = await streaming
+            waiting = asyncio.create_task(http.get(f"{served.http}/v1.0/invoke/shop/method/slow"))
+            silent = await daprd.next()
+        assert "the server stopped before the daprd answered" in (await waiting).text
+        with pytest.raises(httpx.TransportError):
+            await answer.aread()
+    for call in (begun, silent):
+        async with asyncio.timeout(PATIENCE):
+            await call.gone()
+        call.hang_up()
+    assert "Traceback" not in caplog.text

@@ -66,7 +66,7 @@ def client(app: Starlette) -> httpx.AsyncClient:
 async def test_an_endpoint_hands_on_what_it_does_not_serve(daprd: HttpDaprd) -> None:
     beside = Daprd(http=daprd.url, token="theirs")  # noqa: S106
     async with (
-        open_http_forwarding(beside) as forwarding,
+        open_http_forwarding(beside, asyncio.Event()) as forwarding,
         client(api(Elsewhere(refusals, forwarding, beside))) as http,
     ):
         assert (await http.post("/v1.0/state/ours", content=b"x")).content == b"mine"

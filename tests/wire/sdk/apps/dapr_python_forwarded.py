@@ -18,7 +18,6 @@ from dapr.clients.grpc._crypto import DecryptOptions, EncryptOptions
 from dapr.clients.grpc._jobs import Job
 from dapr.clients.grpc.conversation import ConversationInputAlpha2, create_user_message
 from dapr.proto import api_service_v1, api_v1, common_v1
-from google.protobuf.any_pb2 import Any
 from google.protobuf.empty_pb2 import Empty
 
 warnings.simplefilter("ignore")
@@ -83,10 +82,6 @@ class Daprd(api_service_v1.DaprServicer):
         choice = answer.outputs.add().choices.add(finish_reason="stop")
         choice.message.content = asked[::-1]
         return answer
-
-    def InvokeService(self, request, context):
-        context.send_initial_metadata((("from", request.id),))
-        return common_v1.InvokeResponse(data=Any(value=request.message.data.value[::-1]))
 
     def InvokeBinding(self, request, context):
         return api_v1.InvokeBindingResponse(data=request.data[::-1], metadata=request.metadata)
