@@ -164,7 +164,7 @@ class BackendUnavailable(FlowyardError):
 
 
 class AccessDenied(FlowyardError):
-    """The server wants an API token, and none or another one was sent."""
+    """The API token of the caller is missing or wrong, or a Configuration denies what it wants."""
 
 
 class ConfigurationError(FlowyardError):

@@ -24,6 +24,7 @@ from flowyard.calls.calls import BlockCalls
 from flowyard.clock import Clock, SystemClock
 from flowyard.config import Components, ComponentSpec, load_components, resolve
 from flowyard.config.components import wrong_kind
+from flowyard.config.configuration import NO_CONFIGURATION, Configuration
 from flowyard.errors import ConfigurationError, InvalidRequest
 from flowyard.executors.local import LocalExecutor
 from flowyard.identifier import new_uuid
@@ -86,6 +87,7 @@ class Runtime(Instances, BlockCalls):
         executor: Callable[[str, RegisteredExecutor | None], Executor | None] | None = None,
         drain: timedelta = timedelta(0),
         app_id: str = "flowyard",
+        configuration: Configuration = NO_CONFIGURATION,
     ) -> AsyncIterator[Runtime]:
         """Open every component, and close them at the end of the block.
 
@@ -101,6 +103,8 @@ class Runtime(Instances, BlockCalls):
                 not recorded by then runs again after the next opening. Nothing waits by default.
             app_id: The name of the application: components whose `scopes` do not name it are left
                 out, and its state has keys of its own; `flowyard` by default.
+            configuration: What Configuration documents say, as `read_configuration` returns it:
+                components of denied types are left out. Nothing by default.
 
         Yields:
             The runtime, for the event loop in which it was opened.
@@ -109,7 +113,7 @@ class Runtime(Instances, BlockCalls):
             ConfigurationError: If a component, a plugin or a setting cannot be used.
             BackendUnavailable: If a backend does not answer.
         """
-        components = load_components(source, app_id=app_id)
+        components = configuration.permitted(load_components(source, app_id=app_id))
         resolved = [resolve(spec, component_types) for spec in components.specs]
         opened: dict[str, tuple[ComponentType[Any], WorkflowComponent]] = {}
         executors: dict[str, Executor] = {}
@@ -124,7 +128,13 @@ class Runtime(Instances, BlockCalls):
                 from flowyard.blocks.opening import open_blocks
 
                 blocks = await stack.enter_async_context(
-                    open_blocks(components.blocks, component_types, app_id, clock or SystemClock())
+                    open_blocks(
+                        components.blocks,
+                        component_types,
+                        app_id,
+                        clock or SystemClock(),
+                        configuration.secret_scopes,
+                    )
                 )
             blocks = replace(blocks, invocation=invocation)
             for spec, (kind, settings) in zip(components.specs, resolved, strict=True):

@@ -177,6 +177,8 @@ def _hello(address: str, token: str | None = None, authorities: Path | None = No
         (("--tls-cert", "/no/certificate"), "TLS"),
         (("--tls-key", "/no/key"), "--tls-cert"),
         (("--tls-cert", __file__), "TLS"),
+        (("--dapr", "127.0.0.1:3500"), "http://HOST:PORT"),
+        (("--config", "/no/configuration"), "/no/configuration"),
     ],
 )
 def test_what_cannot_be_served_is_told_on_one_line(

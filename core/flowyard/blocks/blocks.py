@@ -12,6 +12,7 @@ from flowyard.backend.secret_store import SecretStore
 from flowyard.blocks.bindings import BoundBinding
 from flowyard.blocks.invocation import Invocation
 from flowyard.blocks.state import State
+from flowyard.config.secret_scopes import NO_SCOPES, SecretScopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class Blocks:
         secrets: The secret stores, by their names.
         invocation: Whom methods of applications are called on; nobody but by URL by default.
         unserved: Why a component of the configuration cannot be used here, by its name: its type is
-            not installed.
-        loop: The event loop in which they are open; None where nothing is.
+            not installed, or it could not be opened.
+        secret_scopes: Which secrets may be read over the API.
     """
 
     app_id: str = "flowyard"
@@ -38,6 +39,7 @@ class Blocks:
     invocation: Invocation | None = field(default=None, repr=False)
     unserved: Mapping[str, str] = field(default_factory=dict)
     loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
+    secret_scopes: SecretScopes = NO_SCOPES
 
 
 NO_BLOCKS = Blocks()

@@ -24,8 +24,14 @@ from flowyard.clock import Clock
 from flowyard.config import ComponentSpec, resolve
 from flowyard.config.block_settings import BLOCK_SETTINGS, BindingSettings, StateSettings
 from flowyard.config.components import wrong_kind
+from flowyard.config.secret_scopes import NO_SCOPES, SecretScopes
 from flowyard.config.settings import keys_of, read_settings
-from flowyard.errors import ComponentTypeNotInstalled, ConfigurationError
+from flowyard.errors import (
+    BackendUnavailable,
+    ComponentTypeNotInstalled,
+    ConfigurationError,
+    FlowyardError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +49,7 @@ async def open_blocks(
     extra: Sequence[ComponentType[Any, Any]],
     app_id: str,
     clock: Clock,
+    secret_scopes: SecretScopes = NO_SCOPES,
 ) -> AsyncIterator[Blocks]:
     """Open the components of all blocks but workflows, and close them at the end of the block."""
     types: dict[str, ComponentType[Any, Any]] = {}
@@ -54,23 +61,17 @@ async def open_blocks(
         for spec in specs:
             if spec.block not in _SEAMS:
                 continue
-            own, others = _split(spec)
             try:
-                kind, settings = resolve(others, (*extra, *SECRET_STORES))
+                kind, component, own = await _open(stack, spec, extra, app_id, clock)
             except ComponentTypeNotInstalled as error:
                 logger.warning("%s", error)
                 unserved[spec.name] = str(error)
                 continue
-            context = ComponentContext(
-                spec.name,
-                None,
-                clock,
-                logging.getLogger(f"flowyard.component.{spec.name}"),
-                app_id=app_id,
-            )
-            component = await stack.enter_async_context(kind.open(settings, context))
-            if not isinstance(component, _SEAMS[spec.block]):
-                raise ConfigurationError(wrong_kind(spec, _SEAMS[spec.block], component))
+            except Exception as error:
+                if not spec.ignore_errors:
+                    raise
+                unserved[spec.name] = _left_out(spec, error)
+                continue
             types[spec.name] = kind
             if isinstance(component, StateStore) and isinstance(own, StateSettings):
                 states[spec.name] = State(component, app_id, own.key_prefix)
@@ -85,8 +86,56 @@ async def open_blocks(
             bindings=bindings,
             secrets=secrets,
             unserved=unserved,
+            secret_scopes=secret_scopes,
             loop=asyncio.get_running_loop(),
         )
+
+
+async def _open(
+    stack: AsyncExitStack,
+    spec: ComponentSpec,
+    extra: Sequence[ComponentType[Any, Any]],
+    app_id: str,
+    clock: Clock,
+) -> tuple[ComponentType[Any, Any], Component, BaseModel]:
+    """Open a component, and return it with its type and Flowyard's own settings of it."""
+    own, others = _split(spec)
+    kind, settings = resolve(others, (*extra, *SECRET_STORES))
+    context = ComponentContext(
+        spec.name,
+        None,
+        clock,
+        logging.getLogger(f"flowyard.component.{spec.name}"),
+        app_id=app_id,
+    )
+    seconds = spec.init_timeout.total_seconds()
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            component = await stack.enter_async_context(kind.open(settings, context))
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise BackendUnavailable(
+            f"{spec.label}: it was not open within {seconds:g} s. Check what it connects to, or "
+            "give it more time with spec.initTimeout."
+        ) from error
+    if not isinstance(component, _SEAMS[spec.block]):
+        raise ConfigurationError(wrong_kind(spec, _SEAMS[spec.block], component))
+    return kind, component, own
+
+
+def _left_out(spec: ComponentSpec, error: Exception) -> str:
+    logger.error(
+        "%s: it could not be opened, and the rest is opened without it, as its spec.ignoreErrors "
+        "says: %s: %s",
+        spec.label,
+        type(error).__name__,
+        error,
+        exc_info=None if isinstance(error, FlowyardError) else error,
+    )
+    # What the error says is not for callers.
+    return "It could not be opened when the server started: the server's log says why."
 
 
 def _split(spec: ComponentSpec) -> tuple[BaseModel, ComponentSpec]:

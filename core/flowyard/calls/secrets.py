@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from flowyard.errors import ComponentNotFound, ComponentTypeNotInstalled
+from flowyard.errors import AccessDenied, ComponentNotFound, ComponentTypeNotInstalled
 
 if TYPE_CHECKING:
     from flowyard.backend.secret_store import SecretStore
@@ -37,16 +37,21 @@ class SecretCalls:
         Raises:
             ComponentNotFound: If no secret store has the name.
             ComponentTypeNotInstalled: If the type of the component is not installed.
+            AccessDenied: If the Configuration keeps the secret from the application.
             SecretNotFound: If the store has no such secret. An environment variable that is not set
                 is an empty text instead.
             BackendUnavailable: If the store does not answer.
         """
-        return await self._secrets(store_name).get(key, metadata=secret_metadata)
+        store = self._secrets(store_name)
+        scopes = self._open_blocks().secret_scopes
+        if not scopes.allows(store_name, key):
+            raise AccessDenied(scopes.refusal(store_name, key))
+        return await store.get(key, metadata=secret_metadata)
 
     async def get_bulk_secret(
         self, store_name: str, secret_metadata: Mapping[str, str] | None = None
     ) -> Mapping[str, Mapping[str, str]]:
-        """Read all secrets of a store.
+        """Read all secrets of a store that the application may read.
 
         Args:
             store_name: The name of the component.
@@ -60,7 +65,8 @@ class SecretCalls:
             ComponentTypeNotInstalled: If the type of the component is not installed.
             BackendUnavailable: If the store does not answer.
         """
-        return await self._secrets(store_name).get_all(metadata=secret_metadata)
+        found = await self._secrets(store_name).get_all(metadata=secret_metadata)
+        return self._open_blocks().secret_scopes.filter(store_name, found)
 
     def _secrets(self, name: str) -> SecretStore:
         blocks = self._open_blocks()

@@ -168,6 +168,22 @@ def serve(
             rich_help_panel=_DAPR,
         ),
     ] = None,
+    config: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A file of Dapr's Configuration documents; repeatable.",
+            rich_help_panel=_DAPR,
+        ),
+    ] = None,
+    ignore_policies: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-policies",
+            help="Serve although documents restrict callers in a way that is not enforced.",
+            rich_help_panel=_DAPR,
+        ),
+    ] = False,
     worker_component: Annotated[
         str | None,
         typer.Option(
@@ -256,6 +272,8 @@ def serve(
         allow_unauthenticated=allow_unauthenticated,
         allowed_hosts=allowed_host or (),
         dapr=dapr,
+        configurations=config or (),
+        ignore_policies=ignore_policies,
         dapr_token=os.environ.get(DAPRD_TOKEN_VARIABLE) or None,
     )
     asyncio.run(_serve(options, loaded, as_json=as_json))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,8 @@ S = TypeVar("S", bound=BaseModel)
 DEFAULT_NAME = "dapr"
 """What every Dapr SDK sends; it means the default component unless one has that name."""
 
+DEFAULT_INIT_TIMEOUT = timedelta(seconds=5)
+
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,253}")
 
 
@@ -43,6 +46,10 @@ class ComponentSpec:
         source: The file that it was read from, for messages; None, the default, from code.
         scopes: The applications that may use it, by their IDs; all of them if empty, as it is by
             default.
+        ignore_errors: Whether the rest is opened without it if it cannot be opened; False by
+            default. Never without a workflow component.
+        init_timeout: How long it may take to open; 5 s by default. A workflow component takes the
+            time that it needs.
 
     Example:
         ```python
@@ -60,6 +67,8 @@ class ComponentSpec:
     metadata: Mapping[str, object] = field(default_factory=dict, repr=False)
     source: Path | None = None
     scopes: tuple[str, ...] = ()
+    ignore_errors: bool = False
+    init_timeout: timedelta = DEFAULT_INIT_TIMEOUT
 
     @property
     def block(self) -> str:
@@ -86,11 +95,14 @@ class Components:
             and `secretstores.…`, in the order of the files; none by default. The names of all
             components differ.
         http_endpoints: The HTTP servers that service invocation knows by a name; none by default.
+        policies: What restricts calls from other applications and is not enforced, in words: a
+            WorkflowAccessPolicy. None by default. A server refuses to open with one.
     """
 
     specs: tuple[ComponentSpec, ...]
     blocks: tuple[ComponentSpec, ...] = ()
     http_endpoints: tuple[HttpEndpoint, ...] = ()
+    policies: tuple[str, ...] = ()
 
     @property
     def default(self) -> ComponentSpec:
@@ -141,11 +153,15 @@ def load_components(
             or stands twice, or there is no workflow component.
     """
     endpoints: tuple[HttpEndpoint, ...] = ()
+    policies: tuple[str, ...] = ()
     others = ""
     if isinstance(source, (str, Path)):
-        specs, endpoints, others = _read_specs(Path(source))
+        found = _read_specs(Path(source), app_id)
+        specs, endpoints = found.specs, found.http_endpoints
+        others, policies = found.skipped, found.policies
     elif isinstance(source, Components):
         specs, endpoints = (*source.specs, *source.blocks), source.http_endpoints
+        policies = source.policies
     else:
         specs = tuple(source)
     seen: dict[str, ComponentSpec] = {}
@@ -171,6 +187,7 @@ def load_components(
             for endpoint in endpoints
             if not endpoint.scopes or app_id is None or app_id in endpoint.scopes
         ),
+        policies,
     )
 
 
@@ -256,10 +273,17 @@ def _no_workflow_component(
     )
 
 
-def _read_specs(
-    path: Path,
-) -> tuple[tuple[ComponentSpec, ...], tuple[HttpEndpoint, ...], str]:
-    """Return the components of all blocks, the endpoints, and in words what was skipped."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The components of all blocks, the endpoints, and in words what was skipped and restricts."""
+
+    specs: tuple[ComponentSpec, ...]
+    http_endpoints: tuple[HttpEndpoint, ...]
+    skipped: str
+    policies: tuple[str, ...]
+
+
+def _read_specs(path: Path, app_id: str | None) -> _Found:
     # Lazy: a program that sets up its components in code needs no YAML.
     from flowyard.config.manifest import read_manifests
 
@@ -270,13 +294,15 @@ def _read_specs(
             kept = _spec(manifest, ENVIRONMENT)
             _refuse_second(stores.get(kept.name), kept)
             stores[kept.name] = kept
-    specs = tuple(
-        _spec(manifest, _store(f"component '{manifest.name}'", manifest, stores))
-        for manifest in found.components
+    return _Found(
+        tuple(
+            _spec(manifest, _store(f"component '{manifest.name}'", manifest, stores))
+            for manifest in found.components
+        ),
+        tuple(_endpoint(document, stores) for document in found.endpoints),
+        f" Skipped: {', '.join(found.skipped)}." if found.skipped else "",
+        tuple(policy.text for policy in found.policies if policy.restricts(app_id)),
     )
-    endpoints = [_endpoint(document, stores) for document in found.endpoints]
-    skipped = f" Skipped: {', '.join(found.skipped)}." if found.skipped else ""
-    return specs, tuple(endpoints), skipped
 
 
 def _endpoint(document: Document, stores: Mapping[str, ComponentSpec]) -> HttpEndpoint:
@@ -295,6 +321,8 @@ def _spec(manifest: Manifest, store: SecretStore) -> ComponentSpec:
         manifest.spec.version,
         source=manifest.source,
         scopes=manifest.scopes,
+        ignore_errors=manifest.spec.ignore_errors == "true",
+        init_timeout=manifest.spec.init_timeout or DEFAULT_INIT_TIMEOUT,
     )
     metadata: dict[str, object] = {}
     for item in manifest.spec.metadata:

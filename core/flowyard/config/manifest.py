@@ -5,13 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
+from flowyard.config.durations import parse_duration
 from flowyard.config.http_endpoints import KIND as HTTP_ENDPOINT
 from flowyard.config.yaml import read_documents
 from flowyard.errors import ConfigurationError, nearest
@@ -22,6 +31,8 @@ API_VERSION = "dapr.io/v1alpha1"
 
 # What else Dapr keeps in the folder of its components.
 _OTHER_KINDS = frozenset({"Configuration", "MCPServer", "Resiliency", "Subscription"})
+
+_POLICY = "WorkflowAccessPolicy"
 
 # What the name of a type may begin with.
 _BLOCKS = frozenset({"bindings", "pubsub", "secretstores", "state", "workflow", "workflows"})
@@ -61,8 +72,18 @@ class Spec(_Shape):
     type: str
     version: str = "v1"
     metadata: list[Item] = Field(default_factory=list)
-    ignore_errors: str | None = None
-    init_timeout: str | None = None
+    ignore_errors: Literal["true", "false", ""] = "false"
+    init_timeout: timedelta | None = None
+
+    @field_validator("ignore_errors", mode="before")
+    @classmethod
+    def _truth(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("init_timeout", mode="before")
+    @classmethod
+    def _as_go_writes_it(cls, value: object) -> object:
+        return (parse_duration(value) if value else None) if isinstance(value, str) else value
 
 
 class Metadata(_Shape):
@@ -86,6 +107,18 @@ class _Document(_Shape):
     spec: Spec
     auth: Auth = Field(default_factory=Auth)
     scopes: list[str] = Field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A document that restricts callers, in words, and the applications that it protects."""
+
+    text: str
+    scopes: tuple[str, ...]
+
+    def restricts(self, app_id: str | None) -> bool:
+        """Whether it is for an application; with None, for any."""
+        return not self.scopes or app_id is None or app_id in self.scopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +148,14 @@ class Documents:
     Attributes:
         components: The documents of components.
         endpoints: Those of kind HTTPEndpoint, as they stand there.
+        policies: Those that restrict callers.
         skipped: What was skipped, in words: components of blocks that Flowyard does not have, and
             Dapr's other kinds in a folder.
     """
 
     components: list[Manifest] = field(default_factory=list)
     endpoints: list[Document] = field(default_factory=list)
+    policies: list[Policy] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
 
@@ -140,13 +175,27 @@ def read_manifests(path: Path) -> Documents:
             if isinstance(document, Mapping) and document.get("kind") == HTTP_ENDPOINT:
                 found.endpoints.append(Document(document, where, file))
                 continue
+            if isinstance(document, Mapping) and document.get("kind") == _POLICY:
+                found.policies.append(_policy(document, where))
+                continue
             foreign = _foreign(document, where, is_folder=is_folder)
             if foreign:
-                logger.info("%s: skipped %s, which Flowyard does not use", where, foreign)
+                logger.info("%s: skipped %s, %s", where, foreign, _why_skipped(document))
                 found.skipped.append(foreign)
             else:
                 found.components.append(_parse(document, where, file))
     return found
+
+
+def _policy(document: Mapping[Any, Any], where: str) -> Policy:
+    scopes = document.get("scopes")
+    # Of a list that cannot be read, nobody knows whom it leaves out.
+    is_list = isinstance(scopes, list) and all(isinstance(scope, str) for scope in scopes)
+    return Policy(
+        f"{where}: {_POLICY} '{_name(document)}' restricts which applications may call workflows, "
+        "and is not enforced here.",
+        tuple(scopes) if isinstance(scopes, list) and is_list else (),
+    )
 
 
 def _files(folder: Path) -> list[Path]:
@@ -189,6 +238,12 @@ def _foreign(document: object, where: str, *, is_folder: bool) -> str | None:
     return f"component '{_name(document)}' of type '{of_type}'"
 
 
+def _why_skipped(document: object) -> str:
+    if isinstance(document, Mapping) and document.get("kind") == "Configuration":
+        return "which is read by 'flowyard serve --config FILE' only, as by Dapr"
+    return "which Flowyard does not use"
+
+
 def _parse(document: object, where: str, source: Path) -> Manifest:
     try:
         parsed = _Document.model_validate(document)
@@ -202,21 +257,24 @@ def _parse(document: object, where: str, source: Path) -> Manifest:
             tuple(parsed.scopes),
             source,
         )
-        _say_what_has_no_effect(manifest, parsed)
+        _say_what_has_no_effect(manifest)
         return manifest
     # Outside of the handler, so that no chained message shows a value.
     label = f"{where}: component '{_name(document)}'" if _name(document) else where
     raise ConfigurationError(f"{label}: {' '.join(_explain(fault, document) for fault in faults)}")
 
 
-def _say_what_has_no_effect(manifest: Manifest, parsed: _Document) -> None:
+def _say_what_has_no_effect(manifest: Manifest) -> None:
+    if manifest.spec.type.strip().lower().partition(".")[0] not in {"workflow", "workflows"}:
+        return
     written = {
-        "spec.ignoreErrors": parsed.spec.ignore_errors,
-        "spec.initTimeout": parsed.spec.init_timeout,
+        "spec.ignoreErrors": manifest.spec.ignore_errors == "true",
+        "spec.initTimeout": manifest.spec.init_timeout is not None,
     }
-    for key in (key for key, value in written.items() if value):
+    for key in (key for key, is_written in written.items() if is_written):
         logger.info(
-            "%s: component '%s': %s is a setting of Dapr's that has no effect here",
+            "%s: component '%s': %s is a setting of Dapr's that has no effect on workflow "
+            "components",
             manifest.source,
             manifest.name,
             key,

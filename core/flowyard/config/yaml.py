@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Hashable
 from pathlib import Path
@@ -18,6 +19,7 @@ _QUOTED = re.compile(r"""(['"])(?P<token><[^'"]*>|.)\1|(['"]).*\3""", re.DOTALL)
 
 # Aliases and merge keys let a few lines stand for more than any machine holds.
 _MOST_NODES = 100_000
+_VARIABLE = re.compile(rb"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 _PLAIN = "tag:yaml.org,2002:"
 
 
@@ -100,8 +102,12 @@ def _unless_token(quoted: re.Match[str]) -> str:
     return quoted[0] if quoted["token"] else "…"
 
 
-def read_documents(path: Path) -> list[object]:
-    """Return the documents of a file, None for an empty one; raise `ConfigurationError`."""
+def read_documents(path: Path, *, expand_environment: bool = False) -> list[object]:
+    """Return the documents of a file, None for an empty one; raise `ConfigurationError`.
+
+    `expand_environment` puts the values of variables in the place of `${NAME}` and `$NAME`, nothing
+    for one that is not set.
+    """
     try:
         text = path.read_bytes()
     except FileNotFoundError as error:
@@ -112,6 +118,8 @@ def read_documents(path: Path) -> list[object]:
         raise ConfigurationError(
             f"{path}: cannot be read: {error.strerror}. Check the path and its permissions."
         ) from error
+    if expand_environment:
+        text = _VARIABLE.sub(lambda found: os.environb.get(found[1] or found[2], b""), text)
     try:
         return list(yaml.load_all(text, _Loader))
     except yaml.MarkedYAMLError as error:

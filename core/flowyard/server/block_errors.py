@@ -78,10 +78,3 @@ def help_link(url: str, description: str) -> Detail:
 def malformed(message: str) -> BlockError:
     """Return the error for a request that cannot be understood."""
     return BlockError(400, "ERR_MALFORMED_REQUEST", "INVALID_ARGUMENT", message)
-
-
-def not_installed(reason: str) -> str:
-    """Return what is said of a component whose type nobody here has."""
-    return (
-        f"{reason} To have its calls forwarded to a daprd that has it, start Flowyard with --dapr."
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flowyard.backend.component import Capability
 from flowyard.runtime import Runtime
 from flowyard.wire.json.errors import RequestFault
 
@@ -42,9 +43,13 @@ class Described:
 def described(runtime: Runtime) -> Sequence[Described]:
     """Return the open components: those of workflows, then those of the other blocks."""
     secrets = runtime.blocks.secrets
-    found: list[Described] = []
-    for name, kind in (*runtime.component_types.items(), *runtime.blocks.types.items()):
+    found = [
+        Described(name, kind.name, kind.version, sorted(kind.capabilities))
+        for name, kind in runtime.component_types.items()
+    ]
+    for name, kind in runtime.blocks.types.items():
         own = secrets[name].capabilities if name in secrets else ()
-        capabilities = sorted({*kind.capabilities, *own})
-        found.append(Described(name, kind.name, kind.version, capabilities))
+        # Dapr's words only: whether a component is volatile, or can be shared, is Flowyard's own.
+        words = {word for word in (*kind.capabilities, *own) if not isinstance(word, Capability)}
+        found.append(Described(name, kind.name, kind.version, sorted(words)))
     return found

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import grpc
 
 from flowyard.backend.executor import Executor, RegisteredExecutor
 from flowyard.config import ComponentSpec, load_components
+from flowyard.config.configuration_documents import read_configuration, refuse_unenforced
+from flowyard.errors import ConfigurationError
 from flowyard.executors.remote import RemoteExecutors
 from flowyard.runtime import Runtime
 from flowyard.server.address import location
 from flowyard.server.app import open_app
 from flowyard.server.app_channel import AppAddress, AppChannel
-from flowyard.server.auth import check_exposure
+from flowyard.server.auth import check_exposure, is_loopback
 from flowyard.server.default_engine import (
     DEFAULT_ENGINE,
     NO_WORKFLOW_COMPONENT,
@@ -64,6 +67,14 @@ class ServerOptions:
             without a token; False by default.
         allowed_hosts: Without a token: other names of this server, and hosts whose web pages may
             call it; none by default.
+        dapr: A daprd to which every call is forwarded whose component or API is not served here:
+            `http://host:3500`, `grpc://host:50001`, or both with a comma between them; None, the
+            default, for no daprd.
+        dapr_token: The API token that this daprd wants; None, the default, for none.
+        configurations: Files of Dapr's Configuration documents, of which a later one replaces what
+            an earlier one says; none by default.
+        ignore_policies: Whether documents that restrict callers and are not enforced are a line in
+            the log; False, the default, makes them an error.
     """
 
     components: str | Path | Sequence[ComponentSpec] = "components.yaml"
@@ -80,6 +91,8 @@ class ServerOptions:
     allowed_hosts: Sequence[str] = ()
     dapr: str | None = None
     dapr_token: str | None = field(default=None, repr=False)
+    configurations: Sequence[str | Path] = ()
+    ignore_policies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +135,8 @@ async def open_server(
 
     Raises:
         ConfigurationError: If a component or the certificate cannot be used, an address cannot be
-            had, other machines could reach it without a token, or ./flowyard.db is another
-            application's.
+            had, other machines could reach it without a token, ./flowyard.db is another
+            application's, or a document restricts callers in a way that is not enforced.
         ComponentNotFound: If the component for workers is not configured.
         BackendUnavailable: If a backend does not answer.
 
@@ -138,8 +151,11 @@ async def open_server(
     address = options.http
     check_exposure(address.host, options.token, allow_unauthenticated=options.allow_unauthenticated)
     check_certificate(address)
-    daprd = Daprd.parse(options.dapr, options.dapr_token) if options.dapr is not None else None
-    components = load_components(options.components, app_id=options.app_id, fallback=DEFAULT_ENGINE)
+    daprd = _daprd(options)
+    configuration = read_configuration(options.configurations)
+    loaded = load_components(options.components, app_id=options.app_id, fallback=DEFAULT_ENGINE)
+    refuse_unenforced((*configuration.unenforced, *loaded.policies), ignore=options.ignore_policies)
+    components = configuration.permitted(loaded)
     notes = []
     if DEFAULT_ENGINE in components.specs:
         claim_default_file(options.app_id)
@@ -168,7 +184,13 @@ async def open_server(
                 open_app(options.app_address, options.max_body)
             )
         runtime = await stack.enter_async_context(
-            Runtime.open(components, app, executor=executor, app_id=options.app_id)
+            Runtime.open(
+                components,
+                app,
+                executor=executor,
+                app_id=options.app_id,
+                configuration=replace(configuration, denied=frozenset()),
+            )
         )
         if runtime.blocks.invocation is not None:
             runtime.blocks.invocation.app = invocable(channel, options.max_body)
@@ -198,7 +220,9 @@ async def open_server(
             # Lazy: it takes httpx along.
             from flowyard.server.http.forwarding import open_http_forwarding
 
-            forwarding = await stack.enter_async_context(open_http_forwarding(daprd))
+            forwarding = await stack.enter_async_context(
+                open_http_forwarding(daprd, stopping, address.drain_seconds)
+            )
         api = HttpOptions(
             options.token,
             options.app_id,
@@ -228,6 +252,23 @@ async def open_server(
             with suppress(TimeoutError):
                 async with asyncio.timeout(address.drain_seconds):
                     await asyncio.gather(*draining)
+
+
+def _daprd(options: ServerOptions) -> Daprd | None:
+    if options.dapr is None:
+        return None
+    daprd = Daprd.parse(options.dapr, options.dapr_token)
+    ours = {"http": options.http.port, "grpc": options.grpc_port}
+    for face, place in (("http", daprd.http), ("grpc", f"grpc://{daprd.grpc}")):
+        url = urlsplit(place or "")
+        # What is forwarded to ourselves would be forwarded for ever.
+        is_here = is_loopback(url.hostname or "") or url.hostname == options.http.host
+        if is_here and url.port is not None and url.port == ours[face]:
+            raise ConfigurationError(
+                f"--dapr names this server itself: port {url.port} for {face}. Give the daprd or "
+                f"this server another port (--{face}-port)."
+            )
+    return daprd
 
 
 def _credentials(address: Address) -> grpc.ServerCredentials | None:

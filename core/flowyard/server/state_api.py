@@ -21,16 +21,16 @@ from flowyard.server.block_errors import (
     BlockError,
     help_link,
     malformed,
-    not_installed,
     resource,
     violation,
 )
+from flowyard.server.not_served import NotServed
 
 _STORES = "https://docs.dapr.io/reference/components-reference/supported-state-stores/"
 
 
 class StateApi:
-    """The state stores of a runtime. What fails raises a `BlockError`."""
+    """The state stores of a runtime: a failure is a `BlockError`, an unknown store `NotServed`."""
 
     def __init__(self, blocks: Blocks) -> None:
         self._blocks = blocks
@@ -149,27 +149,26 @@ class StateApi:
             return blocks.states[name]
         info = {"appID": blocks.app_id}
         if name in blocks.unserved or not blocks.states:
-            message = f"state store {name} is not configured"
-            if name in blocks.unserved:
-                message = f"{message}: {not_installed(blocks.unserved[name])}"
-            raise BlockError(
+            unknown = BlockError(
                 500,
                 "ERR_STATE_STORE_NOT_CONFIGURED",
                 "FAILED_PRECONDITION",
-                message,
+                f"state store {name} is not configured",
                 reason="DAPR_STATE_NOT_CONFIGURED",
                 details=[],
                 info=info,
             )
-        raise BlockError(
-            400,
-            "ERR_STATE_STORE_NOT_FOUND",
-            "INVALID_ARGUMENT",
-            f"state store {name} is not found",
-            reason="DAPR_STATE_NOT_FOUND",
-            details=[],
-            info=info,
-        )
+        else:
+            unknown = BlockError(
+                400,
+                "ERR_STATE_STORE_NOT_FOUND",
+                "INVALID_ARGUMENT",
+                f"state store {name} is not found",
+                reason="DAPR_STATE_NOT_FOUND",
+                details=[],
+                info=info,
+            )
+        raise NotServed("state", name, unknown)
 
 
 def options_of(concurrency: str, consistency: str) -> StateOptions:

@@ -231,7 +231,8 @@ async def test_stores_that_are_not_there_are_told_apart(peer: Peer) -> None:
         peer, "GetState", state.GetStateRequest(store_name="other", key="k")
     )
     assert (code, reason(status)) == (Code.INVALID_ARGUMENT, "DAPR_STATE_NOT_FOUND")
-    assert text == "state store other is not found"
+    assert text.startswith("state store other is not found. ")
+    assert status.message == text
     info = rich.ErrorInfo.FromString(status.details[0].value)
     assert dict(info.metadata) == {"appID": "shop"}
     code, text, status = await refused(
@@ -269,10 +270,8 @@ async def test_secrets_are_given_but_for_the_tokens(peer: Peer) -> None:
     code, text, _ = await refused(
         peer, "GetSecret", secrets.GetSecretRequest(store_name="other", key="x")
     )
-    assert (code, text) == (
-        Code.INVALID_ARGUMENT,
-        "failed finding secret store with key other",
-    )
+    assert code is Code.INVALID_ARGUMENT
+    assert text.startswith("failed finding secret store with key other. ")
 
 
 async def test_the_metadata_list_the_components_of_all_blocks(peer: Peer) -> None:
@@ -291,9 +290,11 @@ async def test_without_any_store_the_block_is_not_configured(tmp_path: Path) -> 
         code, text, status = await refused(
             peer, "GetState", state.GetStateRequest(store_name="cart", key="k")
         )
-        assert (code, text) == (Code.FAILED_PRECONDITION, "state store cart is not configured")
+        assert code is Code.FAILED_PRECONDITION
+        assert text.startswith("state store cart is not configured. ")
         assert reason(status) == "DAPR_STATE_NOT_CONFIGURED"
         code, text, _ = await refused(
             peer, "GetBulkSecret", secrets.GetBulkSecretRequest(store_name="vault")
         )
-        assert (code, text) == (Code.FAILED_PRECONDITION, "secret store is not configured")
+        assert code is Code.FAILED_PRECONDITION
+        assert text.startswith("secret store is not configured. ")

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,11 +56,11 @@ class Application:
 
 
 @contextmanager
-def serving(components: Path, port: int = 0) -> Iterator[Server]:
+def serving(components: Path, port: int = 0, arguments: Sequence[str] = ()) -> Iterator[Server]:
     """Run a server in the folder of its components; the system chooses the port for gRPC."""
     command = [sys.executable, "-W", "error", "-c", _SERVE, "serve", "--json"]
     ports = ["--http-port", "0", "--grpc-port", str(port)]
-    options = ["--components", str(components), *ports]
+    options = ["--components", str(components), *ports, *arguments]
     with subprocess.Popen(
         [*command, *options], cwd=components.parent, stdout=subprocess.PIPE, text=True
     ) as program:

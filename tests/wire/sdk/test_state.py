@@ -68,7 +68,7 @@ def test_the_general_client_keeps_state_and_reads_secrets(
         "no secret": ("INTERNAL", ""),
         "no vault": ("INVALID_ARGUMENT", ""),
     }
-    assert refusals["unknown"][2] == "state store nowhere is not found"
+    assert refusals["unknown"][2].startswith("state store nowhere is not found. ")
     listed = seen.pop("components")
     assert listed["inventory"] == ["state.in-memory", "ETAG", "TRANSACTIONAL", "TTL"]
     assert listed["vault"] == ["secretstores.local.file"]

@@ -10,7 +10,9 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
+from flowyard.server.block_errors import BlockError
 from flowyard.server.grpc.forwarding import GrpcForwarding
+from flowyard.server.grpc.rich_status import trailing_metadata
 from flowyard.server.grpc.statuses import status_of
 from flowyard.server.not_served import Daprd, NotServed, advice
 from flowyard.server.refusals import Refusals
@@ -40,20 +42,19 @@ class Requests:
     """The messages of a streaming call, of which the first can be looked at before it is taken."""
 
     def __init__(self, messages: AsyncIterator[bytes]) -> None:
-        self._messages = aiter(messages)
-        self._seen: list[bytes] = []
+        self._messages = messages
+        self._first: bytes | None = None
 
     async def first(self) -> bytes:
         """Return the first message, which stays to be taken; an empty one if there is none."""
-        if not self._seen:
-            async for message in self._messages:
-                self._seen.append(message)
-                break
-        return self._seen[0] if self._seen else b""
+        if self._first is None:
+            self._first = await anext(aiter(self._messages), None)
+        return self._first or b""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while self._seen:
-            yield self._seen.pop()
+        first, self._first = self._first, None
+        if first is not None:
+            yield first
         async for message in self._messages:
             yield message
 
@@ -133,6 +134,8 @@ class UnservedMethods(grpc.GenericRpcHandler):
         if service == _DAPR:
             reason += f". {advice(name, 'grpc', self._daprd, self._unserved)}"
         self._refusals.tell(code.name, method, context.peer(), reason)
+        if error is not None and isinstance(error.otherwise, BlockError):
+            await context.abort(code, reason, trailing_metadata(error.otherwise, reason))
         await context.abort(code, reason)
 
 

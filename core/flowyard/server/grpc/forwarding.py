@@ -21,10 +21,13 @@ _TOKEN_KEY = "dapr-api-token"  # noqa: S105 - the name of the header, not its va
 _OURS = frozenset({_TOKEN_KEY, "user-agent", "content-type", "te", "host"})
 # Of what is gRPC's own, this is the caller's: the span that it called from, and an error's details.
 _PASSED_ON = frozenset({"grpc-trace-bin", "grpc-status-details-bin"})
+_FAILING = grpc.ChannelConnectivity.TRANSIENT_FAILURE
 _OPTIONS = (
     # What is too large is refused by the daprd, and by the caller.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
+    ("grpc.max_metadata_size", 64 * 1024),
+    ("grpc.absolute_max_metadata_size", 64 * 1024),
     # A daprd that was away is found again soon; by default it may take two minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
@@ -85,15 +88,17 @@ class GrpcForwarding:
 
     async def _abort(self, method: str, error: grpc.aio.AioRpcError, context: Context) -> None:
         code, details = error.code(), error.details() or ""
-        if code is grpc.StatusCode.UNAVAILABLE and not self._is_connected():
+        if code is grpc.StatusCode.UNAVAILABLE and self._is_away(details):
             details = (
                 f"the daprd at {self._address}, which --dapr names, does not answer: {details}"
             )
             self._refusals.tell(code.name, method, context.peer(), details)
         await context.abort(code, details, tuple(_passed_on(error.trailing_metadata() or ())))
 
-    def _is_connected(self) -> bool:
-        return self._channel.get_state() is grpc.ChannelConnectivity.READY
+    def _is_away(self, details: str) -> bool:
+        # The daprd may say UNAVAILABLE itself. While it is tried again, the state says nothing.
+        state = self._channel.get_state()
+        return state is _FAILING or details.startswith("failed to connect")
 
 
 @asynccontextmanager

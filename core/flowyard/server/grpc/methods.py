@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import grpc
@@ -163,42 +163,46 @@ class Methods:
 
     def state(self, service: StateService) -> grpc.GenericRpcHandler:
         """Return Dapr's methods of state."""
-        handlers = {
-            "GetState": self._method(service.get, state.GetStateRequest),
-            "GetBulkState": self._method(service.get_bulk, state.GetBulkStateRequest),
-            "SaveState": self._method(service.save, state.SaveStateRequest),
-            "DeleteState": self._method(service.delete, state.DeleteStateRequest),
-            "DeleteBulkState": self._method(service.delete_bulk, state.SaveStateRequest),
-            "ExecuteStateTransaction": self._method(
-                service.transact, state.ExecuteStateTransactionRequest
-            ),
-            "QueryStateAlpha1": self._method(service.query, state.GetStateRequest),
-        }
-        return grpc.method_handlers_generic_handler(_DAPR, handlers)
+        return self._block(
+            {
+                "GetState": (service.get, state.GetStateRequest),
+                "GetBulkState": (service.get_bulk, state.GetBulkStateRequest),
+                "SaveState": (service.save, state.SaveStateRequest),
+                "DeleteState": (service.delete, state.DeleteStateRequest),
+                "DeleteBulkState": (service.delete_bulk, state.SaveStateRequest),
+                "ExecuteStateTransaction": (service.transact, state.ExecuteStateTransactionRequest),
+                "QueryStateAlpha1": (service.query, state.GetStateRequest),
+            }
+        )
 
     def secrets(self, service: SecretsService) -> grpc.GenericRpcHandler:
         """Return Dapr's methods of secrets."""
-        handlers = {
-            "GetSecret": self._method(service.get, secrets.GetSecretRequest),
-            "GetBulkSecret": self._method(service.get_bulk, secrets.GetBulkSecretRequest),
-        }
-        return grpc.method_handlers_generic_handler(_DAPR, handlers)
+        return self._block(
+            {
+                "GetSecret": (service.get, secrets.GetSecretRequest),
+                "GetBulkSecret": (service.get_bulk, secrets.GetBulkSecretRequest),
+            }
+        )
 
     def bindings(self, service: BindingsService) -> grpc.GenericRpcHandler:
         """Return Dapr's method of output bindings."""
-        name = "InvokeBinding"
-        invoke = self._method(
-            service.invoke_binding, bindings.InvokeBindingRequest, f"/{_DAPR}/{name}"
+        return self._block(
+            {"InvokeBinding": (service.invoke_binding, bindings.InvokeBindingRequest)}
         )
-        return grpc.method_handlers_generic_handler(_DAPR, {name: invoke})
 
     def invocation(self, service: InvocationService) -> grpc.GenericRpcHandler:
         """Return Dapr's method of service invocation."""
-        name = "InvokeService"
-        invoke = self._method(
-            service.invoke_service, invocation.InvokeServiceRequest, f"/{_DAPR}/{name}"
+        return self._block(
+            {"InvokeService": (service.invoke_service, invocation.InvokeServiceRequest)}
         )
-        return grpc.method_handlers_generic_handler(_DAPR, {name: invoke})
+
+    def _block(self, methods: Mapping[str, tuple[Method, type[Message]]]) -> grpc.GenericRpcHandler:
+        """Return methods of a block, which go to a daprd where the component is not ours."""
+        handlers = {
+            name: self._method(method, request, f"/{_DAPR}/{name}")
+            for name, (method, request) in methods.items()
+        }
+        return grpc.method_handlers_generic_handler(_DAPR, handlers)
 
     def _stream(self, path: str, method: StreamMethod) -> Handler:
         """Return a method that reads and writes messages as they come.

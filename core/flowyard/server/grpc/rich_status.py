@@ -20,12 +20,12 @@ _KINDS: Mapping[str, type[Message]] = {
 }
 
 
-def trailing_metadata(error: BlockError) -> tuple[tuple[str, bytes], ...]:
-    """Return what goes with the status of an error."""
+def trailing_metadata(error: BlockError, message: str = "") -> tuple[tuple[str, bytes], ...]:
+    """Return what goes with the status of an error, whose own message is that of the error."""
     details = [_packed(detail) for detail in error.details]
     status = wire.Status(
         code=grpc.StatusCode[error.grpc_code].value[0],
-        message=error.fault.message,
+        message=message or error.fault.message,
         details=details,
     )
     return ((_KEY, status.SerializeToString()),)

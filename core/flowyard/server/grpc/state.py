@@ -59,6 +59,7 @@ class StateService:
 
     async def save(self, request: wire.SaveStateRequest, _context: Context) -> Empty:
         """Keep values, each for itself."""
+        self._api.check(request.store_name)
         await self._api.save(request.store_name, [_set(item) for item in request.states])
         return Empty()
 

@@ -30,6 +30,8 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 CONNECT_SECONDS = 5.0
 _MOST_IDLE = 100
+# A server that stops cancels what is under way. A stream without an end is ended before.
+_EARLIER_SECONDS = 0.5
 # What is said from one end of a connection to the other, and no further.
 _HOP_BY_HOP = frozenset(
     {
@@ -46,6 +48,11 @@ _HOP_BY_HOP = frozenset(
 )
 # Of a request besides: for whom it is, which is another one there, and what we have answered.
 _OURS = frozenset({b"host", b"expect", TOKEN_HEADER.encode()})
+_STOPPING = Fault(
+    503,
+    "ERR_DAPRD_UNAVAILABLE",
+    "the server stopped before the daprd answered: whether the call was carried out is not known",
+)
 _CALLER_GONE = Fault(
     400, "ERR_CALLER_GONE", "the caller closed its side of the connection before the daprd answered"
 )
@@ -54,11 +61,25 @@ _CALLER_GONE = Fault(
 class HttpForwarding:
     """The way to the HTTP API of a daprd; `open_http_forwarding` makes one."""
 
-    def __init__(self, daprd: Daprd, url: str, transport: httpx.AsyncBaseTransport) -> None:
+    def __init__(
+        self,
+        daprd: Daprd,
+        url: str,
+        transport: httpx.AsyncBaseTransport,
+        stopping: asyncio.Event,
+        drain_seconds: float,
+    ) -> None:
         self._url = httpx.URL(url)
         self._token = daprd.token
         self._transport = transport
+        self._stopping = stopping
+        self._drain_seconds = drain_seconds
         self.url = url
+
+    async def time_is_up(self) -> None:
+        """Return when the server stops and no longer waits for what is under way."""
+        await self._stopping.wait()
+        await asyncio.sleep(max(0.0, self._drain_seconds - _EARLIER_SECONDS))
 
     def answer(self, refusals: Refusals) -> Response:
         """Return what answers a request, of whose body nothing has been read, by forwarding it."""
@@ -92,14 +113,19 @@ class HttpForwarding:
 
 
 @asynccontextmanager
-async def open_http_forwarding(daprd: Daprd) -> AsyncIterator[HttpForwarding | None]:
-    """Give the way to the daprd, None if it has no HTTP address; close it afterwards."""
+async def open_http_forwarding(
+    daprd: Daprd, stopping: asyncio.Event, drain_seconds: float = 0
+) -> AsyncIterator[HttpForwarding | None]:
+    """Give the way to the daprd, None if it has no HTTP address; close it afterwards.
+
+    Once `stopping` is set, calls under way have `drain_seconds` to end.
+    """
     if daprd.http is None:
         yield None
         return
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=_MOST_IDLE)
     async with httpx.AsyncHTTPTransport(limits=limits) as transport:
-        yield HttpForwarding(daprd, daprd.http, transport)
+        yield HttpForwarding(daprd, daprd.http, transport, stopping, drain_seconds)
 
 
 class _Body(httpx.AsyncByteStream):
@@ -124,19 +150,21 @@ class _Forwarded(Response):
         # Who has gone must not keep a stream of the daprd open.
         relaying = asyncio.create_task(self._relay(exchange))
         hang_up = asyncio.create_task(exchange.hung_up())
+        stop = asyncio.create_task(self._forwarding.time_is_up())
+        tasks = (relaying, hang_up, stop)
         try:
-            await asyncio.wait({relaying, hang_up}, return_when=asyncio.FIRST_COMPLETED)
-            is_over = relaying.done()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            is_over, is_stopped = relaying.done(), stop.done()
         finally:
-            relaying.cancel()
-            hang_up.cancel()
-            await asyncio.gather(relaying, hang_up, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         if is_over:
             relaying.result()
         elif exchange.is_answered:
             await exchange.break_off()
         else:
-            await exchange.refuse(_CALLER_GONE)
+            await exchange.refuse(_STOPPING if is_stopped else _CALLER_GONE)
 
     async def _relay(self, exchange: _Exchange) -> None:
         try:
