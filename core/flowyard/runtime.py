@@ -200,6 +200,51 @@ class Runtime(Instances):
         await self.component(component).start(request)
         return request.instance_id
 
+    async def publish_event(
+        self,
+        pubsub_name: str,
+        topic_name: str,
+        data: object = b"",
+        *,
+        data_content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Publish an event, and return once the broker has it.
+
+        Args:
+            pubsub_name: The name of the broker in the configuration.
+            topic_name: The name of the topic.
+            data: Bytes and text are published as they are, any other value as JSON; no bytes by
+                default.
+            data_content_type: What the data is, such as `application/json`. By default bytes and
+                text are `text/plain`, as Dapr has it, and any other value is `application/json`.
+            metadata: Settings of this call, such as `ttlInSeconds`, `rawPayload` or
+                `cloudevent.id`; none by default.
+
+        Raises:
+            ComponentNotFound: If there is no broker of that name.
+            ComponentTypeNotInstalled: If there would be one, and its type is not installed.
+            TopicForbidden: If the configuration keeps the topic from this application.
+            InvalidRequest: If the name of the topic is empty, or a setting cannot be used.
+            PayloadError: If the data is not JSON, or shall be a CloudEvent and is none.
+
+        Example:
+            ```python
+            await runtime.publish_event("orderpubsub", "orders", {"orderId": 1})
+            ```
+        """
+        self._check_loop()
+        # Lazy: most programs publish nothing.
+        from flowyard.blocks.publishing import Publisher
+
+        await Publisher(self.blocks).publish_event(
+            pubsub_name,
+            topic_name,
+            data,
+            data_content_type=data_content_type,
+            metadata=metadata,
+        )
+
 
 async def _drain(
     components: Sequence[WorkflowComponent], executors: Iterable[Executor], limit: timedelta

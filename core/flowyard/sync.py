@@ -181,6 +181,10 @@ class SyncRuntime(SyncVerbs):
         ```
     """
 
+    def __init__(self, runtime: Runtime, portal: BlockingPortal) -> None:
+        super().__init__(runtime, portal)
+        self._opened = runtime
+
     @staticmethod
     @contextmanager
     def open(
@@ -195,6 +199,26 @@ class SyncRuntime(SyncVerbs):
         """
         with _portal_to(Runtime.open(source, app, drain=drain)) as (runtime, portal):
             yield SyncRuntime(runtime, portal)
+
+    def publish_event(
+        self,
+        pubsub_name: str,
+        topic_name: str,
+        data: object = b"",
+        *,
+        data_content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Publish an event. As `Runtime.publish_event`."""
+        call = partial(
+            self._opened.publish_event,
+            pubsub_name,
+            topic_name,
+            data,
+            data_content_type=data_content_type,
+            metadata=metadata,
+        )
+        self._call(call)
 
 
 class SyncClient(SyncVerbs):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowyard.backend.component import ComponentType
+from flowyard.blocks.broker import Broker
 from flowyard.blocks.state import State
 
 
@@ -18,6 +19,7 @@ class Blocks:
         app_id: The application that it was opened for.
         types: The types of the open components, by the names of the components.
         states: The state stores, by their names.
+        brokers: The brokers of pub/sub, by their names.
         unserved: Why a component of the configuration cannot be used here, by its name: its type is
             not installed.
     """
@@ -25,6 +27,7 @@ class Blocks:
     app_id: str = "flowyard"
     types: Mapping[str, ComponentType[Any, Any]] = field(default_factory=dict)
     states: Mapping[str, State] = field(default_factory=dict)
+    brokers: Mapping[str, Broker] = field(default_factory=dict)
     unserved: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -15,10 +15,11 @@ from flowyard.backend.component import Component, ComponentContext, ComponentTyp
 from flowyard.backend.pubsub import PubSub
 from flowyard.backend.state_store import StateStore
 from flowyard.blocks.blocks import Blocks
+from flowyard.blocks.broker import Broker
 from flowyard.blocks.state import State
 from flowyard.clock import Clock
 from flowyard.config import ComponentSpec, resolve
-from flowyard.config.block_settings import BLOCK_SETTINGS, StateSettings
+from flowyard.config.block_settings import BLOCK_SETTINGS, PubSubSettings, StateSettings
 from flowyard.config.components import wrong_kind
 from flowyard.config.settings import keys_of, read_settings
 from flowyard.errors import ComponentTypeNotInstalled, ConfigurationError
@@ -42,6 +43,7 @@ async def open_blocks(
     """Open the components of all blocks but workflows, and close them at the end of the block."""
     types: dict[str, ComponentType[Any, Any]] = {}
     states: dict[str, State] = {}
+    brokers: dict[str, Broker] = {}
     unserved: dict[str, str] = {}
     async with AsyncExitStack() as stack:
         for spec in specs:
@@ -67,7 +69,9 @@ async def open_blocks(
             types[spec.name] = kind
             if isinstance(component, StateStore) and isinstance(own, StateSettings):
                 states[spec.name] = State(component, app_id, own.key_prefix)
-        yield Blocks(app_id, types, states, unserved)
+            if isinstance(component, PubSub) and isinstance(own, PubSubSettings):
+                brokers[spec.name] = Broker(component, app_id, own, clock)
+        yield Blocks(app_id, types, states, brokers, unserved)
 
 
 def _split(spec: ComponentSpec) -> tuple[BaseModel, ComponentSpec]:
