@@ -101,7 +101,7 @@ def test_the_wheel_holds_the_core_and_the_engine_with_their_data(tmp_path: Path)
         str(file.relative_to(folder))
         for folder in (ROOT / "core", ROOT / "components")
         for file in folder.rglob("*")
-        if file.suffix in {".proto", ".py", ".pyi", ".sql", ".typed"}
+        if file.suffix in {".lua", ".proto", ".py", ".pyi", ".sql", ".typed"}
     }
     assert {"flowyard/py.typed", "flowyard_engine/py.typed"} <= expected
     packaged = {name for name in found if not name.startswith("flowyard-")}

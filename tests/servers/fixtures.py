@@ -13,6 +13,7 @@ import pytest
 from servers import builds
 from servers.cache import Unavailable
 from servers.conductor_server import ConductorServer
+from servers.redis_server import RedisServer, redis_program
 from servers.sharing import lent
 from servers.temporal_server import QUICK, TemporalServer
 
@@ -24,7 +25,16 @@ REQUIRE_LIVE = "FLOWYARD_REQUIRE_LIVE"
 # long that the better code of the second compiler would be worth its making.
 _QUICK_START = "-XX:TieredStopAtLevel=1"
 
-SERVERS = frozenset({"temporal_server", "start_temporal", "conductor_server", "start_conductor"})
+SERVERS = frozenset(
+    {
+        "temporal_server",
+        "start_temporal",
+        "conductor_server",
+        "start_conductor",
+        "redis_server",
+        "start_redis",
+    }
+)
 """The fixtures that start servers."""
 
 
@@ -53,6 +63,15 @@ class StartConductor(Protocol):
         kill_on_exit: int | None = None,
     ) -> ConductorServer:
         """Start it with these properties, written `--name=value`."""
+
+
+class StartRedis(Protocol):
+    """Start a further Redis server, which keeps on disk what it has acknowledged."""
+
+    def __call__(
+        self, *flags: str, port: int | None = None, kill_on_exit: int | None = None
+    ) -> RedisServer:
+        """Start it with these flags of redis-server, written `--name`, `value`."""
 
 
 def required(make: Callable[[], T]) -> T:
@@ -101,3 +120,22 @@ def conductor_server(request: pytest.FixtureRequest) -> Iterator[str]:
     start: StartConductor = request.getfixturevalue("start_conductor")
     with start() as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def start_redis(tmp_path_factory: pytest.TempPathFactory) -> StartRedis:
+    """Starts further Redis servers: to be killed, with a password, with replicas."""
+    program = required(redis_program)
+
+    def start(*flags: str, port: int | None = None, kill_on_exit: int | None = None) -> RedisServer:
+        folder = tmp_path_factory.mktemp("redis")
+        return RedisServer(program, folder, *flags, port=port, kill_on_exit=kill_on_exit)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def redis_server(start_redis: StartRedis) -> Iterator[str]:
+    """Return the address of the Redis server of this process."""
+    with start_redis() as server:
+        yield server.address

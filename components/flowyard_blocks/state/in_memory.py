@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 
 from flowyard.backend import (
+    Alarm,
+    Capability,
     Clock,
     ComponentContext,
     ComponentType,
     Concurrency,
     DeleteState,
     EtagMismatch,
+    Machine,
     SetState,
     StateCapability,
     StateOptions,
     StateStore,
     StateValue,
     hookimpl,
-    new_uuid,
     to_datetime,
+    to_microseconds,
     ttl_seconds,
 )
 
@@ -36,10 +40,18 @@ class InMemorySettings(BaseModel):
 class InMemoryState(StateStore):
     """A dictionary with versions and times to live."""
 
-    def __init__(self, name: str, clock: Clock) -> None:
+    def __init__(self, name: str, clock: Clock, machine: Machine) -> None:
         super().__init__(name)
         self._clock = clock
+        self._machine = machine
         self._values: dict[str, StateValue] = {}
+        self._alarms: dict[str, Alarm] = {}
+        """What removes the values that have an end, so that none fills the memory."""
+
+    def close(self) -> None:
+        """Forget everything."""
+        for key in list(self._values):
+            self._forget(key)
 
     async def get(
         self,
@@ -72,7 +84,7 @@ class InMemoryState(StateStore):
     def _find(self, key: str) -> StateValue | None:
         value = self._values.get(key)
         if value is not None and value.expires_at is not None and value.expires_at <= self._now():
-            del self._values[key]
+            self._forget(key)
             return None
         return value
 
@@ -91,12 +103,22 @@ class InMemoryState(StateStore):
             ttl_seconds(request.metadata)
 
     def _apply(self, request: SetState | DeleteState) -> None:
+        self._forget(request.key)
         if isinstance(request, DeleteState):
-            self._values.pop(request.key, None)
             return
-        ttl = ttl_seconds(request.metadata)
+        key, ttl = request.key, ttl_seconds(request.metadata)
         expires_at = self._now() + timedelta(seconds=ttl) if ttl is not None and ttl > 0 else None
-        self._values[request.key] = StateValue(request.value, str(new_uuid()), expires_at)
+        etag = str(self._machine.new_uuid())
+        self._values[key] = StateValue(request.value, etag, expires_at)
+        if expires_at is not None:
+            end = to_microseconds(expires_at)
+            self._alarms[key] = self._clock.call_at(end, partial(self._forget, key))
+
+    def _forget(self, key: str) -> None:
+        self._values.pop(key, None)
+        alarm = self._alarms.pop(key, None)
+        if alarm is not None:
+            alarm.cancel()
 
     def _now(self) -> datetime:
         return to_datetime(self._clock.now())
@@ -106,14 +128,18 @@ class InMemoryState(StateStore):
 async def _open(
     settings: InMemorySettings, context: ComponentContext
 ) -> AsyncIterator[InMemoryState]:
-    yield InMemoryState(context.name, context.clock)
+    store = InMemoryState(context.name, context.clock, context.machine)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 IN_MEMORY = ComponentType(
     name="state.in-memory",
     settings=InMemorySettings,
     open=_open,
-    capabilities=frozenset(StateCapability),
+    capabilities=frozenset({*StateCapability, Capability.VOLATILE}),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from flowyard.errors import InvalidRequest, UnsupportedOperation
 
 TTL_KEY = "ttlInSeconds"
 """The key of `metadata` that says for how long a value is kept (docs/protocol.md §15)."""
+
+_LONGEST_TTL = 2**31 - 1
+_WHOLE = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 
 
 class StateCapability(StrEnum):
@@ -112,8 +116,11 @@ class DeleteState:
 class StateStore(Component, ABC):
     """An open state store; a plugin derives from it.
 
-    Keys come with their prefix, which says whose they are. A call that returns is as durable as
-    the store is. Every method may raise `BackendUnavailable`.
+    Keys come with their prefix, which says whose they are. A call that returns is durable, unless
+    the type declares `Capability.VOLATILE`; with `Capability.SHARED`, several processes may open
+    the same store at once. Every method may raise `BackendUnavailable`. What a call asks for and
+    the type does not declare (an ETag, `FIRST_WRITE`, a time to live) is refused with
+    `UnsupportedOperation`, and never passed over.
 
     Args:
         name: The name of the component in the configuration, kept as `name`.
@@ -143,9 +150,12 @@ class StateStore(Component, ABC):
             request: The key, the value and the version that has to be there.
 
         Raises:
-            EtagMismatch: If another version is there, or any with `FIRST_WRITE` and no ETag.
+            EtagMismatch: If another version is there; with `FIRST_WRITE` and no ETag, if one is
+                there that was written with `FIRST_WRITE`, or, where the store does not keep these
+                apart, any.
             InvalidEtag: If the ETag cannot be one of this store's.
             InvalidRequest: If a setting of the call cannot be used, such as a time to live.
+            UnsupportedOperation: If the type does not declare what is asked for.
         """
 
     @abstractmethod
@@ -158,6 +168,7 @@ class StateStore(Component, ABC):
         Raises:
             EtagMismatch: If another version is there.
             InvalidEtag: If the ETag cannot be one of this store's.
+            UnsupportedOperation: If there is an ETag, and the type does not declare them.
         """
 
     async def get_many(
@@ -220,13 +231,14 @@ def ttl_seconds(metadata: Mapping[str, str]) -> int | None:
         The number of seconds as it was given, which may be 0 or less; None if there is none.
 
     Raises:
-        InvalidRequest: If it is not a whole number.
+        InvalidRequest: If it is not a whole number, or more than 2147483647.
     """
     for key, value in metadata.items():
         if key.lower() == TTL_KEY.lower():
-            try:
-                return int(value)
-            except ValueError as error:
-                text = f"metadata '{TTL_KEY}' is not a whole number of seconds: {value!r}"
-                raise InvalidRequest(text) from error
+            if not _WHOLE.fullmatch(value) or abs(int(value)) > _LONGEST_TTL:
+                raise InvalidRequest(
+                    f"metadata '{TTL_KEY}' is not a whole number of seconds of at most "
+                    f"{_LONGEST_TTL}: {value[:40]!r}"
+                )
+            return int(value)
     return None

@@ -1,4 +1,4 @@
-"""The conformance suite: inherit one class, say which component to open, run pytest.
+"""The conformance suites: inherit one class, say which component to open, run pytest.
 
 ::
 
@@ -7,8 +7,9 @@
         def component_spec(self, tmp_path: Path) -> ComponentSpec:
             return ComponentSpec(name="mine", type="workflow.mine", metadata={"file": tmp_path})
 
-What the component type declares must work, what it does not declare must raise
-`UnsupportedOperation`; nothing else is skipped.
+`ComponentConformance` is for a workflow component, `StateConformance` for a state store. What the
+component type declares must work, what it does not declare must raise `UnsupportedOperation`;
+nothing else is skipped.
 """
 
 from __future__ import annotations
@@ -29,13 +30,22 @@ from flowyard.testing.conformance.rerunning import Rerunning
 from flowyard.testing.conformance.retrying import Retrying
 from flowyard.testing.conformance.sharing import Sharing
 from flowyard.testing.conformance.starting import Starting
+from flowyard.testing.conformance.state import StateConformance, StateFixtures, StateSubject
 from flowyard.testing.conformance.states import States
 from flowyard.testing.conformance.subject import ConformanceFixtures, Subject, requires
 from flowyard.testing.conformance.surviving import Surviving
 from flowyard.testing.conformance.terminating import Terminating
 from flowyard.testing.conformance.timing import Timing
 
-__all__ = ["ComponentConformance", "ConformanceFixtures", "Subject", "requires"]
+__all__ = [
+    "ComponentConformance",
+    "ConformanceFixtures",
+    "StateConformance",
+    "StateFixtures",
+    "StateSubject",
+    "Subject",
+    "requires",
+]
 
 
 class ComponentConformance(

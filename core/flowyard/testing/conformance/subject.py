@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -26,7 +27,7 @@ _SHORT_WHILE = 0.02
 ACTIVE = frozenset({WorkflowStatus.PENDING, WorkflowStatus.RUNNING})
 
 
-def requires(*capabilities: Capability) -> pytest.MarkDecorator:
+def requires(*capabilities: StrEnum) -> pytest.MarkDecorator:
     """Skip a test where the component does not declare these."""
     return pytest.mark.flowyard_requires(*capabilities)
 

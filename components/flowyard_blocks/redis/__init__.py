@@ -1,0 +1,1 @@
+"""Connections to Redis, for all blocks that have a component there."""

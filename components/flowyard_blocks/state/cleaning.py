@@ -1,0 +1,44 @@
+"""Removing what has expired, from time to time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from flowyard.backend import BackgroundTasks, Clock, FlowyardError
+
+
+@asynccontextmanager
+async def cleaning(
+    clock: Clock,
+    interval: timedelta,
+    clean_up: Callable[[timedelta], Awaitable[None]],
+    logger: logging.Logger,
+) -> AsyncIterator[None]:
+    """Call `clean_up` after each interval until the end of the block; never if it is 0."""
+    if not interval:
+        yield
+        return
+    tasks = BackgroundTasks()
+
+    async def clean() -> None:
+        try:
+            await clean_up(interval)
+        except FlowyardError as error:
+            logger.warning("what has expired could not be removed, and will be later: %s", error)
+
+    def ring() -> None:
+        nonlocal alarm
+        tasks.run(clean())
+        alarm = clock.call_at(clock.now() + step, ring)
+
+    step = interval // timedelta(microseconds=1)
+    alarm = clock.call_at(clock.now() + step, ring)
+    try:
+        yield
+    finally:
+        alarm.cancel()
+        await asyncio.gather(*tasks.cancel(), return_exceptions=True)
