@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flowyard.backend import (
     BackgroundTasks,
+    Capability,
     Clock,
     ComponentContext,
     ComponentType,
@@ -134,7 +135,7 @@ IN_MEMORY = ComponentType(
     name="pubsub.in-memory",
     settings=InMemorySettings,
     open=_open,
-    capabilities=frozenset({PubSubCapability.SUBSCRIBE_WILDCARDS, PubSubCapability.VOLATILE}),
+    capabilities=frozenset({PubSubCapability.SUBSCRIBE_WILDCARDS, Capability.VOLATILE}),
 )
 
 

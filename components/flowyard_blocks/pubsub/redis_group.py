@@ -10,30 +10,28 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowyard.backend import (
-    BackendUnavailable,
     BackgroundTasks,
     Backoff,
     ComponentContext,
     Delivery,
+    FlowyardError,
     Handler,
     Message,
     redelivery_pause,
 )
-from flowyard_blocks.redis_connection import unavailable
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
+from flowyard_blocks.redis.connection import RedisConnection
 
 # Shorter than the read timeout of the connection, whose end would be taken for a failure.
 _BLOCK_MS = 1000
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
 _MOST_CLAIMED = 1000
+_CANCEL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +69,15 @@ class _NoGroup(Exception):
     """The stream, or its consumer group, is gone."""
 
 
+class _GroupExists(Exception):
+    """The consumer group is there already."""
+
+
 class StreamGroup:
     """Reads a stream, and has a handler take its messages.
 
     Args:
-        client: The connection.
+        connection: The connection, of which the group has one for itself.
         topic: The stream.
         handler: Takes a message, and says what becomes of it.
         how: The settings.
@@ -85,14 +87,14 @@ class StreamGroup:
 
     def __init__(
         self,
-        client: Redis,
+        connection: RedisConnection,
         topic: str,
         handler: Handler,
         how: Reading,
         context: ComponentContext,
         readers: Readers,
     ) -> None:
-        self._client = client
+        self._connection = connection
         self._topic = topic
         self._handler = handler
         self._how = how
@@ -122,7 +124,9 @@ class StreamGroup:
             yield
         finally:
             self._readers.groups.remove(self)
-            await asyncio.gather(*self._tasks.cancel(), return_exceptions=True)
+            # Again and again: redis-py may take a cancellation for a lost connection.
+            while self._tasks:
+                await asyncio.wait(self._tasks.cancel(), timeout=_CANCEL_SECONDS)
             if self._readers.groups:
                 self._readers.groups[0].take_over(self.held)
             else:
@@ -145,10 +149,13 @@ class StreamGroup:
             except _NoGroup:
                 await backoff.sleep()
                 await self._until_done(self._make_group)
-            except BackendUnavailable as error:
+            except FlowyardError as error:
                 if not is_told:
                     is_told = True
                     self._logger.warning("topic '%s' waits: %s", self._topic, error)
+                await backoff.sleep()
+            except Exception:
+                self._logger.exception("topic '%s' cannot be read", self._topic)
                 await backoff.sleep()
             else:
                 is_told = False
@@ -160,7 +167,7 @@ class StreamGroup:
         while True:
             try:
                 return await work()
-            except BackendUnavailable:
+            except FlowyardError:
                 await backoff.sleep()
 
     async def _read(self) -> None:
@@ -174,8 +181,8 @@ class StreamGroup:
             *("COUNT", min(free, how.queue_depth), "BLOCK", _BLOCK_MS),
             *("STREAMS", self._topic, ">"),
         )
-        for _, entries in streams or ():
-            for entry_id, fields in entries:
+        for _, answer in streams or ():
+            for entry_id, fields in _entries(answer).items():
                 self._begin(entry_id, fields, 1)
 
     async def _reclaim(self) -> None:
@@ -300,37 +307,35 @@ class StreamGroup:
         await self._command("XACK", self._topic, self._how.group, entry_id)
 
     async def _make_group(self) -> None:
-        from redis.exceptions import ResponseError
-
-        try:
-            with unavailable(self._name):
-                await self._client.execute_command(  # type: ignore[no-untyped-call]
-                    "XGROUP CREATE", self._topic, self._how.group, "0", "MKSTREAM"
-                )
-        except BackendUnavailable as error:
-            cause = error.__cause__
-            if not (isinstance(cause, ResponseError) and str(cause).startswith("BUSYGROUP")):
-                raise
+        with suppress(_GroupExists):
+            await self._command("XGROUP", "CREATE", self._topic, self._how.group, "0", "MKSTREAM")
 
     async def _command(self, name: str, *parts: str | bytes | int) -> Any:
         """Return the answer as it comes over the connection."""
-        from redis.exceptions import ResponseError
-
         try:
-            with unavailable(self._name):
+            with self._connection.told():
                 # The client, which reads answers differently by its versions, does not know the
                 # command as bytes.
-                return await self._client.execute_command(  # type: ignore[no-untyped-call]
+                return await self._connection.client.execute_command(  # type: ignore[no-untyped-call]
                     name.encode(), *parts
                 )
-        except BackendUnavailable as error:
-            if isinstance(error.__cause__, ResponseError) and "NOGROUP" in str(error.__cause__):
+        except FlowyardError as error:
+            said = str(error.__cause__)
+            if said.startswith("NOGROUP"):
                 raise _NoGroup from error
+            if said.startswith("BUSYGROUP"):
+                raise _GroupExists from error
             raise
 
 
-def _entries(answer: Sequence[Any] | None) -> dict[bytes, Mapping[bytes, bytes]]:
-    return {entry[0]: entry[1] for entry in answer or () if entry and entry[0] is not None}
+def _entries(answer: Sequence[Any]) -> dict[bytes, Mapping[bytes, bytes]]:
+    """Return the fields of entries by their IDs; before Redis 7, None stands for one removed."""
+    found: dict[bytes, Mapping[bytes, bytes]] = {}
+    for entry in answer:
+        if entry is not None and entry[1] is not None:
+            entry_id, flat = entry
+            found[entry_id] = dict(zip(flat[::2], flat[1::2], strict=True))
+    return found
 
 
 def _after(entry_id: bytes) -> str:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING
+from datetime import timedelta
 
 from pydantic import Field
 
 from flowyard.backend import (
+    Capability,
     ComponentContext,
     ComponentType,
     Handler,
     PubSub,
-    PubSubCapability,
     hookimpl,
 )
+from flowyard_blocks.durations import Milliseconds
 from flowyard_blocks.pubsub.redis_group import Readers, Reading, StreamGroup
-from flowyard_blocks.redis_connection import RedisSettings, Seconds, open_redis, unavailable
+from flowyard_blocks.redis.connection import RedisConnection
+from flowyard_blocks.redis.settings import RedisSettings
 
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
+# Each subscription has a connection of its own, on which it waits for messages.
+_MOST_SUBSCRIPTIONS = 10_000
 
 
 class RedisStreamsSettings(RedisSettings):
@@ -31,15 +33,15 @@ class RedisStreamsSettings(RedisSettings):
     """The consumer group; the ID of the application by default."""
     max_len_approx: int = Field(default=0, ge=0)
     """About how many messages a stream keeps, delivered or not; 0 for all of them."""
-    stream_ttl: Seconds = Field(default=0.0, ge=0, alias="streamTTL")
+    stream_ttl: Milliseconds = Field(default=timedelta(0), ge=timedelta(0), alias="streamTTL")
     """For about how long a stream keeps messages, delivered or not; 0 for ever."""
     queue_depth: int = Field(default=100, ge=1)
     """How many messages are read at once."""
     concurrency: int = Field(default=10, ge=1)
     """How many messages of one subscription the application gets at once."""
-    processing_timeout: Seconds = Field(default=60.0, ge=0)
+    processing_timeout: Milliseconds = Field(default=timedelta(seconds=60), ge=timedelta(0))
     """How long the application may take for one, which then comes again; 0 for any time."""
-    redeliver_interval: Seconds = Field(default=15.0, ge=0)
+    redeliver_interval: Milliseconds = Field(default=timedelta(seconds=15), ge=timedelta(0))
     """How often what a process has left is looked for; 0 for never."""
 
 
@@ -47,20 +49,25 @@ class RedisStreams(PubSub):
     """Adds to streams, and reads them as a consumer group."""
 
     def __init__(
-        self, settings: RedisStreamsSettings, context: ComponentContext, client: Redis
+        self,
+        settings: RedisStreamsSettings,
+        context: ComponentContext,
+        publishing: RedisConnection,
+        reading: RedisConnection,
     ) -> None:
         super().__init__(context.name)
         self._settings = settings
         self._context = context
-        self._client = client
+        self._publishing = publishing
+        self._reading = reading
         self._readers: dict[str, Readers] = {}
 
     async def publish(self, topic: str, data: bytes, metadata: Mapping[str, str]) -> None:
         command: list[str | bytes | int] = ["XADD", topic, *self._limit(), "*", "data", data]
         if metadata:
             command += ["metadata", json.dumps(dict(metadata), separators=(",", ":"))]
-        with unavailable(self.name):
-            await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+        with self._publishing.told():
+            await self._publishing.client.execute_command(*command)  # type: ignore[no-untyped-call]
 
     def subscribe(
         self, topic: str, handler: Handler, metadata: Mapping[str, str]
@@ -70,17 +77,18 @@ class RedisStreams(PubSub):
             settings.consumer_id or self._context.app_id,
             settings.queue_depth,
             settings.concurrency,
-            settings.processing_timeout,
-            settings.redeliver_interval,
+            settings.processing_timeout.total_seconds(),
+            settings.redeliver_interval.total_seconds(),
         )
         readers = self._readers.setdefault(topic, Readers())
-        return StreamGroup(self._client, topic, handler, how, self._context, readers).reading()
+        return StreamGroup(self._reading, topic, handler, how, self._context, readers).reading()
 
     def _limit(self) -> list[str | int]:
         if self._settings.max_len_approx:
             return ["MAXLEN", "~", self._settings.max_len_approx]
         if self._settings.stream_ttl:
-            oldest = self._context.clock.now() // 1000 - int(self._settings.stream_ttl * 1000)
+            age_ms = self._settings.stream_ttl // timedelta(milliseconds=1)
+            oldest = self._context.clock.now() // 1000 - age_ms
             return ["MINID", "~", oldest]
         return []
 
@@ -94,15 +102,19 @@ async def _open(
             "%s removes messages by maxLenApprox or streamTTL, also those that nobody has got yet",
             context.name,
         )
-    async with open_redis(context.name, settings) as client:
-        yield RedisStreams(settings, context, client)
+    many = settings.model_copy(update={"pool_size": _MOST_SUBSCRIPTIONS})
+    async with (
+        RedisConnection.open(context.name, settings) as publishing,
+        RedisConnection.open(context.name, many) as reading,
+    ):
+        yield RedisStreams(settings, context, publishing, reading)
 
 
 REDIS = ComponentType(
     name="pubsub.redis",
     settings=RedisStreamsSettings,
     open=_open,
-    capabilities=frozenset({PubSubCapability.SHARED}),
+    capabilities=frozenset({Capability.SHARED}),
 )
 
 

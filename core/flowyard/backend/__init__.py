@@ -21,7 +21,6 @@ from flowyard.backend.component import (
     ComponentType,
     WorkflowComponent,
 )
-from flowyard.backend.durations import parse_duration
 from flowyard.backend.executor import (
     AcknowledgingExecutor,
     ActivityResult,
@@ -222,7 +221,6 @@ __all__ = [
     "hookimpl",
     "new_uuid",
     "obstacle",
-    "parse_duration",
     "perform",
     "propagated",
     "recorded",

@@ -19,13 +19,11 @@ _LONGEST_AFTER = 7  # of these pauses the longest is the next one
 class PubSubCapability(StrEnum):
     """What a broker may do beyond publishing and delivering, in Dapr's words.
 
-    With SUBSCRIBE_WILDCARDS a subscription may name several topics at once by a `*`. VOLATILE takes
-    away: no message outlives the component. SHARED says that several processes may open one broker.
+    With SUBSCRIBE_WILDCARDS a subscription may name several topics at once by a `*`. Besides,
+    `Capability` has VOLATILE and SHARED for brokers, too.
     """
 
     SUBSCRIBE_WILDCARDS = "SUBSCRIBE_WILDCARDS"
-    SHARED = "SHARED"
-    VOLATILE = "VOLATILE"
 
 
 @dataclass(frozen=True, slots=True)

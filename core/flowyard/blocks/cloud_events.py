@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from flowyard.backend.durations import parse_duration
 from flowyard.backend.timestamps import to_datetime
+from flowyard.blocks.durations import parse_duration
 from flowyard.errors import InvalidRequest, PayloadError
 
 CONTENT_TYPE = "application/cloudevents+json"
