@@ -18,6 +18,7 @@ from flowyard.errors import ComponentNotFound, ConfigurationError, nearest
 
 if TYPE_CHECKING:
     from flowyard.config.manifest import Item, Manifest
+    from flowyard.config.subscriptions import Subscription
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -82,10 +83,13 @@ class Components:
         blocks: The components of the other building blocks: `state.…`, `pubsub.…`, `bindings.…`
             and `secretstores.…`, in the order of the files; none by default. The names of all
             components differ.
+        subscriptions: The documents of kind Subscription, in the order of the files; none by
+            default.
     """
 
     specs: tuple[ComponentSpec, ...]
     blocks: tuple[ComponentSpec, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
 
     @property
     def default(self) -> ComponentSpec:
@@ -131,9 +135,9 @@ def load_components(
             or stands twice, or there is no workflow component.
     """
     if isinstance(source, (str, Path)):
-        specs, others = _read_specs(Path(source))
+        specs, subscriptions, others = _read_specs(Path(source))
     else:
-        specs, others = tuple(source), ""
+        specs, subscriptions, others = tuple(source), (), ""
     seen: dict[str, ComponentSpec] = {}
     for spec in specs:
         if _NAME.fullmatch(spec.name) is None:
@@ -146,7 +150,15 @@ def load_components(
     workflows = tuple(spec for spec in ours if spec.block == "workflow")
     if not workflows:
         raise ConfigurationError(_no_workflow_component(source, specs, app_id, others))
-    return Components(workflows, tuple(spec for spec in ours if spec.block != "workflow"))
+    return Components(
+        workflows,
+        tuple(spec for spec in ours if spec.block != "workflow"),
+        tuple(
+            subscription
+            for subscription in subscriptions
+            if not subscription.scopes or app_id is None or app_id in subscription.scopes
+        ),
+    )
 
 
 def resolve(
@@ -220,12 +232,14 @@ def _no_workflow_component(
     )
 
 
-def _read_specs(path: Path) -> tuple[tuple[ComponentSpec, ...], str]:
-    """Return the components of all blocks, and in words what was skipped."""
+def _read_specs(
+    path: Path,
+) -> tuple[tuple[ComponentSpec, ...], tuple[Subscription, ...], str]:
+    """Return the components of all blocks, the subscriptions, and in words what was skipped."""
     # Lazy: a program that sets up its components in code needs no YAML.
     from flowyard.config.manifest import read_manifests
 
-    manifests, skipped = read_manifests(path)
+    manifests, subscriptions, skipped = read_manifests(path)
     stores: dict[str, ComponentSpec] = {}
     for manifest in manifests:
         if canonical(manifest.spec.type).startswith("secretstores."):
@@ -233,7 +247,7 @@ def _read_specs(path: Path) -> tuple[tuple[ComponentSpec, ...], str]:
             _refuse_second(stores.get(store.name), store)
             stores[store.name] = store
     specs = tuple(_spec(manifest, _store(manifest, stores)) for manifest in manifests)
-    return specs, f" Skipped: {', '.join(skipped)}." if skipped else ""
+    return specs, tuple(subscriptions), f" Skipped: {', '.join(skipped)}." if skipped else ""
 
 
 def _spec(manifest: Manifest, store: SecretStore) -> ComponentSpec:

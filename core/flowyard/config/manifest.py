@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
+from flowyard.config.subscriptions import Subscription, read_subscription
 from flowyard.config.yaml import read_documents
 from flowyard.errors import ConfigurationError, nearest
 
@@ -20,9 +21,7 @@ logger = logging.getLogger(__name__)
 API_VERSION = "dapr.io/v1alpha1"
 
 # What else Dapr keeps in the folder of its components.
-_OTHER_KINDS = frozenset(
-    {"Configuration", "HTTPEndpoint", "MCPServer", "Resiliency", "Subscription"}
-)
+_OTHER_KINDS = frozenset({"Configuration", "HTTPEndpoint", "MCPServer", "Resiliency"})
 
 # What the name of a type may begin with.
 _BLOCKS = frozenset({"bindings", "pubsub", "secretstores", "state", "workflow", "workflows"})
@@ -96,14 +95,15 @@ class Manifest:
     source: Path
 
 
-def read_manifests(path: Path) -> tuple[list[Manifest], list[str]]:
+def read_manifests(path: Path) -> tuple[list[Manifest], list[Subscription], list[str]]:
     """Read a file, or the *.yaml and *.yml files of a folder by name; raise `ConfigurationError`.
 
-    Returns also what was skipped, in words: components of blocks that Flowyard does not have, and
-    Dapr's other kinds in a folder.
+    Returns also the subscriptions, and what was skipped, in words: components of blocks that
+    Flowyard does not have, and Dapr's other kinds in a folder.
     """
     is_folder = path.is_dir()
     manifests: list[Manifest] = []
+    subscriptions: list[Subscription] = []
     skipped: list[str] = []
     for file in _files(path) if is_folder else [path]:
         documents = read_documents(file)
@@ -111,13 +111,16 @@ def read_manifests(path: Path) -> tuple[list[Manifest], list[str]]:
             where = str(file) if len(documents) == 1 else f"{file}: document {number}"
             if document is None:
                 continue
+            if isinstance(document, Mapping) and document.get("kind") == "Subscription":
+                subscriptions.append(read_subscription(document, where, file))
+                continue
             foreign = _foreign(document, where, is_folder=is_folder)
             if foreign:
                 logger.info("%s: skipped %s, which Flowyard does not use", where, foreign)
                 skipped.append(foreign)
             else:
                 manifests.append(_parse(document, where, file))
-    return manifests, skipped
+    return manifests, subscriptions, skipped
 
 
 def _files(folder: Path) -> list[Path]:

@@ -16,11 +16,13 @@ from google.protobuf.message import DecodeError, Message
 from flowyard.errors import InvalidRequest
 from flowyard.server.grpc.answers import AnswerService
 from flowyard.server.grpc.management import ManagementService
+from flowyard.server.grpc.pubsub import PubSubService
 from flowyard.server.grpc.taskhub import TaskHubClientService
 from flowyard.server.grpc.worker import WorkerService
 from flowyard.server.refusals import Refusals
 from flowyard.wire.json.errors import fault_of
 from flowyard.wire.v1 import management_pb2 as management
+from flowyard.wire.v1 import pubsub_pb2 as pubsub
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
 
 logger = logging.getLogger(__name__)
@@ -146,6 +148,19 @@ class Methods:
         handlers["GetMetadata"] = self._method(service.metadata, Empty)
         handlers["SetMetadata"] = self._method(service.set_metadata, m.SetMetadataRequest)
         handlers["Shutdown"] = self._method(service.shutdown, Empty)
+        return grpc.method_handlers_generic_handler("dapr.proto.runtime.v1.Dapr", handlers)
+
+    def pubsub(self, service: PubSubService) -> grpc.GenericRpcHandler:
+        """Return what publishes and subscribes."""
+        bulk = self._method(service.publish_bulk, pubsub.BulkPublishRequest)
+        handlers = {
+            "PublishEvent": self._method(service.publish, pubsub.PublishEventRequest),
+            "BulkPublishEvent": bulk,
+            "BulkPublishEventAlpha1": bulk,
+            "SubscribeTopicEventsAlpha1": grpc.stream_stream_rpc_method_handler(
+                service.subscribe, None, None
+            ),
+        }
         return grpc.method_handlers_generic_handler("dapr.proto.runtime.v1.Dapr", handlers)
 
     def _method(self, method: Method, request: type[Message]) -> Handler:

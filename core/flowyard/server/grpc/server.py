@@ -22,11 +22,13 @@ from flowyard.server.grpc.gate import Gate
 from flowyard.server.grpc.management import ManagementService
 from flowyard.server.grpc.methods import Methods, Router
 from flowyard.server.grpc.propagation import Propagation
+from flowyard.server.grpc.pubsub import PubSubService
 from flowyard.server.grpc.starts import Starts
 from flowyard.server.grpc.taskhub import TaskHubClientService
 from flowyard.server.grpc.worker import WorkerService
 from flowyard.server.metadata import Extras
 from flowyard.server.ports import await_port
+from flowyard.server.pubsub.subscriptions import Subscriptions
 from flowyard.server.refusals import Refusals
 
 logger = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ async def serve_grpc(
     extras: Extras | None = None,
     shut_down: Callable[[], None] | None = None,
     stopping: asyncio.Event | None = None,
+    subscriptions: Subscriptions | None = None,
 ) -> AsyncIterator[int]:
     """Serve Dapr's gRPC methods until the end of the block.
 
@@ -99,6 +102,7 @@ async def serve_grpc(
         stopping: Once it is set, new calls are refused, and only the answers of workers are taken.
             Whoever sets it has to drain the queue before the block ends, and `grace_seconds` has no
             effect.
+        subscriptions: What streams of events are added to; by default they are the only ones.
 
     Yields:
         The port, which the system chooses for port 0.
@@ -133,6 +137,7 @@ async def serve_grpc(
         extras=extras,
         shut_down=shut_down,
         stopping=stopping,
+        subscriptions=subscriptions,
     )
     server = grpc.aio.server(
         options=_options(max_message_bytes, keepalive_seconds, keepalive_timeout_seconds)
@@ -175,6 +180,7 @@ def route(
     extras: Extras | None = None,
     shut_down: Callable[[], None] | None = None,
     stopping: asyncio.Event | None = None,
+    subscriptions: Subscriptions | None = None,
 ) -> Router:
     """Return what finds the method for a call, over whatever the call has come; see `serve_grpc`.
 
@@ -193,6 +199,7 @@ def route(
         methods.management(
             ManagementService(runtime, app_id, lambda: queue.connected, starts, extras, shut_down)
         ),
+        methods.pubsub(PubSubService(runtime, subscriptions or Subscriptions(runtime.blocks, ()))),
     )
     if stopping is not None:
         services = tuple(Gate(service, stopping) for service in services)

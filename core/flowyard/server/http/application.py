@@ -24,6 +24,7 @@ from flowyard.server.http.dapr import DaprManagement
 from flowyard.server.http.endpoints import Endpoint, call_of, fault_response, peer_of, refuse
 from flowyard.server.http.instances import BASE, BODIES, Instances
 from flowyard.server.http.openapi import openapi
+from flowyard.server.http.publishing import Publishing
 from flowyard.server.http.sidecar import OPEN_TO_ALL, Sidecar
 from flowyard.server.metadata import Extras
 from flowyard.server.refusals import Refusals
@@ -93,6 +94,7 @@ def http_endpoints(runtime: Runtime, options: HttpOptions) -> Sequence[Endpoint]
     endpoints = [
         *DaprManagement(runtime, options.max_body).endpoints(),
         *Instances(runtime, options.max_body, options.stopping).endpoints(),
+        *Publishing(runtime, options.max_body).endpoints(),
         *sidecar.endpoints(),
         Endpoint("GET", "/openapi.json", document, "Get this document", {200: "Document"}),
     ]
