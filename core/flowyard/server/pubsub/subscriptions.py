@@ -83,6 +83,11 @@ class Subscriptions:
         if broker is None:
             why = self._blocks.unserved.get(name, f"no pubsub component is named '{name}'")
             raise ConfigurationError(f"{subscription.label}: {why}")
+        if subscription.bulk is not None:
+            raise ConfigurationError(
+                f"{subscription.label}: bulkSubscribe is not supported yet. Remove it, and take "
+                "the events one by one"
+            )
         dead_letters = subscription.dead_letter_topic
         if not broker.scopes.may_subscribe(subscription.topic):
             raise ConfigurationError(
