@@ -160,6 +160,11 @@ async def open_server(
             )
         )
         subscriptions = Subscriptions(runtime.blocks, components.subscriptions)
+
+        def tell(topic: str, number: int) -> None:
+            extras[f"undelivered.{topic}"] = str(number)
+
+        subscriptions.deliveries.tell = tell
         grpc_url = None
         if options.grpc_port is not None:
             port = await stack.enter_async_context(

@@ -105,7 +105,7 @@ async def test_a_repetition_of_an_activity_publishes_the_same_events(tmp_path: P
             for number in range(2):
                 await publisher.publish_event("orderpubsub", "orders", number)
                 ids.append((await _event(runtime))["id"])
-        await publisher.publish_event(
+        await Publisher(runtime.blocks, "execution-1").publish_event(
             "orderpubsub", "orders", 1, metadata={"cloudevent.id": "given"}
         )
         assert (await _event(runtime))["id"] == "given"

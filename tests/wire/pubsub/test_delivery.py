@@ -126,6 +126,8 @@ async def test_a_poison_message_is_kept_apart_and_does_not_block_the_rest(
         await app.gets(4)
         await sidecar.publish("orders", "fine")
         await app.gets(5)
+        metadata = (await sidecar.http.get("/v1.0/metadata")).json()
+    assert metadata["extended"] == {"undelivered.orders.undelivered.checkout": "1"}
     assert [path for path, _, _ in app.got] == ["/orders"] * 3 + ["/undelivered", "/orders"]
     assert app.data == ["poison"] * 4 + ["fine"]
     assert "kept apart in topic 'orders.undelivered.checkout'" in caplog.text

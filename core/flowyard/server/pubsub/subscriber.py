@@ -40,12 +40,19 @@ class Deliveries:
         in_hand: How many the application has in hand.
         none_left: Set while it has none.
         undelivered: How many messages were kept apart, by the topics where they are.
+        tell: Called with such a topic and their number.
     """
 
     stopping: bool = False
     in_hand: int = 0
     none_left: asyncio.Event = field(default_factory=asyncio.Event)
     undelivered: dict[str, int] = field(default_factory=dict)
+    tell: Callable[[str, int], object] = lambda topic, number: None
+
+    def keep_apart(self, topic: str) -> None:
+        """Count one more message that was put into such a topic."""
+        self.undelivered[topic] = self.undelivered.get(topic, 0) + 1
+        self.tell(topic, self.undelivered[topic])
 
     def begin(self) -> None:
         """Count one more that is in hand."""
@@ -188,7 +195,7 @@ class Subscriber:
                 why,
             )
             return Delivery.DONE
-        self._deliveries.undelivered[topic] = self._deliveries.undelivered.get(topic, 0) + 1
+        self._deliveries.keep_apart(topic)
         logger.warning(
             "message %s of topic '%s' is kept apart in topic '%s': %s. Subscribe to that topic to "
             "get it again, or give the subscription a dead-letter topic",
