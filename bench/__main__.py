@@ -23,6 +23,7 @@ NAMES = (
     "rest",
 )
 _LIVE = (
+    "state",
     "temporal.chain",
     "temporal.sequence",
     "temporal.calls",

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, PlainSerializer
 
 _MICROSECONDS = {
     "ns": 0.001,
@@ -44,8 +44,20 @@ def parse_duration(value: object, unit: str) -> object:
         raise ValueError("is too long") from None
 
 
-Seconds = Annotated[timedelta, BeforeValidator(lambda value: parse_duration(value, "s"))]
+def _text(duration: timedelta) -> str:
+    """Return a duration as Go reads it."""
+    seconds = duration.total_seconds()
+    return f"{seconds:g}s" if seconds >= 1 or not seconds else f"{seconds * 1000:g}ms"
+
+
+_SERIALIZER = PlainSerializer(_text, return_type=str, when_used="json")
+
+Seconds = Annotated[
+    timedelta, BeforeValidator(lambda value: parse_duration(value, "s")), _SERIALIZER
+]
 """A duration whose bare number counts seconds."""
 
-Milliseconds = Annotated[timedelta, BeforeValidator(lambda value: parse_duration(value, "ms"))]
+Milliseconds = Annotated[
+    timedelta, BeforeValidator(lambda value: parse_duration(value, "ms")), _SERIALIZER
+]
 """A duration whose bare number counts milliseconds."""

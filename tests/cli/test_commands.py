@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import json
 import os
 import re
 import signal
@@ -96,6 +97,25 @@ def test_the_conformance_suite_runs_on_a_configured_component(components: Path) 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^\d+ passed", done.stdout, re.MULTILINE)
+
+
+def test_the_conformance_suite_runs_on_a_component_of_another_block(
+    components: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "with_state.yaml"
+    file.write_text(
+        f"{components.read_text()}\n---\napiVersion: dapr.io/v1alpha1\nkind: Component\n"
+        "metadata: {name: kept}\nspec:\n  type: state.sqlite\n  metadata:\n"
+        f"  - {{name: url, value: {tmp_path}/state.db}}\n  - {{name: keyPrefix, value: none}}\n"
+    )
+    arguments = ["conformance", "kept", "--components", str(file), "-k", "etag", "--json"]
+    program = [sys.executable, "-c", "from flowyard.cli.main import main; main()", *arguments]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert (told["component"], told["type"]) == ("kept", "state.sqlite")
+    assert told["passed"] >= 10
+    assert {test["outcome"] for test in told["tests"]} == {"passed"}
 
 
 def test_the_version_is_told(flowyard: Command) -> None:

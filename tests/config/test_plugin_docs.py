@@ -14,14 +14,16 @@ from flowyard.backend.component import (
     ComponentType,
     WorkflowComponent,
 )
+from flowyard.backend.state_store import StateCapability, StateStore
 from flowyard.config import ComponentSpec, load_components, resolve
 from flowyard.errors import ConfigurationError
 from flowyard_engine.settings import EngineSettings
 
 HOUSE = Path(__file__).parents[2]
 PLUGINS = (HOUSE / "docs/plugins.md").read_text()
+BLOCK_PLUGINS = (HOUSE / "docs/block-plugins.md").read_text()
 COMPONENTS = (HOUSE / "docs/components.md").read_text()
-SAMPLE = HOUSE / "tests/plugins/flowyard-memory"
+SAMPLES = sorted((HOUSE / "tests/plugins").glob("flowyard-*"))
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -30,21 +32,26 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 QUOTES = [
-    block for block in blocks(PLUGINS, "python") + blocks(PLUGINS, "toml") if block.startswith("# ")
+    block
+    for page in (PLUGINS, BLOCK_PLUGINS)
+    for block in blocks(page, "python") + blocks(page, "toml")
+    if block.startswith("# ")
 ]
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_what_the_tutorial_quotes_is_what_the_sample_says(quote: str) -> None:
+def test_what_the_tutorial_quotes_is_what_a_sample_says(quote: str) -> None:
     name, _, code = quote.removeprefix("# ").partition("\n")
-    assert code in (SAMPLE / name).read_text()
+    files = [sample / name for sample in SAMPLES if (sample / name).exists()]
+    assert any(code in file.read_text() for file in files)
 
 
 def test_the_tutorial_quotes_every_file_that_an_author_writes() -> None:
     quoted = {quote.removeprefix("# ").partition("\n")[0] for quote in QUOTES}
     written = {
-        str(file.relative_to(SAMPLE))
-        for file in SAMPLE.rglob("*")
+        str(file.relative_to(sample))
+        for sample in SAMPLES
+        for file in sample.rglob("*")
         if file.suffix in {".py", ".toml"} and file.name != "__init__.py"
     }
     assert quoted == written
@@ -58,6 +65,16 @@ def test_every_hook_is_in_the_reference() -> None:
 def test_every_capability_is_in_the_reference() -> None:
     after = PLUGINS.partition("| capability | declares that |\n|---|---|\n")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `([a-z-]+)` \|", after, re.MULTILINE) == list(Capability)
+
+
+def test_what_a_state_store_implements_and_declares_is_in_the_reference() -> None:
+    section = BLOCK_PLUGINS.partition("\n## A state store\n")[2].partition("\n## ")[0]
+    methods = {name for name in vars(StateStore) if not name.startswith("_")}
+    first, _, second = section.partition("\n| capability |")
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", first, re.MULTILINE)) == methods
+    assert StateStore.__abstractmethods__ == {"get", "set", "delete"}
+    declared = set(re.findall(r"^\| `(\w+)` \|", second, re.MULTILINE))
+    assert declared == {*StateCapability, Capability.SHARED, Capability.VOLATILE}
 
 
 def test_every_method_is_in_the_reference() -> None:

@@ -218,13 +218,34 @@ def test_a_misspelt_setting_of_a_secret_store_is_found(printed: Any) -> None:
 
 
 def test_components_that_are_left_alone_are_valid_as_they_are(printed: Any) -> None:
-    redis = {
+    mongodb = {
         "apiVersion": "dapr.io/v1alpha1",
         "kind": "Component",
-        "spec": {"type": "state.redis", "metadata": "anything"},
+        "spec": {"type": "state.mongodb", "metadata": "anything"},
         "more": 1,
     }
-    assert _is_valid(printed, redis)
+    assert _is_valid(printed, mongodb)
+
+
+def test_a_state_store_has_its_types_settings_and_those_of_all_state_stores(printed: Any) -> None:
+    entries: list[dict[str, object]] = [
+        {"name": "redisHost", "value": "localhost:6379"},
+        {"name": "RedisPassword", "secretKeyRef": {"name": "password"}},
+        {"name": "dialTimeout", "value": 500},
+        {"name": "keyPrefix", "value": "none"},
+        {"name": "actorStateStore", "value": True},
+    ]
+    store = {
+        "apiVersion": "dapr.io/v1alpha1",
+        "kind": "Component",
+        "metadata": {"name": "statestore"},
+        "spec": {"type": "state.redis", "version": "v1", "metadata": entries},
+    }
+    assert _is_valid(printed, store)
+    entries[0]["name"] = "redisHosts"
+    assert not _is_valid(printed, store)
+    empty = {**store, "spec": {"type": "state.in-memory", "metadata": None}}
+    assert _is_valid(printed, empty)
 
 
 def test_defaults_and_descriptions_are_shown() -> None:

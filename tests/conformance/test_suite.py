@@ -43,6 +43,19 @@ def test_the_suite_runs_from_the_command_line_where_nothing_is_configured(tmp_pa
     }
 
 
+def test_the_suite_of_the_component_types_block_runs_alone(tmp_path: Path) -> None:
+    options = ["--component-type=state.sqlite"]
+    options += ["--component-metadata=connectionString={tmp_path}/state.db"]
+    suite = ["--pyargs", "flowyard.testing.suite", *options, "-k", "outlives or volatile"]
+    ended = run_suite(suite, tmp_path)
+    assert ended.keys() == {"TestStateStore"}
+    assert ended["TestStateStore"]["passed"] >= {
+        "test_a_value_outlives_the_component",
+        "test_a_deletion_outlives_the_component",
+    }
+    assert ended["TestStateStore"]["skipped"] == {"test_what_says_that_it_is_volatile_is"}
+
+
 def test_the_suite_says_what_it_lacks_to_have_a_process_killed(tmp_path: Path) -> None:
     test = f"{UNREACHABLE}::test_a_start_outlives_the_killed_process"
     run = subprocess.run(
@@ -61,6 +74,10 @@ def test_the_suite_says_what_it_lacks_to_have_a_process_killed(tmp_path: Path) -
     ("options", "message"),
     [
         ([], "say which component to test: --component-type=workflow."),
+        (
+            ["--component-type=lock.redis"],
+            "there is no suite for components of type 'lock.redis'",
+        ),
         (
             ["--component-type=workflow.engine", "--component-metadata=path"],
             "'path' is not a pair: write it as NAME=VALUE",

@@ -1,4 +1,4 @@
-"""A stranger's plugin, installed from wheels where nothing else is, is found and conforms."""
+"""Strangers' plugins, installed from wheels where nothing else is, are found and conform."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from distributions import CHECKOUT, run
 
-PLUGIN = Path(__file__).parent / "flowyard-memory"
+PLUGINS = sorted(Path(__file__).parent.glob("flowyard-*"))
 
 # The first test also makes the environment, which takes as long as the index does.
 pytestmark = pytest.mark.timeout(900)
@@ -19,21 +19,22 @@ pytestmark = pytest.mark.timeout(900)
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with an environment `env`, in which only the two wheels were installed."""
+    """Return a folder with an environment `env`, in which only these wheels were installed."""
     folder = tmp_path_factory.mktemp("elsewhere")
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
     build = ("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder)
-    run(*pip, *build, CHECKOUT, PLUGIN, cwd=folder)
+    run(*pip, *build, CHECKOUT, *PLUGINS, cwd=folder)
     venv.create(folder / "env")
     (flowyard,) = folder.glob("flowyard-*.whl")
-    (memory,) = folder.glob("flowyard_memory-*.whl")
+    plugins = sorted(folder.glob("flowyard_*-*.whl"))
+    assert len(plugins) == len(PLUGINS)
     into = ("--python", folder / "env/bin/python")
     constraints = ("-c", CHECKOUT / "constraints.txt")
-    run(*pip, *into, "install", *constraints, f"{flowyard}[testing]", memory, cwd=folder)
+    run(*pip, *into, "install", *constraints, f"{flowyard}[testing]", *plugins, cwd=folder)
     return folder
 
 
-def test_the_plugin_is_found_by_its_entry_point_alone(elsewhere: Path) -> None:
+def test_each_plugin_is_found_by_its_entry_point_alone(elsewhere: Path) -> None:
     code = """if True:
         import json
         from flowyard.config import plugins
@@ -42,17 +43,28 @@ def test_the_plugin_is_found_by_its_entry_point_alone(elsewhere: Path) -> None:
     """
     place, found = json.loads(run(elsewhere / "env/bin/python", "-c", code, cwd=elsewhere))
     assert Path(place).is_relative_to(elsewhere / "env")
-    assert found == {
-        "workflow.engine": ["flowyard", "None"],
+    others = {name: told for name, told in found.items() if told[0] != "flowyard"}
+    assert others == {
+        "state.folder": ["flowyard-folder", "None"],
         "workflow.memory": ["flowyard-memory", "None"],
     }
+    assert {error for _, error in found.values()} == {"None"}
+    assert {"state.in-memory", "state.redis", "state.sqlite", "workflow.engine"} <= found.keys()
 
 
-def test_the_plugin_passes_the_conformance_suite_of_the_wheel(elsewhere: Path) -> None:
+@pytest.mark.parametrize(
+    "component",
+    [
+        ("--component-type=workflow.memory",),
+        ("--component-type=state.folder", "--component-metadata=path={tmp_path}/notes"),
+    ],
+    ids=["workflow.memory", "state.folder"],
+)
+def test_a_plugin_passes_the_conformance_suite_of_the_wheel(
+    component: tuple[str, ...], elsewhere: Path
+) -> None:
     suite = ("-m", "pytest", "--pyargs", "flowyard.testing.suite", "-p", "no:cacheprovider", "-rs")
-    told = run(
-        elsewhere / "env/bin/python", *suite, "--component-type=workflow.memory", cwd=elsewhere
-    )
+    told = run(elsewhere / "env/bin/python", *suite, *component, cwd=elsewhere)
     assert " passed" in told
     skips = [line for line in told.splitlines() if line.startswith("SKIPPED")]
     assert skips

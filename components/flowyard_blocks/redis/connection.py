@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flowyard.backend import BackendUnavailable, ConfigurationError, FlowyardError
 from flowyard_blocks.redis.settings import RedisSettings
@@ -38,6 +38,7 @@ class RedisConnection:
         self.settings = settings
         self.client = client
         self._errors = exceptions
+        self._is_closed = False
 
     @staticmethod
     @asynccontextmanager
@@ -52,28 +53,32 @@ class RedisConnection:
             from redis.exceptions import AuthenticationError
         except ImportError as error:
             raise ConfigurationError(_MISSING.format(name=name)) from error
-        with ExitStack() as stack:
+        async with AsyncExitStack() as stack:
             client = _client(settings, stack)
+            stack.push_async_callback(client.aclose)
             connection = RedisConnection(settings, client)
             try:
-                try:
-                    with connection.told():
-                        await client.ping()
-                except BackendUnavailable as error:
-                    if not isinstance(error.__cause__, AuthenticationError):
-                        raise
-                    raise ConfigurationError(
-                        f"component '{name}': {settings.label} refuses 'redisUsername' and "
-                        f"'redisPassword': {error.__cause__}"
-                    ) from error.__cause__
+                with connection.told():
+                    await client.ping()
+            except BackendUnavailable as error:
+                if not isinstance(error.__cause__, AuthenticationError):
+                    raise
+                raise ConfigurationError(
+                    f"component '{name}': {settings.label} refuses 'redisUsername' and "
+                    f"'redisPassword': {error.__cause__}"
+                ) from error.__cause__
+            try:
                 yield connection
             finally:
-                await client.aclose()
+                # Otherwise redis-py would connect again, and nobody would close that.
+                connection._is_closed = True
 
     @contextmanager
     def told(self) -> Iterator[None]:
         """Raise Flowyard's errors in the place of those of redis-py."""
         errors = self._errors
+        if self._is_closed:
+            raise BackendUnavailable("the component was closed: open it again, and repeat the call")
         try:
             yield
         except (errors.ConnectionError, errors.TimeoutError, errors.ClusterDownError, OSError) as e:
@@ -100,12 +105,14 @@ class RedisConnection:
             return await read()
 
 
-def _client(settings: RedisSettings, stack: ExitStack) -> Redis:
-    from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
+def _client(settings: RedisSettings, stack: AsyncExitStack) -> Redis:
+    from redis.asyncio import Redis, RedisCluster
     from redis.asyncio.connection import Connection, SSLConnection
     from redis.asyncio.retry import Retry
     from redis.asyncio.sentinel import Sentinel
     from redis.backoff import NoBackoff
+
+    from flowyard_blocks.redis.pool import LimitedPool
 
     dialling = settings.dial_timeout.total_seconds()
     shared: dict[str, Any] = {
@@ -125,13 +132,14 @@ def _client(settings: RedisSettings, stack: ExitStack) -> Redis:
 
         nodes = [ClusterNode(host, port) for host, port in settings.addresses]
         most = settings.most_connections
-        tls = {"ssl": True} if settings.enable_tls else {}
-        cluster: Any = RedisCluster(
-            startup_nodes=nodes, max_connections=most, **tls, **shared, **signed_in
+        tls: dict[str, Any] = {"ssl": True} if settings.enable_tls else {}
+        # The commands are the same.
+        return cast(
+            "Redis",
+            RedisCluster(startup_nodes=nodes, max_connections=most, **tls, **shared, **signed_in),
         )
-        return cluster  # type: ignore[no-any-return]  # the commands are the same
     if settings.failover:
-        sentinels = Sentinel(
+        sentinels = Sentinel(  # type: ignore[no-untyped-call]  # redis-py gives it no types
             list(settings.addresses),
             sentinel_kwargs={
                 **shared,
@@ -144,12 +152,14 @@ def _client(settings: RedisSettings, stack: ExitStack) -> Redis:
             **shared,
             **signed_in,
         )
+        for sentinel in sentinels.sentinels:
+            stack.push_async_callback(sentinel.aclose)
         master: Redis = sentinels.master_for(settings.sentinel_master_name)
         return master
     ((host, port),) = settings.addresses
-    pool = BlockingConnectionPool(
-        max_connections=settings.most_connections,
-        timeout=settings.connection_timeout,
+    pool = LimitedPool(
+        settings.most_connections,
+        settings.connection_timeout,
         connection_class=SSLConnection if settings.enable_tls else Connection,
         host=host,
         port=port,
@@ -160,7 +170,7 @@ def _client(settings: RedisSettings, stack: ExitStack) -> Redis:
     return Redis.from_pool(pool)
 
 
-def _certificate(settings: RedisSettings, stack: ExitStack) -> dict[str, str]:
+def _certificate(settings: RedisSettings, stack: AsyncExitStack) -> dict[str, str]:
     """Return where the certificate of the client is: in files, as redis-py wants it."""
     if not settings.client_cert.get_secret_value():
         return {}

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from flowyard.backend import BackgroundTasks, Clock, FlowyardError
+from flowyard.backend import Alarm, BackgroundTasks, Clock, FlowyardError
 
 
 @asynccontextmanager
@@ -23,6 +23,7 @@ async def cleaning(
         yield
         return
     tasks = BackgroundTasks()
+    step = interval // timedelta(microseconds=1)
 
     async def clean() -> None:
         try:
@@ -30,15 +31,18 @@ async def cleaning(
         except FlowyardError as error:
             logger.warning("what has expired could not be removed, and will be later: %s", error)
 
-    def ring() -> None:
-        nonlocal alarm
-        tasks.run(clean())
-        alarm = clock.call_at(clock.now() + step, ring)
+    def wait() -> None:
+        alarms[:] = [clock.call_at(clock.now() + step, ring)]
 
-    step = interval // timedelta(microseconds=1)
-    alarm = clock.call_at(clock.now() + step, ring)
+    def ring() -> None:
+        tasks.run(clean())
+        wait()
+
+    alarms: list[Alarm] = []
+    wait()
     try:
         yield
     finally:
-        alarm.cancel()
+        for alarm in alarms:
+            alarm.cancel()
         await asyncio.gather(*tasks.cancel(), return_exceptions=True)

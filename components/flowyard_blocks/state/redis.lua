@@ -34,7 +34,7 @@ for number, key in ipairs(KEYS) do
     if version and version ~= etag and (etag ~= '0' or state.is_first) then
       return number
     end
-    if version and not string.match(version, '^-?%d+$') then
+    if version and (not string.match(version, '^-?%d+$') or #version > 18) then
       return -number
     end
     replaced[number] = state.is_other

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from flowyard.backend import (
     BackendUnavailable,
@@ -42,7 +42,7 @@ _OTHER_TYPE = "WRONGTYPE"
 class RedisStateSettings(RedisSettings):
     """Of the connection, and how long values stay."""
 
-    ttl_in_seconds: int | None = None
+    ttl_in_seconds: int | None = Field(default=None, le=2**31 - 1)
     """For values that are set without a time to live; by default they stay."""
     query_indexes: str = ""
 
@@ -165,8 +165,8 @@ class RedisState(StateStore):
             if refused > 0:
                 raise EtagMismatch(key)
             raise FlowyardError(
-                f"the hash of '{key}' has a version that is no whole number: another program has "
-                "changed it. Delete it without an ETag."
+                f"the hash of '{key}' has a version that is no whole number of at most 18 digits: "
+                "another program has changed it. Delete it without an ETag."
             )
 
     async def _write_everywhere(

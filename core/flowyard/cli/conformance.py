@@ -14,7 +14,8 @@ import typer
 
 from flowyard.cli import codes, output
 from flowyard.cli.options import COMPONENTS, AsJson, ComponentsFile
-from flowyard.config import ComponentSpec, load_components, resolve
+from flowyard.config import Components, ComponentSpec, load_components, resolve
+from flowyard.config.plugins import component_type
 from flowyard.config.secrets import SecretRef
 from flowyard.errors import FlowyardError
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 def conformance(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="COMPONENT", help="The component; by default the first one."),
+        typer.Argument(
+            metavar="COMPONENT", help="The component; by default the first one of workflows."
+        ),
     ] = None,
     path: ComponentsFile = COMPONENTS,
     only: Annotated[
@@ -43,7 +46,8 @@ def conformance(
 ) -> None:
     """Run the conformance suite on a configured component.
 
-    It starts and purges instances whose IDs begin with `conformance-`. It needs pytest.
+    It starts and purges instances whose IDs begin with `conformance-`, or sets and deletes values
+    whose keys begin with `conformance||`. It needs pytest.
     """
     try:
         import pytest
@@ -51,8 +55,12 @@ def conformance(
         raise FlowyardError(
             "the conformance suite needs pytest. Install it with: pip install 'flowyard[testing]'"
         ) from error
-    spec = load_components(path).find(name)
-    resolve(spec)
+    spec = _find(load_components(path), name)
+    if spec.block == "workflow":
+        resolve(spec)
+    else:
+        # Its settings are also Flowyard's own; the suite says what is wrong with them.
+        component_type(spec.type)
     arguments = _arguments(spec, native or ())
     if only is not None:
         arguments += ["-k", only]
@@ -66,6 +74,13 @@ def conformance(
         output.print_json({"component": spec.name, "type": spec.type, **outcomes.document()})
     if ended != 0:
         raise typer.Exit(codes.FAILED)
+
+
+def _find(components: Components, name: str | None) -> ComponentSpec:
+    """Return the component of that name, of whatever block."""
+    return next((spec for spec in components.blocks if spec.name == name), None) or components.find(
+        name
+    )
 
 
 class _Outcomes:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from flowyard.backend.component import ComponentType
+from flowyard.config.block_settings import BLOCK_SETTINGS
 from flowyard.config.manifest import API_VERSION
 from flowyard.config.plugins import canonical
 from flowyard.config.secret_stores import SETTINGS
@@ -55,7 +56,7 @@ def components_schema(types: Iterable[ComponentType[Any, Any]]) -> Schema:
         {"type": "string", "not": {"pattern": _OURS}},
     ]
     settings = [
-        _if_type(_type_pattern(name), _spec(model, version))
+        _if_type(_type_pattern(name), _spec(model, version, BLOCK_SETTINGS.get(_block(name))))
         for name, (model, version) in models.items()
     ]
     stores = [_if_type(_type_pattern(name), _spec(model, None)) for name, model in SETTINGS.items()]
@@ -119,10 +120,22 @@ def _item() -> Schema:
     return {**_mapping(properties, "name"), "oneOf": one_of}
 
 
-def _spec(model: type[BaseModel], version: str | None) -> Schema:
-    """Return what `spec` may say of a component with these settings."""
-    keys = {key: name for name, field in model.model_fields.items() for key in keys_of(name, field)}
-    values = _values(model)
+def _block(type_name: str) -> str:
+    return type_name.partition(".")[0]
+
+
+def _spec(
+    model: type[BaseModel], version: str | None, own: type[BaseModel] | None = None
+) -> Schema:
+    """Return what `spec` may say of a component with these settings, and Flowyard's own."""
+    models = [model] if own is None else [model, own]
+    keys = {
+        key: name
+        for one in models
+        for name, field in one.model_fields.items()
+        for key in keys_of(name, field)
+    }
+    values = {name: value for one in models for name, value in _values(one).items()}
     known = [_if_named(key, values.get(name, {})) for key, name in keys.items()]
     entry: Schema = {"allOf": known} if known else {}
     if model.model_config.get("extra") != "allow":

@@ -24,7 +24,9 @@ pytest.register_assert_rewrite("flowyard.testing.conformance")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of `pytest --pyargs flowyard.testing.suite`."""
     group = parser.getgroup("flowyard", "the conformance suite (flowyard.testing.suite)")
-    group.addoption("--component-type", help="component type to test, e.g. workflow.memory")
+    group.addoption(
+        "--component-type", help="component type to test, e.g. workflow.memory or state.sqlite"
+    )
     group.addoption("--component-version", default="v1", help="version of the component type")
     group.addoption(
         "--component-metadata",
@@ -52,11 +54,26 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse to run the suite on nothing, once and not once a test."""
-    if config.getoption("--component-type") is None and any(
-        item.path.parts[-3:] == ("flowyard", "testing", "suite.py") for item in items
-    ):
+    """Leave out the suites of other blocks; refuse to run one on nothing, once and not per test."""
+    suite = [item for item in items if item.path.parts[-3:] == ("flowyard", "testing", "suite.py")]
+    if not suite:
+        return
+    kind = config.getoption("--component-type")
+    if kind is None:
         raise pytest.UsageError("say which component to test: --component-type=workflow.…")
+    from flowyard.config.plugins import canonical
+
+    block = canonical(kind).partition(".")[0]
+    others = {item for item in suite if _block_of(item) != block}
+    if len(others) == len(suite):
+        raise pytest.UsageError(f"there is no suite for components of type '{kind}'")
+    config.hook.pytest_deselected(items=list(others))
+    items[:] = [item for item in items if item not in others]
+
+
+def _block_of(item: pytest.Item) -> str | None:
+    """Return the block that a test of the suite is of."""
+    return getattr(getattr(item, "cls", None), "block", None)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -12,19 +12,19 @@ from flowyard.errors import EtagMismatch, InvalidEtag, UnsupportedOperation
 from flowyard.testing.conformance.state.subject import StateSubject, setting
 from flowyard.testing.conformance.subject import requires
 
-FOREIGN = (
-    "999999",
-    "-1",
-    "nobody's",
-    "é",
-    "'",
-    " ",
-    "*",
-    "1.0",
-    "e" * 1000,
-    "99999999999999999999999999",
-    "00000000-0000-0000-0000-000000000000",
-)
+FOREIGN = {
+    "number": "999999",
+    "negative": "-1",
+    "name": "nobody's",
+    "accent": "é",
+    "quote": "'",
+    "blank": " ",
+    "asterisk": "*",
+    "fraction": "1.0",
+    "long": "e" * 1000,
+    "huge": "99999999999999999999999999",
+    "uuid": "00000000-0000-0000-0000-000000000000",
+}
 _REFUSALS = (EtagMismatch, InvalidEtag)
 
 
@@ -92,7 +92,7 @@ class Versions:
         assert await subject.value(key) == before
 
     @requires(StateCapability.ETAG)
-    @pytest.mark.parametrize("etag", FOREIGN, ids=lambda etag: ascii(etag)[:20])
+    @pytest.mark.parametrize("etag", FOREIGN.values(), ids=FOREIGN)
     async def test_an_etag_that_was_never_given_changes_nothing(
         self, etag: str, subject: StateSubject
     ) -> None:

@@ -1,0 +1,1 @@
+"""A Flowyard component that keeps state in a folder."""
