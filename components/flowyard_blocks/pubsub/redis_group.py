@@ -32,6 +32,8 @@ _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
 _MOST_CLAIMED = 1000
 _CANCEL_SECONDS = 0.1
+# How long, at the end, Redis has to hear of what was taken.
+_SETTLE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class StreamGroup:
         self._in_hand = 0
         self._room = asyncio.Event()
         self._tasks = BackgroundTasks()
+        self._taken = BackgroundTasks()
         self.held: dict[bytes, int] = {}
         """What it has in hand, or will deliver again, as `Readers` has it."""
 
@@ -127,6 +130,11 @@ class StreamGroup:
             # Again and again: redis-py may take a cancellation for a lost connection.
             while self._tasks:
                 await asyncio.wait(self._tasks.cancel(), timeout=_CANCEL_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SETTLE_SECONDS):
+                    await self._taken.wait()
+            while self._taken:
+                await asyncio.wait(self._taken.cancel(), timeout=_CANCEL_SECONDS)
             if self._readers.groups:
                 self._readers.groups[0].take_over(self.held)
             else:
@@ -252,16 +260,19 @@ class StreamGroup:
             async with self._slots:
                 outcome = await self._outcome(message)
                 if outcome is Delivery.DONE:
-                    await self._until_done(lambda: self._acknowledge(entry_id))
+                    # It was taken, also if the subscription ends at this moment.
+                    await asyncio.shield(self._taken.run(self._settle(entry_id)))
         finally:
             self._in_hand -= 1
             self._room.set()
-        if outcome is Delivery.DONE:
-            del self.held[entry_id]
-        else:
+        if outcome is not Delivery.DONE:
             self.held[entry_id] = message.attempt + 1
             pause = redelivery_pause(message.attempt)
             self._tasks.run(self._deliver_again(entry_id, message.attempt + 1, pause))
+
+    async def _settle(self, entry_id: bytes) -> None:
+        await self._until_done(lambda: self._acknowledge(entry_id))
+        self.held.pop(entry_id, None)
 
     async def _outcome(self, message: Message) -> Delivery:
         limit = self._how.processing_timeout
