@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowyard.backend.component import ComponentType
-from flowyard.blocks.broker import Broker
 from flowyard.blocks.state import State
+
+# Lazy: most programs publish nothing, and its settings take pydantic to be loaded.
+if TYPE_CHECKING:
+    from flowyard.blocks.broker import Broker
 
 
 @dataclass(frozen=True, slots=True)

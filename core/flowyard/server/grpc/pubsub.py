@@ -78,6 +78,9 @@ class PubSubService:
     async def subscribe(self, requests: AsyncIterator[bytes], context: Context) -> None:
         """Send the events of a topic, until the client hangs up."""
         first = await _next(requests, context)
+        if not self._blocks.brokers and not self._blocks.unserved:
+            text = "pubsub is not configured"
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
         if first is None or not first.HasField("initial_request"):
             await context.abort(grpc.StatusCode.UNKNOWN, "initial request is required")
         asked = first.initial_request
