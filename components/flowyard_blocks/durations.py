@@ -1,4 +1,4 @@
-"""Durations in settings, written as Go writes them: `20s`, `1h30m`, `1.5ms`."""
+"""Durations in settings: as Go writes them, such as `1h30m`, or a bare number."""
 
 from __future__ import annotations
 
@@ -8,22 +8,12 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
-_MICROSECONDS = {
-    "ns": 0.001,
-    "us": 1.0,
-    "µs": 1.0,
-    "μs": 1.0,  # Go takes both letters
-    "ms": 1e3,
-    "s": 1e6,
-    "m": 60e6,
-    "h": 3600e6,
-}
-_PART = re.compile(rf"([0-9]+\.?[0-9]*|\.[0-9]+)({'|'.join(_MICROSECONDS)})")
-_WHOLE = re.compile(rf"[+-]?(?:{_PART.pattern})+")
+from flowyard.backend import parse_duration
+
 _NUMBER = re.compile(r"[+-]?[0-9]+")
 
 
-def parse_duration(value: object, unit: str) -> object:
+def read_duration(value: object, unit: str) -> object:
     """Return the duration that a text means; what is not text is left to pydantic.
 
     Args:
@@ -33,15 +23,7 @@ def parse_duration(value: object, unit: str) -> object:
     if not isinstance(value, str):
         return value
     text = value.strip()
-    if _NUMBER.fullmatch(text):
-        text += unit
-    if not _WHOLE.fullmatch(text):
-        raise ValueError("must be a duration such as 500ms, 20s or 1h30m")
-    sum_ = sum(float(number) * _MICROSECONDS[of] for number, of in _PART.findall(text))
-    try:
-        return timedelta(microseconds=-sum_ if text.startswith("-") else sum_)
-    except OverflowError:
-        raise ValueError("is too long") from None
+    return parse_duration(text + unit if _NUMBER.fullmatch(text) else text)
 
 
 def _text(duration: timedelta) -> str:
@@ -53,11 +35,11 @@ def _text(duration: timedelta) -> str:
 _SERIALIZER = PlainSerializer(_text, return_type=str, when_used="json")
 
 Seconds = Annotated[
-    timedelta, BeforeValidator(lambda value: parse_duration(value, "s")), _SERIALIZER
+    timedelta, BeforeValidator(lambda value: read_duration(value, "s")), _SERIALIZER
 ]
 """A duration whose bare number counts seconds."""
 
 Milliseconds = Annotated[
-    timedelta, BeforeValidator(lambda value: parse_duration(value, "ms")), _SERIALIZER
+    timedelta, BeforeValidator(lambda value: read_duration(value, "ms")), _SERIALIZER
 ]
 """A duration whose bare number counts milliseconds."""

@@ -193,6 +193,21 @@ class ComponentNotFound(FlowyardError):
         self.name = name
 
 
+class TopicForbidden(FlowyardError):
+    """The configuration of a broker keeps a topic from an application; nothing was published.
+
+    Attributes:
+        topic: The name of the topic.
+        app_id: The ID of the application.
+    """
+
+    def __init__(self, topic: str, app_id: str) -> None:
+        # As Dapr says it (docs/protocol.md §16).
+        super().__init__(f"topic {topic} is not allowed for app id {app_id}")
+        self.topic = topic
+        self.app_id = app_id
+
+
 class EtagMismatch(FlowyardError):
     """Another version of the value is there than the caller wrote of; nothing was changed.
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from flowyard.backend import parse_duration
 from flowyard_blocks.durations import Milliseconds, Seconds
 
 SECONDS: TypeAdapter[timedelta] = TypeAdapter(Seconds)
@@ -49,3 +50,16 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["20s", "500ms", "8ms", "0s", "1.5s"])
 def test_a_duration_is_shown_as_it_may_be_written(text: str) -> None:
     assert SECONDS.dump_json(SECONDS.validate_python(text)) == f'"{text}"'.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1.5h", 5400), ("0", 0), ("2µs", 2e-6), ("2μs", 2e-6), ("-1s", -1)]
+)
+def test_a_duration_of_a_document_is_read_as_go_writes_it(text: str, seconds: float) -> None:
+    assert parse_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "s", "1 s", " 1s", "1d", "5s5", "1e3s", "9" * 30 + "h"])
+def test_what_is_no_duration_of_a_document_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="a duration"):
+        parse_duration(text)

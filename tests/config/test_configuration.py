@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from flowyard import Runtime
 from flowyard.config import ComponentSpec, load_components
 from flowyard.config.configuration import Configuration
 from flowyard.config.configuration_documents import read_configuration
-from flowyard.config.durations import parse_duration
 from flowyard.config.secret_scopes import SecretScope, SecretScopes
 from flowyard.errors import ConfigurationError
 from flowyard.server.http.server import Address
@@ -263,25 +261,3 @@ async def test_a_configuration_among_the_components_is_not_read(
     document = f"apiVersion: dapr.io/v1alpha1\nkind: Configuration\nspec: {{{API}}}\n"
     await opened(resources(tmp_path, document))
     assert "Configuration, which is read by 'flowyard serve --config FILE' only" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("5s", 5),
-        ("1m30s", 90),
-        ("1.5h", 5400),
-        ("500ms", 0.5),
-        (".5s", 0.5),
-        ("0", 0),
-        ("2µs", 2e-6),
-    ],
-)
-def test_durations_are_read_as_go_writes_them(text: str, seconds: float) -> None:
-    assert parse_duration(text) == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize("text", ["", "5", "s", "-1s", "1 s", "1d", "5s5", "1e3s", "9" * 30 + "h"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="duration"):
-        parse_duration(text)

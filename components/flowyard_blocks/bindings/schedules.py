@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from flowyard_blocks.durations import parse_duration
+from flowyard_blocks.durations import read_duration
 
 _WORDS = {
     "@yearly": "0 0 1 1 *",
@@ -40,7 +40,7 @@ class Schedule:
         self._fields = ""
         if text.startswith(_EVERY):
             # In whole seconds, as in Dapr, and at least one.
-            every = parse_duration(text.removeprefix(_EVERY), "s")
+            every = read_duration(text.removeprefix(_EVERY), "s")
             seconds = every // timedelta(seconds=1) if isinstance(every, timedelta) else 0
             self._every = timedelta(seconds=max(1, seconds))
         else:

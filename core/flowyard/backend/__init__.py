@@ -22,6 +22,7 @@ from flowyard.backend.component import (
     ComponentType,
     WorkflowComponent,
 )
+from flowyard.backend.durations import parse_duration
 from flowyard.backend.executor import (
     AcknowledgingExecutor,
     ActivityResult,
@@ -69,7 +70,14 @@ from flowyard.backend.host import Host, InstanceStore
 from flowyard.backend.host_instance import HostedInstance
 from flowyard.backend.journal import Journal, suspended_after
 from flowyard.backend.lineage import child_started, propagated, result_for_parent
-from flowyard.backend.pubsub import Delivery, Handler, Message, PubSub
+from flowyard.backend.pubsub import (
+    Delivery,
+    Handler,
+    Message,
+    PubSub,
+    PubSubCapability,
+    redelivery_pause,
+)
 from flowyard.backend.secret_store import SecretCapability, SecretStore
 from flowyard.backend.state_store import (
     Concurrency,
@@ -180,6 +188,7 @@ __all__ = [
     "Message",
     "Parent",
     "PubSub",
+    "PubSubCapability",
     "QueuedTurn",
     "Received",
     "RegisteredExecutor",
@@ -220,9 +229,11 @@ __all__ = [
     "hookimpl",
     "new_uuid",
     "obstacle",
+    "parse_duration",
     "perform",
     "propagated",
     "recorded",
+    "redelivery_pause",
     "result_for_parent",
     "run_scheduled",
     "suspended_after",

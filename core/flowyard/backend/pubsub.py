@@ -10,6 +10,21 @@ from enum import StrEnum
 
 from flowyard.backend.component import Component
 
+_FIRST_PAUSE = 0.2
+_FACTOR = 3.0
+_LONGEST_PAUSE = 300.0
+_LONGEST_AFTER = 7  # of these pauses the longest is the next one
+
+
+class PubSubCapability(StrEnum):
+    """What a broker may do beyond publishing and delivering, in Dapr's words.
+
+    With SUBSCRIBE_WILDCARDS a subscription may name several topics at once by a `*`. Besides,
+    `Capability` has VOLATILE and SHARED for brokers, too.
+    """
+
+    SUBSCRIBE_WILDCARDS = "SUBSCRIBE_WILDCARDS"
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -40,6 +55,20 @@ class Delivery(StrEnum):
 Handler = Callable[[Message], Awaitable[Delivery]]
 
 
+def redelivery_pause(attempt: int) -> float:
+    """Return how long a message waits before it is delivered again, in seconds.
+
+    It is 0.2 s after the first delivery, three times as long after each further one, and 5 minutes
+    at the most.
+
+    Args:
+        attempt: The number of the delivery that was not taken, from 1.
+    """
+    if attempt > _LONGEST_AFTER:
+        return _LONGEST_PAUSE
+    return min(_FIRST_PAUSE * _FACTOR ** (attempt - 1), _LONGEST_PAUSE)
+
+
 class PubSub(Component, ABC):
     """An open broker; a plugin derives from it. Every method may raise `BackendUnavailable`.
 
@@ -66,12 +95,17 @@ class PubSub(Component, ABC):
     ) -> AbstractAsyncContextManager[None]:
         """Deliver the messages of a topic until the end of the block.
 
-        A message is delivered until the handler answers DONE: at once again after RETRY, after an
-        error and after the death of the process, later and later. Those that wait for it stand in
-        nobody's way. Subscribers with the same application share the messages.
+        A message is delivered until the handler answers DONE: again after RETRY, after an error and
+        after the death of the process, each time after a longer pause (`redelivery_pause`). Those
+        that wait for it stand in nobody's way. What was published before the first subscription is
+        delivered, too. Subscribers with the same application share the messages. Where the broker
+        itself cannot be reached for a while, the subscription goes on afterwards.
+
+        At the end of the block the handlers that still run are cancelled, which is no answer: their
+        messages come again.
 
         Args:
             topic: The name of the topic.
-            handler: Takes one message, and says what becomes of it. Several calls may run at once.
+            handler: Takes one message, and says what becomes of it. Several calls run at once.
             metadata: Settings of this subscription.
         """

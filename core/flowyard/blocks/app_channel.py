@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from flowyard.errors import BackendUnavailable
+
 
 @dataclass(frozen=True, slots=True)
 class AppRequest:
@@ -27,12 +29,17 @@ class AppResponse:
     body: AsyncIterator[bytes]
 
 
+class AppAway(BackendUnavailable):
+    """Nobody listens where the application should: it has not got the request."""
+
+
 class AppChannel(Protocol):
     """The application, over the protocol that it speaks."""
 
     def call(self, request: AppRequest) -> AbstractAsyncContextManager[AppResponse]:
         """Send a request; raises `BackendUnavailable` if nobody answers.
 
-        What the application is always told goes with it: the token that it expects.
+        It is an `AppAway` if nobody is there. What the application is always told goes with the
+        request: the token that it expects.
         """
         ...

@@ -18,11 +18,17 @@ from flowyard.backend.secret_store import SecretStore
 from flowyard.backend.state_store import StateStore
 from flowyard.blocks.bindings import BoundBinding
 from flowyard.blocks.blocks import Blocks
+from flowyard.blocks.broker import Broker
 from flowyard.blocks.secrets import SECRET_STORES
 from flowyard.blocks.state import State
 from flowyard.clock import Clock
 from flowyard.config import ComponentSpec, resolve
-from flowyard.config.block_settings import BLOCK_SETTINGS, BindingSettings, StateSettings
+from flowyard.config.block_settings import (
+    BLOCK_SETTINGS,
+    BindingSettings,
+    PubSubSettings,
+    StateSettings,
+)
 from flowyard.config.components import wrong_kind
 from flowyard.config.secret_scopes import NO_SCOPES, SecretScopes
 from flowyard.config.settings import keys_of, read_settings
@@ -56,6 +62,7 @@ async def open_blocks(
     states: dict[str, State] = {}
     bindings: dict[str, BoundBinding] = {}
     secrets: dict[str, SecretStore] = {}
+    brokers: dict[str, Broker] = {}
     unserved: dict[str, str] = {}
     async with AsyncExitStack() as stack:
         for spec in specs:
@@ -77,6 +84,8 @@ async def open_blocks(
                 states[spec.name] = State(component, app_id, own.key_prefix)
             if isinstance(component, Binding) and isinstance(own, BindingSettings):
                 bindings[spec.name] = BoundBinding.of(component, kind, own.direction, own.route)
+            if isinstance(component, PubSub) and isinstance(own, PubSubSettings):
+                brokers[spec.name] = Broker(component, app_id, own, clock)
             if isinstance(component, SecretStore):
                 secrets[spec.name] = component
         yield Blocks(
@@ -85,6 +94,7 @@ async def open_blocks(
             states=states,
             bindings=bindings,
             secrets=secrets,
+            brokers=brokers,
             unserved=unserved,
             secret_scopes=secret_scopes,
             loop=asyncio.get_running_loop(),

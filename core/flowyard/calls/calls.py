@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flowyard.calls.bindings import BindingCalls
 from flowyard.calls.invocation import InvocationCalls
+from flowyard.calls.publishing import PublishCalls
 from flowyard.calls.secrets import SecretCalls
 from flowyard.calls.state import StateCalls
 
 
-class BlockCalls(StateCalls, SecretCalls, BindingCalls, InvocationCalls):
+class BlockCalls(StateCalls, SecretCalls, PublishCalls, BindingCalls, InvocationCalls):
     """What a runtime and an activity can do with the other building blocks."""
 
     __slots__ = ()

@@ -107,6 +107,26 @@ class SyncBlockCalls:
         """Read all secrets of a store. As `Runtime.get_bulk_secret`."""
         return self._call(partial(self._calls.get_bulk_secret, store_name, secret_metadata))
 
+    def publish_event(
+        self,
+        pubsub_name: str,
+        topic_name: str,
+        data: object = b"",
+        publish_metadata: Mapping[str, str] | None = None,
+        *,
+        data_content_type: str = "",
+    ) -> None:
+        """Publish an event. As `Runtime.publish_event`."""
+        call = partial(
+            self._calls.publish_event,
+            pubsub_name,
+            topic_name,
+            data,
+            publish_metadata,
+            data_content_type=data_content_type,
+        )
+        self._call(call)
+
     def invoke_binding(
         self,
         binding_name: str,

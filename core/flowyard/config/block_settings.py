@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 
@@ -22,12 +22,14 @@ class StateSettings(BlockSettings):
 
 
 class PubSubSettings(BlockSettings):
-    """Of a broker: which application may use which topic."""
+    """Of a broker: which application may use which topic, and how often a message is delivered."""
 
     publishing_scopes: str = ""
     subscription_scopes: str = ""
     allowed_topics: str = ""
     protected_topics: str = ""
+    max_retries: int = Field(default=10, ge=-1)
+    """How often a message that was not taken is delivered again; -1 for ever."""
 
 
 class BindingSettings(BlockSettings):

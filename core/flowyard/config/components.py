@@ -22,6 +22,7 @@ from flowyard.errors import ComponentNotFound, ConfigurationError, nearest
 if TYPE_CHECKING:
     from flowyard.config.http_endpoint_manifest import EndpointManifest
     from flowyard.config.manifest import Document, Item, Manifest
+    from flowyard.config.subscriptions import Subscription
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -97,12 +98,15 @@ class Components:
         http_endpoints: The HTTP servers that service invocation knows by a name; none by default.
         policies: What restricts calls from other applications and is not enforced, in words: a
             WorkflowAccessPolicy. None by default. A server refuses to open with one.
+        subscriptions: The documents of kind Subscription, in the order of the files; none by
+            default.
     """
 
     specs: tuple[ComponentSpec, ...]
     blocks: tuple[ComponentSpec, ...] = ()
     http_endpoints: tuple[HttpEndpoint, ...] = ()
     policies: tuple[str, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
 
     @property
     def default(self) -> ComponentSpec:
@@ -153,15 +157,16 @@ def load_components(
             or stands twice, or there is no workflow component.
     """
     endpoints: tuple[HttpEndpoint, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
     policies: tuple[str, ...] = ()
     others = ""
     if isinstance(source, (str, Path)):
         found = _read_specs(Path(source), app_id)
-        specs, endpoints = found.specs, found.http_endpoints
+        specs, endpoints, subscriptions = found.specs, found.http_endpoints, found.subscriptions
         others, policies = found.skipped, found.policies
     elif isinstance(source, Components):
         specs, endpoints = (*source.specs, *source.blocks), source.http_endpoints
-        policies = source.policies
+        policies, subscriptions = source.policies, source.subscriptions
     else:
         specs = tuple(source)
     seen: dict[str, ComponentSpec] = {}
@@ -179,15 +184,16 @@ def load_components(
     if not workflows:
         raise ConfigurationError(_no_workflow_component(source, specs, app_id, others))
     _check_endpoints(endpoints)
+
+    def is_ours(scopes: tuple[str, ...]) -> bool:
+        return not scopes or app_id is None or app_id in scopes
+
     return Components(
         workflows,
         tuple(spec for spec in ours if spec.block != "workflow"),
-        tuple(
-            endpoint
-            for endpoint in endpoints
-            if not endpoint.scopes or app_id is None or app_id in endpoint.scopes
-        ),
+        tuple(endpoint for endpoint in endpoints if is_ours(endpoint.scopes)),
         policies,
+        tuple(item for item in subscriptions if is_ours(item.scopes)),
     )
 
 
@@ -275,10 +281,11 @@ def _no_workflow_component(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The components of all blocks, the endpoints, and in words what was skipped and restricts."""
+    """What the files have, and in words what was skipped and what restricts."""
 
     specs: tuple[ComponentSpec, ...]
     http_endpoints: tuple[HttpEndpoint, ...]
+    subscriptions: tuple[Subscription, ...]
     skipped: str
     policies: tuple[str, ...]
 
@@ -300,6 +307,7 @@ def _read_specs(path: Path, app_id: str | None) -> _Found:
             for manifest in found.components
         ),
         tuple(_endpoint(document, stores) for document in found.endpoints),
+        tuple(found.subscriptions),
         f" Skipped: {', '.join(found.skipped)}." if found.skipped else "",
         tuple(policy.text for policy in found.policies if policy.restricts(app_id)),
     )

@@ -20,8 +20,10 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from flowyard.config.durations import parse_duration
+from flowyard.backend.durations import parse_duration
 from flowyard.config.http_endpoints import KIND as HTTP_ENDPOINT
+from flowyard.config.subscriptions import KIND as SUBSCRIPTION
+from flowyard.config.subscriptions import Subscription, read_subscription
 from flowyard.config.yaml import read_documents
 from flowyard.errors import ConfigurationError, nearest
 
@@ -30,7 +32,7 @@ logger = logging.getLogger(__name__)
 API_VERSION = "dapr.io/v1alpha1"
 
 # What else Dapr keeps in the folder of its components.
-_OTHER_KINDS = frozenset({"Configuration", "MCPServer", "Resiliency", "Subscription"})
+_OTHER_KINDS = frozenset({"Configuration", "MCPServer", "Resiliency"})
 
 _POLICY = "WorkflowAccessPolicy"
 
@@ -83,7 +85,12 @@ class Spec(_Shape):
     @field_validator("init_timeout", mode="before")
     @classmethod
     def _as_go_writes_it(cls, value: object) -> object:
-        return (parse_duration(value) if value else None) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        duration = parse_duration(value) if value else None
+        if duration is not None and duration < timedelta(0):
+            raise ValueError("a duration that is negative")
+        return duration
 
 
 class Metadata(_Shape):
@@ -149,6 +156,7 @@ class Documents:
         components: The documents of components.
         endpoints: Those of kind HTTPEndpoint, as they stand there.
         policies: Those that restrict callers.
+        subscriptions: Those of kind Subscription.
         skipped: What was skipped, in words: components of blocks that Flowyard does not have, and
             Dapr's other kinds in a folder.
     """
@@ -156,6 +164,7 @@ class Documents:
     components: list[Manifest] = field(default_factory=list)
     endpoints: list[Document] = field(default_factory=list)
     policies: list[Policy] = field(default_factory=list)
+    subscriptions: list[Subscription] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
 
@@ -172,10 +181,14 @@ def read_manifests(path: Path) -> Documents:
             where = str(file) if len(documents) == 1 else f"{file}: document {number}"
             if document is None:
                 continue
-            if isinstance(document, Mapping) and document.get("kind") == HTTP_ENDPOINT:
+            kind = document.get("kind") if isinstance(document, Mapping) else None
+            if isinstance(document, Mapping) and kind == HTTP_ENDPOINT:
                 found.endpoints.append(Document(document, where, file))
                 continue
-            if isinstance(document, Mapping) and document.get("kind") == _POLICY:
+            if isinstance(document, Mapping) and kind == SUBSCRIPTION:
+                found.subscriptions.append(read_subscription(document, where, file))
+                continue
+            if isinstance(document, Mapping) and kind == _POLICY:
                 found.policies.append(_policy(document, where))
                 continue
             foreign = _foreign(document, where, is_folder=is_folder)

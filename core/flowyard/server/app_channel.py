@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flowyard.blocks.app_channel import AppChannel, AppRequest, AppResponse
+from flowyard.blocks.app_channel import AppAway, AppChannel, AppRequest, AppResponse
 from flowyard.errors import ConfigurationError
 from flowyard.server.address import location
 
-__all__ = ["AppAddress", "AppChannel", "AppRequest", "AppResponse"]
+__all__ = ["AppAddress", "AppAway", "AppChannel", "AppRequest", "AppResponse"]
 
 _SERVED = ("http", "https", "grpc")
 _DAPRS_OTHERS = ("grpcs", "h2c")

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 
 from flowyard.errors import BackendUnavailable
-from flowyard.server.app_channel import AppAddress, AppRequest, AppResponse
+from flowyard.server.app_channel import AppAddress, AppAway, AppRequest, AppResponse
 from flowyard.server.auth import TOKEN_HEADER, is_loopback
 
 _CONNECT_SECONDS = 10.0
@@ -52,6 +52,8 @@ class HttpApp:
             )
             try:
                 answer = await self._client.send(sent, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                raise AppAway(str(self._unavailable(error))) from error
             except httpx.TransportError as error:
                 raise self._unavailable(error) from error
             stack.push_async_callback(answer.aclose)

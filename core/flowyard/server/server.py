@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from flowyard.executors.remote import RemoteExecutors
 from flowyard.runtime import Runtime
 from flowyard.server.address import location
 from flowyard.server.app import open_app
-from flowyard.server.app_channel import AppAddress, AppChannel
+from flowyard.server.app_channel import AppAddress
 from flowyard.server.auth import check_exposure, is_loopback
 from flowyard.server.default_engine import (
     DEFAULT_ENGINE,
@@ -29,13 +30,20 @@ from flowyard.server.default_engine import (
 )
 from flowyard.server.defaults import OLD_WORKERS_LIMIT
 from flowyard.server.grpc.server import serve_grpc
+from flowyard.server.grpc_app import GrpcApp
 from flowyard.server.grpc_invoke import invocable
 from flowyard.server.http.application import HttpOptions
 from flowyard.server.http.server import Address, check_certificate, serve_http
+from flowyard.server.http_app import HttpApp
 from flowyard.server.input_bindings import input_bindings
 from flowyard.server.metadata import Extras
 from flowyard.server.not_served import Daprd
+from flowyard.server.pubsub.grpc_recipient import GrpcRecipient
+from flowyard.server.pubsub.http_recipient import HttpRecipient
+from flowyard.server.pubsub.subscriptions import Subscribing, Subscriptions
 from flowyard.workflow.app import App
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +186,7 @@ async def open_server(
         return 0 if options.grpc_port is None else executors.queue(for_workers).connected
 
     async with AsyncExitStack() as stack:
-        channel: AppChannel | None = None
+        channel: HttpApp | GrpcApp | None = None
         if options.app_address is not None:
             channel = await stack.enter_async_context(
                 open_app(options.app_address, options.max_body)
@@ -194,6 +202,12 @@ async def open_server(
         )
         if runtime.blocks.invocation is not None:
             runtime.blocks.invocation.app = invocable(channel, options.max_body)
+        subscriptions = Subscriptions(runtime.blocks, components.subscriptions)
+
+        def tell(topic: str, number: int) -> None:
+            extras[f"undelivered.{topic}"] = str(number)
+
+        subscriptions.deliveries.tell = tell
         grpc_url = None
         if options.grpc_port is not None:
             port = await stack.enter_async_context(
@@ -212,6 +226,7 @@ async def open_server(
                     shut_down=stopping.set,
                     stopping=stopping,
                     daprd=daprd,
+                    subscriptions=subscriptions,
                 )
             )
             grpc_url = location(address.host, port)
@@ -232,6 +247,7 @@ async def open_server(
             extras,
             address.host,
             options.allowed_hosts,
+            subscriptions=subscriptions.active,
             app=channel,
             daprd=daprd,
             forwarding=forwarding,
@@ -240,6 +256,17 @@ async def open_server(
         await stack.enter_async_context(
             input_bindings(runtime.blocks, channel, options.app_address)
         )
+        await stack.enter_async_context(subscriptions.open())
+        if channel is not None and options.app_address is not None:
+            recipient = _recipient(channel, options.app_address, options)
+            serving = asyncio.create_task(subscriptions.serve(recipient))
+            stack.callback(serving.cancel)
+        elif components.subscriptions and runtime.blocks.brokers:
+            logger.warning(
+                "%d subscriptions are declared, and no application is there to take their events: "
+                "give its port (--app-port)",
+                len(components.subscriptions),
+            )
         try:
             yield Served(runtime, url, grpc_url, notes)
         finally:
@@ -247,6 +274,7 @@ async def open_server(
             for own in apps:
                 own.leave_missing()
             draining = [runtime.component(name).drain() for name in runtime.component_types]
+            draining.append(subscriptions.deliveries.drain())
             if options.grpc_port is not None:
                 draining.append(executors.queue(for_workers).drain())
             with suppress(TimeoutError):
@@ -269,6 +297,14 @@ def _daprd(options: ServerOptions) -> Daprd | None:
                 f"this server another port (--{face}-port)."
             )
     return daprd
+
+
+def _recipient(
+    channel: HttpApp | GrpcApp, address: AppAddress, options: ServerOptions
+) -> Subscribing:
+    if isinstance(channel, HttpApp):
+        return HttpRecipient(channel, address, options.app_id, options.max_body)
+    return GrpcRecipient(channel, address)
 
 
 def _credentials(address: Address) -> grpc.ServerCredentials | None:

@@ -10,6 +10,7 @@ from flowyard.errors import FlowyardError
 
 if TYPE_CHECKING:
     from flowyard.blocks.blocks import Blocks
+    from flowyard.calls.event_ids import EventIds
     from flowyard.calls.sync import SyncBlockCalls
 
 
@@ -42,6 +43,7 @@ class ActivityContext(BlockCalls):
     task_execution_id: str
     attempt: int = 1
     blocks: Blocks | None = field(default=None, repr=False, compare=False)
+    _event_ids: list[EventIds] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def sync(self) -> SyncBlockCalls:
@@ -57,6 +59,14 @@ class ActivityContext(BlockCalls):
         if loop is None:
             raise FlowyardError(_OUTSIDE)
         return CallsFromThread(self, loop)
+
+    def _next_event_id(self, pubsub_name: str, topic_name: str) -> str:
+        if not self._event_ids:
+            # Lazy: most activities publish nothing.
+            from flowyard.calls.event_ids import EventIds
+
+            self._event_ids.append(EventIds(self.task_execution_id))
+        return self._event_ids[0].next(pubsub_name, topic_name)
 
     def _open_blocks(self) -> Blocks:
         if self.blocks is None:

@@ -15,6 +15,7 @@ from flowyard.config import ComponentSpec
 from flowyard.server.server import Served
 from flowyard.wire.v1 import bindings_pb2 as bindings
 from flowyard.wire.v1 import invocation_pb2 as invocation
+from flowyard.wire.v1 import pubsub_pb2 as pubsub
 from flowyard.wire.v1 import secrets_pb2 as secrets
 from flowyard.wire.v1 import state_pb2 as state
 from wire.forwarding.conftest import Serve
@@ -28,6 +29,8 @@ COMPONENTS = (
     ComponentSpec("vault", "secretstores.hashicorp.vault"),
     ComponentSpec("tick", "bindings.cron", metadata={"schedule": "@yearly"}),
     ComponentSpec("mail", "bindings.smtp"),
+    ComponentSpec("bus", "pubsub.in-memory"),
+    ComponentSpec("kafka", "pubsub.kafka"),
 )
 
 
@@ -52,11 +55,13 @@ async def beside(serve: Serve, daprd: HttpDaprd, grpc_side: GrpcDaprd) -> AsyncI
         ("GET", "/v1.0/secrets/{}/bulk"),
         ("POST", "/v1.0/bindings/{}"),
         ("PUT", "/v1.0/bindings/{}"),
+        ("POST", "/v1.0/publish/{}/a/b"),
+        ("PUT", "/v1.0-alpha1/publish/bulk/{}/a"),
         ("PATCH", "/v1.0/invoke/{}/method/a/b"),
     ],
 )
 async def test_over_http(beside: Served, daprd: HttpDaprd, method: str, path: str) -> None:
-    unserved = {"secrets": "vault", "bindings": "mail"}.get(path.split("/")[2], "dynamo")
+    unserved = {"secrets": "vault", "bindings": "mail", "publish": "kafka"}.get(path.split("/")[2], "dynamo")
     async with httpx.AsyncClient(base_url=beside.http) as http:
         for name in ("unknown", unserved):
             asking = asyncio.create_task(
@@ -104,6 +109,12 @@ async def test_a_call_by_a_header_is_forwarded_over_http(beside: Served, daprd: 
         ("GetSecret", "vault", lambda name: secrets.GetSecretRequest(store_name=name)),
         ("GetBulkSecret", "vault", lambda name: secrets.GetBulkSecretRequest(store_name=name)),
         ("InvokeBinding", "mail", lambda name: bindings.InvokeBindingRequest(name=name)),
+        ("PublishEvent", "kafka", lambda name: pubsub.PublishEventRequest(pubsub_name=name)),
+        (
+            "BulkPublishEventAlpha1",
+            "kafka",
+            lambda name: pubsub.BulkPublishRequest(pubsub_name=name, topic="orders"),
+        ),
         ("InvokeService", "shop", lambda name: invocation.InvokeServiceRequest(id=name)),
     ],
 )
@@ -126,6 +137,25 @@ async def test_over_grpc(
             assert await calling == b"theirs"
 
 
+@pytest.mark.parametrize("name", ["unknown", "kafka"])
+async def test_a_stream_of_events(beside: Served, grpc_side: GrpcDaprd, name: str) -> None:
+    path = "/dapr.proto.runtime.v1.Dapr/SubscribeTopicEventsAlpha1"
+    asked = pubsub.SubscribeInitialRequest(pubsub_name=name, topic="orders")
+    sent = pubsub.SubscribeRequest(initial_request=asked).SerializeToString()
+    async with grpc.aio.insecure_channel(beside.grpc or "") as channel:
+        make: Any = channel.stream_stream(path)
+        stream = make()
+        await stream.write(sent)
+        call = await grpc_side.next()
+        assert (call.method, await call.read()) == (path, sent)
+        await call.context.write(b"an event")
+        assert await stream.read() == b"an event"
+        await stream.write(b"an answer")
+        assert await call.read() == b"an answer"
+        call.end()
+        assert await stream.read() is grpc.aio.EOF
+
+
 async def test_what_is_ours_is_not_forwarded(
     beside: Served, daprd: HttpDaprd, grpc_side: GrpcDaprd
 ) -> None:
@@ -135,6 +165,7 @@ async def test_what_is_ours_is_not_forwarded(
     ):
         assert (await http.get("/v1.0/state/ours/k")).status_code == 204
         assert (await http.get("/v1.0/secrets/environment/NOT_SET")).json() == {"NOT_SET": ""}
+        assert (await http.post("/v1.0/publish/bus/orders", content=b"1")).status_code == 204
         assert (await http.post("/v1.0/bindings/tick", content=b"{}")).status_code == 500
         save: Any = channel.unary_unary(
             "/dapr.proto.runtime.v1.Dapr/SaveState",

@@ -176,13 +176,14 @@ async def test_every_route_is_in_the_document_and_the_other_way_round(served: Se
         (method.upper(), path) for path, value in document["paths"].items() for method in value
     }
     served_routes = {
-        (method, re.sub(r":flowyard_segment", "", route.path))
+        (method, re.sub(r":flowyard_(segment|rest)", "", route.path))
         for endpoint in http_endpoints(served.runtime, HttpOptions())
         for route in [endpoint.route()]
         for method in (route.methods or set()) - {"HEAD"}
     }
     assert documented == served_routes
-    assert len(documented) == 3 * 7 + 11 + 5 + 1 + 10 + 2  # state and secrets are the last
+    # State, secrets and publishing are the last ones.
+    assert len(documented) == 3 * 7 + 11 + 5 + 1 + 10 + 2 + 6
 
 
 async def test_the_document_refers_only_to_what_it_holds(http: httpx.AsyncClient) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,6 +18,7 @@ from flowyard.runtime import Runtime
 from flowyard.server.grpc.starts import Starts
 from flowyard.server.grpc.values import check_app, timestamp_of
 from flowyard.server.metadata import Extras, described
+from flowyard.server.pubsub.subscriptions import Active
 from flowyard.wire.json.states import dapr_properties
 from flowyard.wire.v1 import management_pb2 as wire
 
@@ -37,6 +38,7 @@ class ManagementService:
         starts: Starts,
         extras: Extras | None,
         shut_down: Callable[[], None] | None,
+        subscriptions: Sequence[Active] = (),
     ) -> None:
         self._runtime = runtime
         self._app_id = app_id
@@ -44,6 +46,7 @@ class ManagementService:
         self._starts = starts
         self._extras = Extras() if extras is None else extras
         self._shut_down = shut_down
+        self._subscriptions = subscriptions
 
     async def start(
         self, request: wire.StartWorkflowRequest, _context: Context
@@ -134,6 +137,7 @@ class ManagementService:
                 for component in described(self._runtime)
             ],
             extended_metadata=self._extras,
+            subscriptions=map(_subscription, self._subscriptions),
             runtime_version=f"flowyard-{version('flowyard')}",
             workflows=wire.WorkflowsMetadata(connected_workers=workers) if workers else None,
         )
@@ -166,3 +170,18 @@ def _time(text: str) -> datetime:
     except ValueError as error:
         raise InvalidRequest(f"{_START_TIME} is not an RFC 3339 time: {text!r}") from error
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def _subscription(active: Active) -> wire.PubsubSubscription:
+    subscription = active.subscription
+    rules = [
+        wire.PubsubSubscriptionRule(match=rule.match, path=rule.path) for rule in subscription.rules
+    ]
+    return wire.PubsubSubscription(
+        pubsub_name=subscription.pubsub_name,
+        topic=subscription.topic,
+        metadata=subscription.metadata,
+        rules=wire.PubsubSubscriptionRules(rules=rules),
+        dead_letter_topic=subscription.dead_letter_topic,
+        type=active.kind,
+    )

@@ -20,6 +20,7 @@ from flowyard.server.grpc.bindings import BindingsService
 from flowyard.server.grpc.blocks import Requests, UnservedMethods
 from flowyard.server.grpc.invocation import InvocationService
 from flowyard.server.grpc.management import ManagementService
+from flowyard.server.grpc.pubsub import PubSubService
 from flowyard.server.grpc.rich_status import trailing_metadata
 from flowyard.server.grpc.secrets import SecretsService
 from flowyard.server.grpc.state import StateService
@@ -31,6 +32,7 @@ from flowyard.server.refusals import Refusals
 from flowyard.wire.v1 import bindings_pb2 as bindings
 from flowyard.wire.v1 import invocation_pb2 as invocation
 from flowyard.wire.v1 import management_pb2 as management
+from flowyard.wire.v1 import pubsub_pb2 as pubsub
 from flowyard.wire.v1 import secrets_pb2 as secrets
 from flowyard.wire.v1 import state_pb2 as state
 from flowyard.wire.v1 import taskhub_pb2 as taskhub
@@ -195,6 +197,23 @@ class Methods:
         return self._block(
             {"InvokeService": (service.invoke_service, invocation.InvokeServiceRequest)}
         )
+
+    def publishing(self, service: PubSubService) -> grpc.GenericRpcHandler:
+        """Return Dapr's methods that publish."""
+        bulk = service.publish_bulk, pubsub.BulkPublishRequest
+        return self._block(
+            {
+                "PublishEvent": (service.publish, pubsub.PublishEventRequest),
+                "BulkPublishEvent": bulk,
+                "BulkPublishEventAlpha1": bulk,
+            }
+        )
+
+    def subscribing(self, service: PubSubService) -> grpc.GenericRpcHandler:
+        """Return Dapr's method of streams of events."""
+        name = "SubscribeTopicEventsAlpha1"
+        stream = self._stream(f"/{_DAPR}/{name}", service.subscribe)
+        return grpc.method_handlers_generic_handler(_DAPR, {name: stream})
 
     def _block(self, methods: Mapping[str, tuple[Method, type[Message]]]) -> grpc.GenericRpcHandler:
         """Return methods of a block, which go to a daprd where the component is not ours."""

@@ -25,6 +25,7 @@ from flowyard.server.grpc.invocation import InvocationService
 from flowyard.server.grpc.management import ManagementService
 from flowyard.server.grpc.methods import Methods, Router
 from flowyard.server.grpc.propagation import Propagation
+from flowyard.server.grpc.pubsub import PubSubService
 from flowyard.server.grpc.secrets import SecretsService
 from flowyard.server.grpc.starts import Starts
 from flowyard.server.grpc.state import StateService
@@ -33,6 +34,7 @@ from flowyard.server.grpc.worker import WorkerService
 from flowyard.server.metadata import Extras
 from flowyard.server.not_served import Daprd
 from flowyard.server.ports import await_port
+from flowyard.server.pubsub.subscriptions import Subscriptions
 from flowyard.server.refusals import Refusals
 
 logger = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ async def serve_grpc(
     shut_down: Callable[[], None] | None = None,
     stopping: asyncio.Event | None = None,
     daprd: Daprd | None = None,
+    subscriptions: Subscriptions | None = None,
 ) -> AsyncIterator[int]:
     """Serve Dapr's gRPC methods until the end of the block.
 
@@ -108,6 +111,7 @@ async def serve_grpc(
             effect.
         daprd: The daprd to which calls are forwarded that are not served here; None, the default,
             for none.
+        subscriptions: What streams of events are added to; by default they are the only ones.
 
     Yields:
         The port, which the system chooses for port 0.
@@ -147,6 +151,7 @@ async def serve_grpc(
             daprd=daprd,
             forwarding=forwarding,
             refusals=refusals,
+            subscriptions=subscriptions,
         )
         server = grpc.aio.server(
             options=_options(max_message_bytes, keepalive_seconds, keepalive_timeout_seconds)
@@ -201,6 +206,7 @@ def route(
     daprd: Daprd | None = None,
     forwarding: GrpcForwarding | None = None,
     refusals: Refusals | None = None,
+    subscriptions: Subscriptions | None = None,
 ) -> Router:
     """Return what finds the method for a call, over whatever the call has come; see `serve_grpc`.
 
@@ -211,6 +217,8 @@ def route(
     methods = Methods(max_message_bytes, max_pending_bytes, refusals, unserved)
     starts = Starts(runtime, component)
     propagation = Propagation(runtime, component, app_id)
+    subscriptions = subscriptions or Subscriptions(runtime.blocks, ())
+    pubsub = PubSubService(runtime, subscriptions)
     services: tuple[grpc.GenericRpcHandler, ...] = (
         methods.taskhub(
             WorkerService(queue, ping_seconds, worker_message_bytes, app_id, propagation),
@@ -218,12 +226,22 @@ def route(
             TaskHubClientService(runtime, component, app_id, starts),
         ),
         methods.management(
-            ManagementService(runtime, app_id, lambda: queue.connected, starts, extras, shut_down)
+            ManagementService(
+                runtime,
+                app_id,
+                lambda: queue.connected,
+                starts,
+                extras,
+                shut_down,
+                subscriptions.active,
+            )
         ),
         methods.state(StateService(runtime.blocks)),
         methods.secrets(SecretsService(runtime.blocks)),
         methods.bindings(BindingsService(runtime.blocks)),
         methods.invocation(InvocationService(runtime.blocks.invocation, max_message_bytes)),
+        methods.publishing(pubsub),
+        methods.subscribing(pubsub),
         unserved,
     )
     if stopping is not None:

@@ -27,11 +27,13 @@ from flowyard.server.http.endpoints import Endpoint, call_of, fault_response, pe
 from flowyard.server.http.instances import BASE, BODIES, Instances
 from flowyard.server.http.invocation import Invoked
 from flowyard.server.http.openapi import openapi
+from flowyard.server.http.publishing import Publishing
 from flowyard.server.http.secrets import SecretsEndpoints
 from flowyard.server.http.sidecar import OPEN_TO_ALL, Sidecar
 from flowyard.server.http.state import StateEndpoints
 from flowyard.server.metadata import Extras
 from flowyard.server.not_served import Daprd
+from flowyard.server.pubsub.subscriptions import Active
 from flowyard.server.refusals import Refusals
 from flowyard.wire.json.errors import Fault
 
@@ -61,6 +63,8 @@ class HttpOptions:
     allowed_hosts: Sequence[str] = ()
     """Names by which it may be called besides, and hosts of web pages that may call it."""
     refusals: Refusals = field(default_factory=lambda: Refusals(logger))
+    subscriptions: Sequence[Active] = ()
+    """Those that go on, which the metadata tell."""
     app: AppChannel | None = None
     """The application beside the server, if it takes calls."""
     daprd: Daprd | None = None
@@ -106,10 +110,12 @@ def http_endpoints(runtime: Runtime, options: HttpOptions) -> Sequence[Endpoint]
         options.stopping.set,
         options.connected_workers,
         options.extras,
+        options.subscriptions,
     )
     endpoints = [
         *DaprManagement(runtime, options.max_body).endpoints(),
         *Instances(runtime, options.max_body, options.stopping).endpoints(),
+        *Publishing(runtime, options.max_body).endpoints(),
         *sidecar.endpoints(),
         *StateEndpoints(runtime.blocks, options.max_body).endpoints(),
         *SecretsEndpoints(runtime.blocks).endpoints(),

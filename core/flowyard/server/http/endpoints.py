@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A method and a path. `body` and `answers` name schemas of the document; "" is none."""
+    """A method and a path. `body` and `answers` name schemas of the document; "" is none.
+
+    In the path, `{name}` is one segment, and `{name...}`, at its end, all that follow.
+    """
 
     method: str
     path: str
@@ -64,7 +68,8 @@ class Endpoint:
 
     def route(self) -> Route:
         """Return what serves it."""
-        path = self.path.replace("}", ":flowyard_segment}")
+        path = self.path.replace("...}", ":flowyard_rest}")
+        path = re.sub(r"\{(\w+)\}", r"{\1:flowyard_segment}", path)
         return Route(path, self._serve, methods=[self.method])
 
     async def _serve(self, request: Request) -> Response:
@@ -116,7 +121,14 @@ class _Segment(Convertor[str]):
         return value
 
 
+class _Rest(_Segment):
+    """All segments that follow, and the slashes between them."""
+
+    regex = ".*"
+
+
 register_url_convertor("flowyard_segment", _Segment())
+register_url_convertor("flowyard_rest", _Rest())
 
 
 def fault_response(fault: Fault) -> JSONResponse:
@@ -147,7 +159,15 @@ def refuse(refusals: Refusals, scope: Scope, fault: Fault) -> None:
 
 
 async def read_text(request: Request, limit: int) -> str:
-    """Return the body as text, or raise `RequestFault`.
+    """Return the body as text, or raise `RequestFault`."""
+    try:
+        return (await read_bytes(request, limit)).decode()
+    except UnicodeDecodeError as error:
+        raise RequestFault(400, "ERR_BODY_READ", f"the body is not UTF-8 text: {error}") from error
+
+
+async def read_bytes(request: Request, limit: int) -> bytes:
+    """Return the body, or raise `RequestFault`.
 
     A large one waits until others have been dealt with, before it is taken into memory.
     """
@@ -164,10 +184,7 @@ async def read_text(request: Request, limit: int) -> str:
             share = _announced(request, limit)
             await _budget(request).take(share)
             request.scope[RESERVED] = share
-    try:
-        return b"".join(chunks).decode()
-    except UnicodeDecodeError as error:
-        raise RequestFault(400, "ERR_BODY_READ", f"the body is not UTF-8 text: {error}") from error
+    return b"".join(chunks)
 
 
 def _announced(request: Request, limit: int) -> int:

@@ -89,7 +89,9 @@ def openapi(
     """Return the document."""
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+        paths.setdefault(endpoint.path.replace("...}", "}"), {})[endpoint.method.lower()] = (
+            _operation(endpoint)
+        )
     given = {
         name: model.model_json_schema(ref_template="#/components/schemas/{model}")
         for name, model in bodies.items()
@@ -112,7 +114,7 @@ def openapi(
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    inside = re.findall(r"\{(\w+)\}", endpoint.path)
+    inside = re.findall(r"\{(\w+)", endpoint.path)
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
         "operationId": f"{endpoint.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', endpoint.path)}",

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from flowyard.runtime import Runtime
 from flowyard.server.http.endpoints import Endpoint, Parameter, read_text
 from flowyard.server.metadata import LONGEST_EXTRA, Extras, described
+from flowyard.server.pubsub.subscriptions import Active
 from flowyard.wire.json.errors import RequestFault
 
 VERSION = "v1.0"
@@ -30,12 +31,14 @@ class Sidecar:
         shut_down: Callable[[], None],
         connected_workers: Callable[[], int],
         extras: Extras,
+        subscriptions: Sequence[Active] = (),
     ) -> None:
         self._runtime = runtime
         self._app_id = app_id
         self._shut_down = shut_down
         self._connected_workers = connected_workers
         self._extras = extras
+        self._subscriptions = subscriptions
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return the endpoints."""
@@ -95,6 +98,8 @@ class Sidecar:
             "components": [asdict(component) for component in described(self._runtime)],
             "extended": self._extras,
         }
+        if self._subscriptions:
+            document["subscriptions"] = [_told(active) for active in self._subscriptions]
         workers = self._connected_workers()
         if workers:
             document["workflows"] = {"connectedWorkers": workers}
@@ -111,3 +116,18 @@ class Sidecar:
         """Begin to stop."""
         self._shut_down()
         return Response(status_code=204)
+
+
+def _told(active: Active) -> dict[str, Any]:
+    subscription = active.subscription
+    document: dict[str, Any] = {
+        "pubsubname": subscription.pubsub_name,
+        "topic": subscription.topic,
+        "rules": [asdict(rule) for rule in subscription.rules],
+        "type": active.kind,
+    }
+    if subscription.metadata:
+        document["metadata"] = dict(subscription.metadata)
+    if subscription.dead_letter_topic:
+        document["deadLetterTopic"] = subscription.dead_letter_topic
+    return document

@@ -21,6 +21,7 @@ from flowyard.testing.conformance.events import Events
 from flowyard.testing.conformance.listing import Listing
 from flowyard.testing.conformance.nesting import Nesting
 from flowyard.testing.conformance.pausing import Pausing
+from flowyard.testing.conformance.pubsub import PubSubConformance, PubSubFixtures
 from flowyard.testing.conformance.purging import Purging
 from flowyard.testing.conformance.recording import Recording
 from flowyard.testing.conformance.refusing import Refusing
@@ -42,6 +43,8 @@ __all__ = [
     "BindingConformance",
     "ComponentConformance",
     "ConformanceFixtures",
+    "PubSubConformance",
+    "PubSubFixtures",
     "StateConformance",
     "StateFixtures",
     "StateSubject",

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!flowyard/wire/v1/management.proto\x12\x10\x66lowyard.wire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x02\n\x14StartWorkflowRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x1a\n\x12workflow_component\x18\x02 \x01(\t\x12\x15\n\rworkflow_name\x18\x03 \x01(\t\x12\x44\n\x07options\x18\x04 \x03(\x0b\x32\x33.flowyard.wire.v1.StartWorkflowRequest.OptionsEntry\x12\r\n\x05input\x18\x05 \x01(\x0c\x12\x13\n\x06\x61pp_id\x18\x06 \x01(\tH\x00\x88\x01\x01\x1a.\n\x0cOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07_app_id\",\n\x15StartWorkflowResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\"f\n\x13WorkflowRequestById\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x1a\n\x12workflow_component\x18\x02 \x01(\t\x12\x13\n\x06\x61pp_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\t\n\x07_app_id\"\xbc\x02\n\x13GetWorkflowResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x15\n\rworkflow_name\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0flast_updated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eruntime_status\x18\x05 \x01(\t\x12I\n\nproperties\x18\x06 \x03(\x0b\x32\x35.flowyard.wire.v1.GetWorkflowResponse.PropertiesEntry\x1a\x31\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x94\x01\n\x19RaiseEventWorkflowRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x1a\n\x12workflow_component\x18\x02 \x01(\t\x12\x12\n\nevent_name\x18\x03 \x01(\t\x12\x12\n\nevent_data\x18\x04 \x01(\x0c\x12\x13\n\x06\x61pp_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x42\t\n\x07_app_id\"X\n\x13RegisteredComponent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x04 \x03(\t\".\n\x11WorkflowsMetadata\x12\x19\n\x11\x63onnected_workers\x18\x01 \x01(\x05\"\xdc\x02\n\x13GetMetadataResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x44\n\x15registered_components\x18\x03 \x03(\x0b\x32%.flowyard.wire.v1.RegisteredComponent\x12V\n\x11\x65xtended_metadata\x18\x04 \x03(\x0b\x32;.flowyard.wire.v1.GetMetadataResponse.ExtendedMetadataEntry\x12\x17\n\x0fruntime_version\x18\x08 \x01(\t\x12;\n\tworkflows\x18\x0c \x01(\x0b\x32#.flowyard.wire.v1.WorkflowsMetadataH\x00\x88\x01\x01\x1a\x37\n\x15\x45xtendedMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\n_workflows\"0\n\x12SetMetadataRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\x1c\n\x0c\x42lockRequest\x12\x0c\n\x04name\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!flowyard/wire/v1/management.proto\x12\x10\x66lowyard.wire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x02\n\x14StartWorkflowRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x1a\n\x12workflow_component\x18\x02 \x01(\t\x12\x15\n\rworkflow_name\x18\x03 \x01(\t\x12\x44\n\x07options\x18\x04 \x03(\x0b\x32\x33.flowyard.wire.v1.StartWorkflowRequest.OptionsEntry\x12\r\n\x05input\x18\x05 \x01(\x0c\x12\x13\n\x06\x61pp_id\x18\x06 \x01(\tH\x00\x88\x01\x01\x1a.\n\x0cOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07_app_id\",\n\x15StartWorkflowResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\"f\n\x13WorkflowRequestById\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x1a\n\x12workflow_component\x18\x02 \x01(\t\x12\x13\n\x06\x61pp_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\t\n\x07_app_id\"\xbc\x02\n\x13GetWorkflowResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x15\n\rworkflow_name\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0flast_updated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eruntime_status\x18\x05 \x01(\t\x12I\n\nproperties\x18\x06 \x03(\x0b\x32\x35.flowyard.wire.v1.GetWorkflowResponse.PropertiesEntry\x1a\x31\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x94\x01\n\x19RaiseEventWorkflowRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x1a\n\x12workflow_component\x18\x02 \x01(\t\x12\x12\n\nevent_name\x18\x03 \x01(\t\x12\x12\n\nevent_data\x18\x04 \x01(\x0c\x12\x13\n\x06\x61pp_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x42\t\n\x07_app_id\"X\n\x13RegisteredComponent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x04 \x03(\t\".\n\x11WorkflowsMetadata\x12\x19\n\x11\x63onnected_workers\x18\x01 \x01(\x05\"5\n\x16PubsubSubscriptionRule\x12\r\n\x05match\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\"R\n\x17PubsubSubscriptionRules\x12\x37\n\x05rules\x18\x01 \x03(\x0b\x32(.flowyard.wire.v1.PubsubSubscriptionRule\"\xbc\x02\n\x12PubsubSubscription\x12\x13\n\x0bpubsub_name\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x44\n\x08metadata\x18\x03 \x03(\x0b\x32\x32.flowyard.wire.v1.PubsubSubscription.MetadataEntry\x12\x38\n\x05rules\x18\x04 \x01(\x0b\x32).flowyard.wire.v1.PubsubSubscriptionRules\x12\x19\n\x11\x64\x65\x61\x64_letter_topic\x18\x05 \x01(\t\x12\x36\n\x04type\x18\x06 \x01(\x0e\x32(.flowyard.wire.v1.PubsubSubscriptionType\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x99\x03\n\x13GetMetadataResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x44\n\x15registered_components\x18\x03 \x03(\x0b\x32%.flowyard.wire.v1.RegisteredComponent\x12V\n\x11\x65xtended_metadata\x18\x04 \x03(\x0b\x32;.flowyard.wire.v1.GetMetadataResponse.ExtendedMetadataEntry\x12;\n\rsubscriptions\x18\x05 \x03(\x0b\x32$.flowyard.wire.v1.PubsubSubscription\x12\x17\n\x0fruntime_version\x18\x08 \x01(\t\x12;\n\tworkflows\x18\x0c \x01(\x0b\x32#.flowyard.wire.v1.WorkflowsMetadataH\x00\x88\x01\x01\x1a\x37\n\x15\x45xtendedMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\n_workflows\"0\n\x12SetMetadataRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\x1c\n\x0c\x42lockRequest\x12\x0c\n\x04name\x18\x01 \x01(\t*W\n\x16PubsubSubscriptionType\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x0f\n\x0b\x44\x45\x43LARATIVE\x10\x01\x12\x10\n\x0cPROGRAMMATIC\x10\x02\x12\r\n\tSTREAMING\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,8 +36,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STARTWORKFLOWREQUEST_OPTIONSENTRY']._serialized_options = b'8\001'
   _globals['_GETWORKFLOWRESPONSE_PROPERTIESENTRY']._loaded_options = None
   _globals['_GETWORKFLOWRESPONSE_PROPERTIESENTRY']._serialized_options = b'8\001'
+  _globals['_PUBSUBSUBSCRIPTION_METADATAENTRY']._loaded_options = None
+  _globals['_PUBSUBSUBSCRIPTION_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_GETMETADATARESPONSE_EXTENDEDMETADATAENTRY']._loaded_options = None
   _globals['_GETMETADATARESPONSE_EXTENDEDMETADATAENTRY']._serialized_options = b'8\001'
+  _globals['_PUBSUBSUBSCRIPTIONTYPE']._serialized_start=2058
+  _globals['_PUBSUBSUBSCRIPTIONTYPE']._serialized_end=2145
   _globals['_STARTWORKFLOWREQUEST']._serialized_start=89
   _globals['_STARTWORKFLOWREQUEST']._serialized_end=348
   _globals['_STARTWORKFLOWREQUEST_OPTIONSENTRY']._serialized_start=291
@@ -56,12 +60,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTEREDCOMPONENT']._serialized_end=1058
   _globals['_WORKFLOWSMETADATA']._serialized_start=1060
   _globals['_WORKFLOWSMETADATA']._serialized_end=1106
-  _globals['_GETMETADATARESPONSE']._serialized_start=1109
-  _globals['_GETMETADATARESPONSE']._serialized_end=1457
-  _globals['_GETMETADATARESPONSE_EXTENDEDMETADATAENTRY']._serialized_start=1388
-  _globals['_GETMETADATARESPONSE_EXTENDEDMETADATAENTRY']._serialized_end=1443
-  _globals['_SETMETADATAREQUEST']._serialized_start=1459
-  _globals['_SETMETADATAREQUEST']._serialized_end=1507
-  _globals['_BLOCKREQUEST']._serialized_start=1509
-  _globals['_BLOCKREQUEST']._serialized_end=1537
+  _globals['_PUBSUBSUBSCRIPTIONRULE']._serialized_start=1108
+  _globals['_PUBSUBSUBSCRIPTIONRULE']._serialized_end=1161
+  _globals['_PUBSUBSUBSCRIPTIONRULES']._serialized_start=1163
+  _globals['_PUBSUBSUBSCRIPTIONRULES']._serialized_end=1245
+  _globals['_PUBSUBSUBSCRIPTION']._serialized_start=1248
+  _globals['_PUBSUBSUBSCRIPTION']._serialized_end=1564
+  _globals['_PUBSUBSUBSCRIPTION_METADATAENTRY']._serialized_start=1517
+  _globals['_PUBSUBSUBSCRIPTION_METADATAENTRY']._serialized_end=1564
+  _globals['_GETMETADATARESPONSE']._serialized_start=1567
+  _globals['_GETMETADATARESPONSE']._serialized_end=1976
+  _globals['_GETMETADATARESPONSE_EXTENDEDMETADATAENTRY']._serialized_start=1907
+  _globals['_GETMETADATARESPONSE_EXTENDEDMETADATAENTRY']._serialized_end=1962
+  _globals['_SETMETADATAREQUEST']._serialized_start=1978
+  _globals['_SETMETADATAREQUEST']._serialized_end=2026
+  _globals['_BLOCKREQUEST']._serialized_start=2028
+  _globals['_BLOCKREQUEST']._serialized_end=2056
 # @@protoc_insertion_point(module_scope)

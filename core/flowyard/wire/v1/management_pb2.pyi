@@ -2,12 +2,24 @@ import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class PubsubSubscriptionType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNKNOWN: _ClassVar[PubsubSubscriptionType]
+    DECLARATIVE: _ClassVar[PubsubSubscriptionType]
+    PROGRAMMATIC: _ClassVar[PubsubSubscriptionType]
+    STREAMING: _ClassVar[PubsubSubscriptionType]
+UNKNOWN: PubsubSubscriptionType
+DECLARATIVE: PubsubSubscriptionType
+PROGRAMMATIC: PubsubSubscriptionType
+STREAMING: PubsubSubscriptionType
 
 class StartWorkflowRequest(_message.Message):
     __slots__ = ("instance_id", "workflow_component", "workflow_name", "options", "input", "app_id")
@@ -103,8 +115,45 @@ class WorkflowsMetadata(_message.Message):
     connected_workers: int
     def __init__(self, connected_workers: _Optional[int] = ...) -> None: ...
 
+class PubsubSubscriptionRule(_message.Message):
+    __slots__ = ("match", "path")
+    MATCH_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    match: str
+    path: str
+    def __init__(self, match: _Optional[str] = ..., path: _Optional[str] = ...) -> None: ...
+
+class PubsubSubscriptionRules(_message.Message):
+    __slots__ = ("rules",)
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    rules: _containers.RepeatedCompositeFieldContainer[PubsubSubscriptionRule]
+    def __init__(self, rules: _Optional[_Iterable[_Union[PubsubSubscriptionRule, _Mapping]]] = ...) -> None: ...
+
+class PubsubSubscription(_message.Message):
+    __slots__ = ("pubsub_name", "topic", "metadata", "rules", "dead_letter_topic", "type")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    PUBSUB_NAME_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    DEAD_LETTER_TOPIC_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    pubsub_name: str
+    topic: str
+    metadata: _containers.ScalarMap[str, str]
+    rules: PubsubSubscriptionRules
+    dead_letter_topic: str
+    type: PubsubSubscriptionType
+    def __init__(self, pubsub_name: _Optional[str] = ..., topic: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., rules: _Optional[_Union[PubsubSubscriptionRules, _Mapping]] = ..., dead_letter_topic: _Optional[str] = ..., type: _Optional[_Union[PubsubSubscriptionType, str]] = ...) -> None: ...
+
 class GetMetadataResponse(_message.Message):
-    __slots__ = ("id", "registered_components", "extended_metadata", "runtime_version", "workflows")
+    __slots__ = ("id", "registered_components", "extended_metadata", "subscriptions", "runtime_version", "workflows")
     class ExtendedMetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -115,14 +164,16 @@ class GetMetadataResponse(_message.Message):
     ID_FIELD_NUMBER: _ClassVar[int]
     REGISTERED_COMPONENTS_FIELD_NUMBER: _ClassVar[int]
     EXTENDED_METADATA_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
     RUNTIME_VERSION_FIELD_NUMBER: _ClassVar[int]
     WORKFLOWS_FIELD_NUMBER: _ClassVar[int]
     id: str
     registered_components: _containers.RepeatedCompositeFieldContainer[RegisteredComponent]
     extended_metadata: _containers.ScalarMap[str, str]
+    subscriptions: _containers.RepeatedCompositeFieldContainer[PubsubSubscription]
     runtime_version: str
     workflows: WorkflowsMetadata
-    def __init__(self, id: _Optional[str] = ..., registered_components: _Optional[_Iterable[_Union[RegisteredComponent, _Mapping]]] = ..., extended_metadata: _Optional[_Mapping[str, str]] = ..., runtime_version: _Optional[str] = ..., workflows: _Optional[_Union[WorkflowsMetadata, _Mapping]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., registered_components: _Optional[_Iterable[_Union[RegisteredComponent, _Mapping]]] = ..., extended_metadata: _Optional[_Mapping[str, str]] = ..., subscriptions: _Optional[_Iterable[_Union[PubsubSubscription, _Mapping]]] = ..., runtime_version: _Optional[str] = ..., workflows: _Optional[_Union[WorkflowsMetadata, _Mapping]] = ...) -> None: ...
 
 class SetMetadataRequest(_message.Message):
     __slots__ = ("key", "value")
