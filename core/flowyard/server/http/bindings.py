@@ -38,7 +38,7 @@ class BindingEndpoints:
                 _PATH,
                 self.invoke,
                 "Have an output binding do something",
-                {200: "Payload", 204: "", 400: "Error", 413: "Error", 500: "Error"},
+                {200: "Value", 204: "", 400: "Error", 413: "Error", 500: "Error"},
                 body="Anything",
             )
             for method in ("POST", "PUT")
