@@ -42,6 +42,11 @@ def _specs(folder: Path, **metadata: str) -> list[ComponentSpec]:
 
 async def _event(runtime: Runtime) -> Mapping[str, Any]:
     """Return the next event of `orders`."""
+    return (await _events(runtime, 1))[0]
+
+
+async def _events(runtime: Runtime, number: int) -> list[Mapping[str, Any]]:
+    """Return the events of `orders`, of which there are so many."""
     found: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def take(message: Message) -> Delivery:
@@ -50,8 +55,7 @@ async def _event(runtime: Runtime) -> Mapping[str, Any]:
 
     pubsub = runtime.blocks.brokers["orderpubsub"].pubsub
     async with asyncio.timeout(30), pubsub.subscribe("orders", take, {}):
-        event: Mapping[str, Any] = json.loads(await found.get())
-        return event
+        return [json.loads(await found.get()) for _ in range(number)]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +136,7 @@ async def test_a_repetition_of_an_activity_publishes_the_same_events(tmp_path: P
 
     async with Runtime.open(_specs(tmp_path), app) as runtime:
         executions = (await runtime.wait(await runtime.start(announcing))).result(list[str])
-        ids = [(await _event(runtime))["id"] for _ in range(7)]
+        ids = [event["id"] for event in await _events(runtime, 7)]
     numbered = [event_id(executions[0], "orderpubsub", "orders", number) for number in (1, 2)]
     last = event_id(executions[1], "orderpubsub", "orders", 1)
     assert ids == [*numbered, "given", *numbered, "given", last]

@@ -61,7 +61,9 @@ async def beside(serve: Serve, daprd: HttpDaprd, grpc_side: GrpcDaprd) -> AsyncI
     ],
 )
 async def test_over_http(beside: Served, daprd: HttpDaprd, method: str, path: str) -> None:
-    unserved = {"secrets": "vault", "bindings": "mail", "publish": "kafka"}.get(path.split("/")[2], "dynamo")
+    unserved = {"secrets": "vault", "bindings": "mail", "publish": "kafka"}.get(
+        path.split("/")[2], "dynamo"
+    )
     async with httpx.AsyncClient(base_url=beside.http) as http:
         for name in ("unknown", unserved):
             asking = asyncio.create_task(

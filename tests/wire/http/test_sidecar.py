@@ -182,8 +182,8 @@ async def test_every_route_is_in_the_document_and_the_other_way_round(served: Se
         for method in (route.methods or set()) - {"HEAD"}
     }
     assert documented == served_routes
-    # State, secrets and publishing are the last ones.
-    assert len(documented) == 3 * 7 + 11 + 5 + 1 + 10 + 2 + 6
+    # State, secrets, bindings and publishing are the last ones.
+    assert len(documented) == 3 * 7 + 11 + 5 + 1 + 10 + 2 + 2 + 6
 
 
 async def test_the_document_refers_only_to_what_it_holds(http: httpx.AsyncClient) -> None:

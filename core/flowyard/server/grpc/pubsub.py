@@ -112,7 +112,7 @@ class PubSubService:
             await asyncio.gather(delivering, return_exceptions=True)
 
     def _refuse_unknown(self, asked: wire.SubscribeInitialRequest) -> None:
-        """Raise what a stream is told whose broker is not ours; a request that lacks one goes on."""
+        """Raise what a stream is told whose broker is not ours, unless it names none."""
         if not self._blocks.brokers and not self._blocks.unserved:
             text = "pubsub is not configured"
             unknown = BlockError(400, _STREAM, "FAILED_PRECONDITION", text)
