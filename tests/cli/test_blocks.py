@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from cli.conftest import Command
+from flowyard.cli import codes
 
 _STORE = """\
 apiVersion: dapr.io/v1alpha1
@@ -118,10 +119,22 @@ def test_the_components_of_all_blocks_are_shown(
         )
     )
     told = flowyard("components", "--components", str(resources), "--json")
-    assert told.code == 6
+    assert told.code == codes.REFUSED
     found = {item["name"]: item for item in told.json["components"]}
     assert found["engine"]["reachable"]
     assert found["inventory"]["reachable"]
     assert found["env"]["reachable"]
     assert "'state.aws.dynamodb' is not installed" in found["table"]["fault"]
     assert "missing.json cannot be read" in found["file"]["fault"]
+
+
+def test_a_component_that_does_not_answer_is_told_apart(flowyard: Command, tmp_path: Path) -> None:
+    (tmp_path / "components.yaml").write_text(
+        "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: bus}\nspec:\n"
+        "  type: pubsub.redis\n  metadata:\n  - {name: redisHost, value: '127.0.0.1:1'}\n"
+        "  ignoreErrors: true\n"
+    )
+    told = flowyard("components", "--components", str(tmp_path / "components.yaml"), "--json")
+    assert told.code == codes.UNREACHABLE
+    (bus,) = [item for item in told.json["components"] if item["name"] == "bus"]
+    assert "127.0.0.1:1" in bus["fault"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,7 +40,12 @@ def components(
             {
                 "types": [_type_json(kind) for kind in types],
                 "components": [
-                    {"name": spec.name, "type": spec.type, "reachable": not fault, "fault": fault}
+                    {
+                        "name": spec.name,
+                        "type": spec.type,
+                        "reachable": fault is None,
+                        "fault": None if fault is None else fault.text,
+                    }
                     for spec, fault in zip(specs, answers, strict=True)
                 ],
             }
@@ -52,12 +58,14 @@ def components(
             output.print_table(
                 ("COMPONENT", "TYPE", "ANSWERS"),
                 [
-                    (spec.name, spec.type, fault or "yes")
+                    (spec.name, spec.type, "yes" if fault is None else fault.text)
                     for spec, fault in zip(specs, answers, strict=True)
                 ],
             )
-    if any(answers):
-        raise typer.Exit(codes.UNREACHABLE)
+    ends = {fault.code for fault in answers if fault is not None}
+    if ends:
+        # What is configured wrongly never answers, however often it is tried.
+        raise typer.Exit(min(ends))
 
 
 def _configured(path: Path) -> list[ComponentSpec]:
@@ -68,11 +76,19 @@ def _configured(path: Path) -> list[ComponentSpec]:
     return [*found.specs, *found.blocks]
 
 
-async def _reach_all(specs: list[ComponentSpec]) -> list[str | None]:
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What is wrong with a component, and the exit code that it leads to."""
+
+    text: str
+    code: int
+
+
+async def _reach_all(specs: list[ComponentSpec]) -> list[_Fault | None]:
     return list(await asyncio.gather(*(_reach(spec) for spec in specs)))
 
 
-async def _reach(spec: ComponentSpec) -> str | None:
+async def _reach(spec: ComponentSpec) -> _Fault | None:
     """Open a component to manage only, and close it; return what is wrong with it."""
     try:
         if spec.block != "workflow":
@@ -83,19 +99,21 @@ async def _reach(spec: ComponentSpec) -> str | None:
         async with asyncio.timeout(_PATIENCE_SECONDS), kind.open(settings, context):
             return None
     except FlowyardError as error:
-        return str(error)
+        return _Fault(str(error), codes.exit_code(error))
     except TimeoutError:
-        return f"no answer within {_PATIENCE_SECONDS:g} s"
+        return _Fault(f"no answer within {_PATIENCE_SECONDS:g} s", codes.UNREACHABLE)
 
 
-async def _reach_block(spec: ComponentSpec) -> str | None:
+async def _reach_block(spec: ComponentSpec) -> _Fault | None:
     from flowyard.blocks.opening import open_blocks
 
     async with (
         asyncio.timeout(_PATIENCE_SECONDS),
-        open_blocks([spec], (), "flowyard", SystemClock()) as blocks,
+        # Whether it may be left out is not the question here.
+        open_blocks([replace(spec, ignore_errors=False)], (), "flowyard", SystemClock()) as blocks,
     ):
-        return blocks.unserved.get(spec.name)
+        not_installed = blocks.unserved.get(spec.name)
+        return None if not_installed is None else _Fault(not_installed, codes.REFUSED)
 
 
 def _can(installed: InstalledType) -> str:

@@ -13,10 +13,13 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from flowyard.backend.component import ComponentType
 from flowyard.config.block_settings import BLOCK_SETTINGS
+from flowyard.config.http_endpoints import KIND as HTTP_ENDPOINT
 from flowyard.config.manifest import API_VERSION
 from flowyard.config.plugins import canonical
 from flowyard.config.secret_stores import SETTINGS
 from flowyard.config.settings import keys_of
+from flowyard.config.subscriptions import KIND as SUBSCRIPTION
+from flowyard.config.subscriptions import V1, V2
 
 Schema = dict[str, Any]
 
@@ -69,21 +72,26 @@ def components_schema(types: Iterable[ComponentType[Any, Any]]) -> Schema:
         # A document may be empty.
         "type": ["object", "null"],
         "required": ["apiVersion", "kind", "spec"],
-        "properties": {
-            "apiVersion": {"const": API_VERSION},
-            "kind": {"const": "Component"},
-            "spec": {
-                "type": "object",
-                "required": ["type"],
-                "properties": {"type": {"anyOf": known}},
+        # What else stands in the same file is not described further.
+        "properties": {"kind": {"enum": ["Component", HTTP_ENDPOINT, SUBSCRIPTION]}},
+        "if": {"properties": {"kind": {"const": "Component"}}},
+        "then": {
+            "properties": {
+                "apiVersion": {"const": API_VERSION},
+                "spec": {
+                    "type": "object",
+                    "required": ["type"],
+                    "properties": {"type": {"anyOf": known}},
+                },
             },
+            "allOf": [
+                _if_type(_OURS, {"$ref": "#/$defs/component"}),
+                _if_type(_OURS, {"properties": {"metadata": name}}),
+                *settings,
+                *stores,
+            ],
         },
-        "allOf": [
-            _if_type(_OURS, {"$ref": "#/$defs/component"}),
-            _if_type(_OURS, {"properties": {"metadata": name}}),
-            *settings,
-            *stores,
-        ],
+        "else": {"properties": {"apiVersion": {"enum": [V1, V2]}, "spec": {"type": "object"}}},
         "$defs": {"component": _component(), "item": _item()},
     }
 
