@@ -114,6 +114,7 @@ def test_a_failed_workflow_is_a_failed_command(flowyard: Command) -> None:
         (("start", "echo", "--id", "a b"), 3, "instance ID 'a b' is not valid"),
         (("start", "post", "--input", "{}"), 3, "weight"),
         (("start", "echo", "--option", "x"), 3, "NAME=VALUE"),
+        (("start", "echo", "--timeout", "1"), 3, "--timeout limits --wait"),
         (("get", "x", "--url", "nonsense"), 3, "nonsense"),
         (("get", "x", "--url", "http://127.0.0.1:9"), 6, "flowyard serve"),
         (("list", "--limit", "0"), 2, "--limit"),
@@ -198,6 +199,8 @@ def test_a_port_that_cannot_be_is_told_on_one_line(flowyard: Command, port: str)
 def test_a_state_is_printed_without_a_terminal_as_rich_prints_it(
     flowyard: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # What rich takes for the width of a terminal that is dumb.
+    monkeypatch.setenv("COLUMNS", "80")
     flowyard("start", "gate", "--id", "plain")
     flowyard("start", "echo", "--id", "empty", "--input", '""', "--wait")
     flowyard("start", "echo", "--id", "wide", "--input", json.dumps("x" * 300), "--wait")
