@@ -194,7 +194,7 @@ Try next:
   {command(example, "--quantity 1000")}    # more cars than are in stock
   {command("hr_onboarding.py")}                       # child workflows and reminders
   {command("image_processing.py")}                    # many activities at once
-  make help                                                  # everything else in this checkout"""
+  {"make help".ljust(len(command(example)) + 20)}# everything else in this checkout"""
     )
 
 

@@ -60,7 +60,7 @@ async def call(ctx: WorkflowContext, number: int = 1) -> int:
 
 
 @app.workflow
-async def lack(ctx: WorkflowContext) -> None:
+async def unserved(ctx: WorkflowContext) -> None:
     """Wait for an activity that nobody has."""
     await ctx.call_activity("not_there")
 

@@ -109,7 +109,7 @@ def test_a_thread_that_goes_on_is_left_behind_after_the_limit(components: Path) 
 def test_an_activity_that_the_app_lacks_is_not_waited_for(components: Path) -> None:
     hours = ["--drain", "36000", "--no-grpc"]
     with serving(components, "--app", "errands:app", *hours) as server:
-        start = f"{server.url}/v1.0/workflows/dapr/lack/start?instanceID=a"
+        start = f"{server.url}/v1.0/workflows/dapr/unserved/start?instanceID=a"
         assert httpx.post(start).status_code == 202
         while "not_there" not in httpx.get(f"{server.url}/flowyard/v1/instances/a").text:
             pass

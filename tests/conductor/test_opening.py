@@ -67,7 +67,7 @@ async def test_an_address_that_is_not_the_api(conductor_server: str) -> None:
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
-        ({"url": "localhost:8080"}, "key 'url' cannot be used: .* must be a URL"),
+        ({"url": "localhost:8080"}, "key 'url' cannot be used: must be a URL"),
         ({"uri": "http://localhost"}, "key 'uri' is not known. Did you mean 'url'"),
         ({"keyId": "mine"}, "'keyId' and 'keySecret' belong together"),
         ({"taskQueue": "a~b"}, "key 'taskQueue' cannot be used"),

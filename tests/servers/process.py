@@ -51,6 +51,11 @@ class ServerProcess:
         self._process.terminate()
         self._process.communicate()
 
+    def leave(self) -> None:
+        """Let it run on; whoever has the pipe `kill_on_exit` ends it."""
+        # Otherwise Python warns, at the end of this process, of a child that has not ended.
+        self._process.returncode = 0
+
     def restart(self) -> None:
         """Kill it and start it again, with the port and the database that it had."""
         self.kill()

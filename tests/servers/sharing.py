@@ -19,8 +19,6 @@ _Server = TypeVar("_Server", bound=ServerProcess)
 _FOLDER = "shared_servers"
 _END = "end"
 _place = pytest.StashKey[tuple[Path, int]]()
-# Nobody here kills them, and nothing is to be said of that.
-_lent: list[ServerProcess] = []
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -62,8 +60,9 @@ def lent(
         if not told.exists():
             kill_on_exit = os.open(folder / _END, os.O_RDONLY)
             try:
-                _lent.append(server := start(kill_on_exit=kill_on_exit))
+                server = start(kill_on_exit=kill_on_exit)
             finally:
                 os.close(kill_on_exit)
             told.write_text(where(server))
+            server.leave()
     yield told.read_text()

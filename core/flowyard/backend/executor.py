@@ -177,7 +177,6 @@ class RegisteredExecutor(Executor, Protocol):
 
     def leave_missing(self) -> None:
         """End the calls of activities that it lacks, without a result, as before a drain."""
-        ...
 
 
 @runtime_checkable

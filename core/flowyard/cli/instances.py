@@ -66,6 +66,8 @@ def start(
     as_json: AsJson = False,
 ) -> None:
     """Start a workflow, and print the ID of the instance."""
+    if timeout is not None and not wait:
+        raise InvalidRequest("--timeout limits --wait: give both, or neither")
     given = read_json(input, "--input")
     options = dict(_pair(text) for text in option or ())
 
