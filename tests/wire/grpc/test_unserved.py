@@ -46,10 +46,10 @@ async def test_a_block_that_is_not_configured_says_so(
 async def test_a_request_that_cannot_be_read_is_refused_too(
     channel: grpc.aio.Channel, sent: bytes
 ) -> None:
-    call: Any = channel.unary_unary("/dapr.proto.runtime.v1.Dapr/PublishEvent")
+    call: Any = channel.unary_unary("/dapr.proto.runtime.v1.Dapr/TryLockAlpha1")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call(sent, timeout=30)
-    assert caught.value.code() is UNCONFIGURED
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 async def test_streams_are_refused_too(channel: grpc.aio.Channel) -> None:

@@ -27,16 +27,22 @@ async def test_no_generated_request_gets_an_answer_that_is_not_documented(
     # component; and a long poll takes its time.
     left_out = [
         "--exclude-path-regex",
-        r"^/v1\.0-|^/v1\.0/(shutdown|healthz$|state/|secrets/)|/wait$",
+        r"^/v1\.0-|^/v1\.0/(shutdown|healthz$|state/|secrets/|bindings/)|/wait$",
     ]
     await generated(served, tmp_path, "--checks", _CHECKS, *left_out)
 
 
-async def test_state_and_secrets_answer_only_what_is_documented(tmp_path: Path) -> None:
-    blocks = [ComponentSpec("0", "state.in-memory"), ComponentSpec("1", "secretstores.local.env")]
+async def test_the_other_blocks_answer_only_what_is_documented(tmp_path: Path) -> None:
+    files = {"rootPath": str(tmp_path / "files")}
+    blocks = [
+        ComponentSpec("0", "state.in-memory"),
+        ComponentSpec("1", "secretstores.local.env"),
+        ComponentSpec("2", "pubsub.in-memory"),
+        ComponentSpec("3", "bindings.localstorage", metadata=files),
+    ]
     async with serving(tmp_path, blocks=blocks) as served:
         # 500 is one of Dapr's answers to what a caller has done wrong.
-        only = ["--include-path-regex", r"^/v1\.0(-alpha1)?/(state|secrets)/"]
+        only = ["--include-path-regex", r"^/v1\.0(-alpha1)?/(state|secrets|publish|bindings)/"]
         await generated(served, tmp_path, "--checks", _NO_ERROR_CHECK, *only)
 
 

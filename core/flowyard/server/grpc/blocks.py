@@ -22,11 +22,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 _DAPR = "dapr.proto.runtime.v1.Dapr"
 _TASK_HUB = "TaskHubSidecarService"
-_PUBLISHING = ("PublishEvent", "BulkPublishEvent", "BulkPublishEventAlpha1")
-_UNCONFIGURED = grpc.StatusCode.FAILED_PRECONDITION
 _BLOCKS = {
-    **dict.fromkeys(_PUBLISHING, (_UNCONFIGURED, "pubsub {name} is not configured")),
-    "SubscribeTopicEventsAlpha1": (_UNCONFIGURED, "pubsub is not configured"),
     "InvokeBinding": (
         grpc.StatusCode.INTERNAL,
         "error invoking output binding {name}: couldn't find output binding {name}",

@@ -37,7 +37,6 @@ class _Block:
 
 _ACTORS = "the actor runtime is not configured"
 _BLOCKS: Mapping[str, _Block] = {
-    "publish": _Block(400, "ERR_PUBSUB_NOT_CONFIGURED", "pubsub {} is not configured"),
     "bindings": _Block(
         500,
         "ERR_INVOKE_OUTPUT_BINDING",
