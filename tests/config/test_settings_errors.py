@@ -58,9 +58,7 @@ def test_a_value_outside_of_a_choice_is_told_with_the_choice(fault: Fault) -> No
 
 
 def test_a_validator_that_quotes_the_value_does_not_show_it(fault: Fault) -> None:
-    assert "key 'odd' cannot be used: … has an odd length" in fault(
-        with_key("odd", "hunter2")
-    )
+    assert "key 'odd' cannot be used: … has an odd length" in fault(with_key("odd", "hunter2"))
 
 
 def test_settings_that_do_not_fit_together_are_told(fault: Fault) -> None:
