@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowyard.backend.component import (
     Capability,
@@ -18,13 +18,10 @@ from flowyard.backend.component import (
     WorkflowComponent,
 )
 from flowyard.backend.executor import Executor, RegisteredExecutor
-from flowyard.blocks.blocks import NO_BLOCKS, Blocks
-from flowyard.blocks.invocation import Invocation
 from flowyard.calls.calls import BlockCalls
 from flowyard.clock import Clock, SystemClock
 from flowyard.config import Components, ComponentSpec, load_components, resolve
 from flowyard.config.components import wrong_kind
-from flowyard.config.configuration import NO_CONFIGURATION, Configuration
 from flowyard.errors import ConfigurationError, InvalidRequest
 from flowyard.executors.local import LocalExecutor
 from flowyard.identifier import new_uuid
@@ -33,6 +30,11 @@ from flowyard.models import ReusePolicy, StartRequest, check_instance_id, check_
 from flowyard.payload import ABSENT
 from flowyard.workflow.app import App
 from flowyard.workflow.registry import Registry, encode_input
+
+# Lazy: a program that imports Flowyard need not open anything.
+if TYPE_CHECKING:
+    from flowyard.blocks.blocks import Blocks
+    from flowyard.config.configuration import Configuration
 
 
 class Runtime(Instances, BlockCalls):
@@ -70,11 +72,13 @@ class Runtime(Instances, BlockCalls):
         opened: Mapping[str, tuple[ComponentType[Any], WorkflowComponent]],
         registry: Registry,
         executors: Mapping[str, Executor],
-        blocks: Blocks = NO_BLOCKS,
+        blocks: Blocks | None = None,
     ) -> None:
+        from flowyard.blocks.blocks import NO_BLOCKS
+
         super().__init__(components, opened, executors)
         self._registry = registry
-        self.blocks = blocks
+        self.blocks = NO_BLOCKS if blocks is None else blocks
 
     @staticmethod
     @asynccontextmanager
@@ -87,7 +91,7 @@ class Runtime(Instances, BlockCalls):
         executor: Callable[[str, RegisteredExecutor | None], Executor | None] | None = None,
         drain: timedelta = timedelta(0),
         app_id: str = "flowyard",
-        configuration: Configuration = NO_CONFIGURATION,
+        configuration: Configuration | None = None,
     ) -> AsyncIterator[Runtime]:
         """Open every component, and close them at the end of the block.
 
@@ -104,7 +108,7 @@ class Runtime(Instances, BlockCalls):
             app_id: The name of the application: components whose `scopes` do not name it are left
                 out, and its state has keys of its own; `flowyard` by default.
             configuration: What Configuration documents say, as `read_configuration` returns it:
-                components of denied types are left out. Nothing by default.
+                components of denied types are left out. None, the default, restricts nothing.
 
         Yields:
             The runtime, for the event loop in which it was opened.
@@ -113,6 +117,11 @@ class Runtime(Instances, BlockCalls):
             ConfigurationError: If a component, a plugin or a setting cannot be used.
             BackendUnavailable: If a backend does not answer.
         """
+        from flowyard.blocks.blocks import Blocks
+        from flowyard.blocks.invocation import Invocation
+        from flowyard.config.configuration import NO_CONFIGURATION
+
+        configuration = configuration or NO_CONFIGURATION
         components = configuration.permitted(load_components(source, app_id=app_id))
         resolved = [resolve(spec, component_types) for spec in components.specs]
         opened: dict[str, tuple[ComponentType[Any], WorkflowComponent]] = {}

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from flowyard.backend.background_tasks import BackgroundTasks
 from flowyard.backend.backlog import BacklogEvent, Received, Unsent, decode_backlog, encode_backlog
 from flowyard.backend.backoff import Backoff
-from flowyard.backend.binding import (
-    Binding,
-    BindingCapability,
-    BindingEvent,
-    BindingRequest,
-    BindingResponse,
-)
-from flowyard.backend.certificates import client_context
 from flowyard.backend.component import (
     Capability,
     Component,
@@ -22,7 +15,6 @@ from flowyard.backend.component import (
     ComponentType,
     WorkflowComponent,
 )
-from flowyard.backend.durations import parse_duration
 from flowyard.backend.executor import (
     AcknowledgingExecutor,
     ActivityResult,
@@ -70,26 +62,6 @@ from flowyard.backend.host import Host, InstanceStore
 from flowyard.backend.host_instance import HostedInstance
 from flowyard.backend.journal import Journal, suspended_after
 from flowyard.backend.lineage import child_started, propagated, result_for_parent
-from flowyard.backend.pubsub import (
-    Delivery,
-    Handler,
-    Message,
-    PubSub,
-    PubSubCapability,
-    redelivery_pause,
-)
-from flowyard.backend.secret_store import SecretCapability, SecretStore
-from flowyard.backend.state_store import (
-    Concurrency,
-    Consistency,
-    DeleteState,
-    SetState,
-    StateCapability,
-    StateOptions,
-    StateStore,
-    StateValue,
-    ttl_seconds,
-)
 from flowyard.backend.timestamps import NEVER, to_datetime, to_microseconds
 from flowyard.clock import Alarm, Clock
 from flowyard.errors import (
@@ -122,7 +94,36 @@ from flowyard.models import (
 )
 
 if TYPE_CHECKING:
+    from flowyard.backend.binding import (
+        Binding,
+        BindingCapability,
+        BindingEvent,
+        BindingRequest,
+        BindingResponse,
+    )
+    from flowyard.backend.certificates import client_context
+    from flowyard.backend.durations import parse_duration
     from flowyard.backend.hookspecs import hookimpl
+    from flowyard.backend.pubsub import (
+        Delivery,
+        Handler,
+        Message,
+        PubSub,
+        PubSubCapability,
+        redelivery_pause,
+    )
+    from flowyard.backend.secret_store import SecretCapability, SecretStore
+    from flowyard.backend.state_store import (
+        Concurrency,
+        Consistency,
+        DeleteState,
+        SetState,
+        StateCapability,
+        StateOptions,
+        StateStore,
+        StateValue,
+        ttl_seconds,
+    )
 
 __all__ = [
     "CHILD_IDS",
@@ -243,12 +244,47 @@ __all__ = [
     "watch",
 ]
 
-if not TYPE_CHECKING:  # a type checker would believe in any name
+# Lazy: only plugins need pluggy, and most programs have no component of another building block.
+_LAZY = {
+    "binding": (
+        "Binding",
+        "BindingCapability",
+        "BindingEvent",
+        "BindingRequest",
+        "BindingResponse",
+    ),
+    "certificates": ("client_context",),
+    "durations": ("parse_duration",),
+    "pubsub": (
+        "Delivery",
+        "Handler",
+        "Message",
+        "PubSub",
+        "PubSubCapability",
+        "redelivery_pause",
+    ),
+    "secret_store": (
+        "SecretCapability",
+        "SecretStore",
+    ),
+    "state_store": (
+        "Concurrency",
+        "Consistency",
+        "DeleteState",
+        "SetState",
+        "StateCapability",
+        "StateOptions",
+        "StateStore",
+        "StateValue",
+        "ttl_seconds",
+    ),
+    "hookspecs": ("hookimpl",),
+}
+
+if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        # Lazy: only plugins need pluggy, and most programs never look for one.
-        if name != "hookimpl":
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from flowyard.backend.hookspecs import hookimpl
-
-        return hookimpl
+        for module, names in _LAZY.items():
+            if name in names:
+                return getattr(import_module(f"{__name__}.{module}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

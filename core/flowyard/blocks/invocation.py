@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from flowyard.blocks.app_channel import AppChannel, AppRequest
-from flowyard.config import HttpEndpoint
 from flowyard.errors import InvalidRequest, InvocationFailed
 
 # Lazy where it is used: most programs call nobody.
 if TYPE_CHECKING:
     from flowyard.blocks.http_servers import HttpServers
+    from flowyard.config import HttpEndpoint
 
 TOKEN_HEADER = "dapr-api-token"  # noqa: S105 - the name of the header
 # What is said from one end of a connection to the other, and no further.

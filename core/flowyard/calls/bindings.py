@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from flowyard.backend.binding import BindingResponse
 from flowyard.errors import ComponentNotFound, ComponentTypeNotInstalled
 from flowyard.payload import encode
 
 if TYPE_CHECKING:
+    from flowyard.backend.binding import BindingResponse
     from flowyard.blocks.blocks import Blocks
 
 

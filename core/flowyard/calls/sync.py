@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from flowyard.backend.binding import BindingResponse
-from flowyard.backend.state_store import StateOptions
-from flowyard.calls.calls import BlockCalls
-from flowyard.calls.invocation import InvokeMethodResponse
-from flowyard.calls.items import StateItem, StateResponse, TransactionalStateOperation
 from flowyard.errors import FlowyardError
+
+if TYPE_CHECKING:
+    from flowyard.backend.binding import BindingResponse
+    from flowyard.backend.state_store import StateOptions
+    from flowyard.calls.calls import BlockCalls
+    from flowyard.calls.invocation import InvokeMethodResponse
+    from flowyard.calls.items import StateItem, StateResponse, TransactionalStateOperation
 
 T = TypeVar("T")
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel
 
 from flowyard.backend.component import Component, ComponentType
-from flowyard.config.http_endpoints import HttpEndpoint
 from flowyard.config.plugins import canonical, component_type
 from flowyard.config.secrets import ENVIRONMENT, SecretRef, SecretStore
 from flowyard.config.settings import read_settings
@@ -21,6 +20,7 @@ from flowyard.errors import ComponentNotFound, ConfigurationError, nearest
 
 if TYPE_CHECKING:
     from flowyard.config.http_endpoint_manifest import EndpointManifest
+    from flowyard.config.http_endpoints import HttpEndpoint
     from flowyard.config.manifest import Document, Item, Manifest
     from flowyard.config.subscriptions import Subscription
 
