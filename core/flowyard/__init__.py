@@ -1,14 +1,8 @@
 """One workflow API over any workflow engine."""
 
-from flowyard.backend.binding import BindingResponse
-from flowyard.backend.state_store import Concurrency, Consistency, StateOptions
-from flowyard.calls.invocation import InvokeMethodResponse
-from flowyard.calls.items import (
-    StateItem,
-    StateResponse,
-    TransactionalStateOperation,
-    TransactionOperationType,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from flowyard.client import Client
 from flowyard.errors import (
     AccessDenied,
@@ -56,6 +50,17 @@ from flowyard.workflow.app import App
 from flowyard.workflow.context import WorkflowContext
 from flowyard.workflow.retry import RetryPolicy
 from flowyard.workflow.task import Task, when_all, when_any
+
+if TYPE_CHECKING:
+    from flowyard.backend.binding import BindingResponse
+    from flowyard.backend.state_store import Concurrency, Consistency, StateOptions
+    from flowyard.calls.items import (
+        StateItem,
+        StateResponse,
+        TransactionalStateOperation,
+        TransactionOperationType,
+    )
+    from flowyard.calls.responses import InvokeMethodResponse
 
 __all__ = [
     "AccessDenied",
@@ -114,3 +119,24 @@ __all__ = [
     "when_all",
     "when_any",
 ]
+
+# Lazy: most programs have no component of another building block.
+_LAZY = {
+    "backend.binding": ("BindingResponse",),
+    "backend.state_store": ("Concurrency", "Consistency", "StateOptions"),
+    "calls.items": (
+        "StateItem",
+        "StateResponse",
+        "TransactionOperationType",
+        "TransactionalStateOperation",
+    ),
+    "calls.responses": ("InvokeMethodResponse",),
+}
+
+if not TYPE_CHECKING:  # a type checker would believe in any name
+
+    def __getattr__(name: str) -> object:
+        for module, names in _LAZY.items():
+            if name in names:
+                return getattr(import_module(f"{__name__}.{module}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

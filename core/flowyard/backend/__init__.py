@@ -281,7 +281,7 @@ _LAZY = {
     "hookspecs": ("hookimpl",),
 }
 
-if not TYPE_CHECKING:
+if not TYPE_CHECKING:  # a type checker would believe in any name
 
     def __getattr__(name: str) -> object:
         for module, names in _LAZY.items():

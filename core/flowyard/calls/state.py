@@ -6,25 +6,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from flowyard.backend.state_store import (
-    DeleteState,
-    SetState,
-    StateCapability,
-    StateOptions,
-    StateValue,
-)
-from flowyard.calls.items import (
-    StateItem,
-    StateResponse,
-    TransactionalStateOperation,
-    TransactionOperationType,
-    to_bytes,
-)
 from flowyard.errors import ComponentNotFound, ComponentTypeNotInstalled, UnsupportedOperation
 
+# Lazy, and so is `requests` in the methods: most programs have no state store.
 if TYPE_CHECKING:
+    from flowyard.backend.state_store import StateOptions
     from flowyard.blocks.blocks import Blocks
     from flowyard.blocks.state import State
+    from flowyard.calls.items import StateItem, StateResponse, TransactionalStateOperation
 
 
 class StateCalls:
@@ -61,8 +50,11 @@ class StateCalls:
             InvalidRequest: If the key cannot be one.
             BackendUnavailable: If the store does not answer.
         """
+        from flowyard.calls import requests
+
         state = self._state(store_name)
-        return _response(key, await state.get(key, options=options, metadata=state_metadata))
+        found = await state.get(key, options=options, metadata=state_metadata)
+        return requests.response_of(key, found)
 
     async def get_bulk_state(
         self,
@@ -87,11 +79,13 @@ class StateCalls:
             ComponentTypeNotInstalled: If the type of the component is not installed.
             InvalidRequest: If a key cannot be one.
         """
+        from flowyard.calls import requests
+
         state = self._state(store_name)
         found = await state.get_many(
             keys, metadata=states_metadata, parallelism=parallelism if parallelism > 0 else None
         )
-        return [_response(key, value) for key, value in zip(keys, found, strict=True)]
+        return [requests.response_of(key, value) for key, value in zip(keys, found, strict=True)]
 
     async def save_state(
         self,
@@ -121,8 +115,10 @@ class StateCalls:
                 value that is not JSON.
             BackendUnavailable: If the store does not answer.
         """
+        from flowyard.calls import requests
+
         state = self._state(store_name)
-        await state.set(_set(StateItem(key, value, etag, options, state_metadata or {})))
+        await state.set(requests.value_to_save(key, value, etag, options, state_metadata))
 
     async def save_bulk_state(self, store_name: str, states: Sequence[StateItem]) -> None:
         """Save several values, each for itself: some may be saved though another is not.
@@ -139,9 +135,11 @@ class StateCalls:
             InvalidRequest: If a key, a value or a setting cannot be used.
             BackendUnavailable: If the store does not answer.
         """
+        from flowyard.calls import requests
+
         state = self._state(store_name)
-        requests = [_set(item) for item in states]
-        ended = await asyncio.gather(*map(state.set, requests), return_exceptions=True)
+        values = [requests.saved(item) for item in states]
+        ended = await asyncio.gather(*map(state.set, values), return_exceptions=True)
         for error in ended:
             if error is not None:
                 raise error
@@ -171,8 +169,9 @@ class StateCalls:
             InvalidRequest: If the key cannot be one.
             BackendUnavailable: If the store does not answer.
         """
-        chosen = options or StateOptions()
-        request = DeleteState(key, etag, chosen, state_metadata or {})
+        from flowyard.calls import requests
+
+        request = requests.value_to_delete(key, etag, options, state_metadata)
         await self._state(store_name).delete(request)
 
     async def execute_state_transaction(
@@ -197,13 +196,15 @@ class StateCalls:
             UnsupportedOperation: If the store has no transactions.
             BackendUnavailable: If the store does not answer.
         """
+        from flowyard.calls import requests
+
         state = self._state(store_name)
         kind = self._open_blocks().types[store_name]
-        if StateCapability.TRANSACTIONAL not in kind.capabilities:
+        if requests.TRANSACTIONAL not in kind.capabilities:
             raise UnsupportedOperation(store_name, "transactions")
-        requests = [_operation(operation) for operation in operations]
-        if requests:
-            await state.transact(requests, metadata=transactional_metadata)
+        found = [requests.operation_of(operation) for operation in operations]
+        if found:
+            await state.transact(found, metadata=transactional_metadata)
 
     def _state(self, name: str) -> State:
         blocks = self._open_blocks()
@@ -212,24 +213,3 @@ class StateCalls:
         if name in blocks.unserved:
             raise ComponentTypeNotInstalled(blocks.unserved[name])
         raise ComponentNotFound(name, blocks.states)
-
-
-def _set(item: StateItem) -> SetState:
-    value, is_json = to_bytes(item.key, item.value)
-    options = item.options or StateOptions()
-    return SetState(item.key, value, is_json, item.etag, options, item.metadata)
-
-
-def _operation(operation: TransactionalStateOperation) -> SetState | DeleteState:
-    key, metadata = operation.key, operation.metadata
-    if operation.operation_type is TransactionOperationType.DELETE:
-        return DeleteState(key, operation.etag, metadata=metadata)
-    return _set(StateItem(key, operation.data, operation.etag, metadata=metadata))
-
-
-def _response(key: str, found: StateValue | Exception | None) -> StateResponse:
-    if found is None:
-        return StateResponse(key)
-    if isinstance(found, Exception):
-        return StateResponse(key, error=str(found))
-    return StateResponse(key, found.data, found.etag, found.expires_at)

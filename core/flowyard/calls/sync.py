@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from flowyard.backend.binding import BindingResponse
     from flowyard.backend.state_store import StateOptions
     from flowyard.calls.calls import BlockCalls
-    from flowyard.calls.invocation import InvokeMethodResponse
     from flowyard.calls.items import StateItem, StateResponse, TransactionalStateOperation
+    from flowyard.calls.responses import InvokeMethodResponse
 
 T = TypeVar("T")
 
