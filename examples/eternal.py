@@ -22,7 +22,7 @@ import argparse
 from datetime import timedelta
 
 from demo import launch, options, reached, resume_or_start
-from flowyard import ActivityContext, App, Runtime, WorkflowContext
+from flowyard import ActivityContext, App, InstanceQuery, Runtime, WorkflowContext
 from outside_world import OutsideWorld, say
 
 INTERVAL = timedelta(seconds=1)
@@ -46,10 +46,14 @@ async def keep_clean(ctx: WorkflowContext, number: int) -> None:
     ctx.continue_as_new(number + 1)
 
 
-async def rounds_done(runtime: Runtime, instance_id: str) -> int:
-    """Return the number of the last finished round."""
-    status = (await runtime.get(instance_id)).custom_status
-    return int(status.split()[1]) if status else 0
+async def rounds_done(runtime: Runtime) -> int:
+    """Return the number of the last finished round that a run before this one has left."""
+    page = await runtime.list(InstanceQuery(workflow="keep_clean", instance_id_prefix="cleaner-"))
+    for known in page.instances:
+        if not known.status.is_closed:
+            status = (await runtime.get(known.instance_id)).custom_status
+            return int(status.split()[1]) if status else 0
+    return 0
 
 
 async def show_round(runtime: Runtime, instance_id: str, number: int) -> None:
@@ -62,12 +66,13 @@ async def show_round(runtime: Runtime, instance_id: str, number: int) -> None:
 async def run(arguments: argparse.Namespace) -> None:
     """Watch three rounds, with a pause in between."""
     async with Runtime.open(arguments.components, app) as runtime:
+        # Before it starts: the first round may be done before the program looks.
+        first = await rounds_done(runtime) + 1
         instance_id = await resume_or_start(runtime, keep_clean, "cleaner", 1)
         if arguments.stop:
             await runtime.terminate(instance_id)
             say(f"Stopped: {(await runtime.get(instance_id)).status}.")
             return
-        first = await rounds_done(runtime, instance_id) + 1
         # A run that was killed between pause and resume has left it paused.
         await runtime.resume(instance_id)
         await show_round(runtime, instance_id, first)
