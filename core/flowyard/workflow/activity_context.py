@@ -43,7 +43,8 @@ class ActivityContext(BlockCalls):
     task_execution_id: str
     attempt: int = 1
     blocks: Blocks | None = field(default=None, repr=False, compare=False)
-    _event_ids: list[EventIds] = field(default_factory=list, init=False, repr=False, compare=False)
+    # Without a default, so that making a context costs nothing for it.
+    _event_ids: EventIds = field(init=False, repr=False, compare=False)
 
     @property
     def sync(self) -> SyncBlockCalls:
@@ -61,12 +62,12 @@ class ActivityContext(BlockCalls):
         return CallsFromThread(self, loop)
 
     def _next_event_id(self, pubsub_name: str, topic_name: str) -> str:
-        if not self._event_ids:
+        if not hasattr(self, "_event_ids"):
             # Lazy: most activities publish nothing.
             from flowyard.calls.event_ids import EventIds
 
-            self._event_ids.append(EventIds(self.task_execution_id))
-        return self._event_ids[0].next(pubsub_name, topic_name)
+            object.__setattr__(self, "_event_ids", EventIds(self.task_execution_id))
+        return self._event_ids.next(pubsub_name, topic_name)
 
     def _open_blocks(self) -> Blocks:
         if self.blocks is None:
