@@ -76,6 +76,7 @@ from flowyard.backend.pubsub import (
     Message,
     PubSub,
     PubSubCapability,
+    most_at_once,
     redelivery_pause,
 )
 from flowyard.backend.secret_store import SecretCapability, SecretStore
@@ -227,6 +228,7 @@ __all__ = [
     "encode_backlog",
     "encode_events",
     "hookimpl",
+    "most_at_once",
     "new_uuid",
     "obstacle",
     "parse_duration",

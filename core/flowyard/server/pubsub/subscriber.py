@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from flowyard.backend.backoff import Backoff
-from flowyard.backend.pubsub import Delivery, Message
+from flowyard.backend.pubsub import MOST_AT_ONCE, Delivery, Message
 from flowyard.blocks.broker import Broker
 from flowyard.blocks.cloud_events import decode, is_expired, is_raw, wrapped
 from flowyard.config.subscriptions import Subscription
@@ -102,9 +102,13 @@ class Subscriber:
         backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         topic = self.subscription.topic
         subscribe = self._broker.pubsub.subscribe
+        metadata = dict(self.subscription.metadata)
+        if self.subscription.bulk is not None:
+            # Fewer would never fill a bundle, and each one would wait for its time.
+            metadata[MOST_AT_ONCE] = str(self.subscription.bulk.most)
         while True:
             try:
-                async with subscribe(topic, self.take, self.subscription.metadata):
+                async with subscribe(topic, self.take, metadata):
                     backoff.reset()
                     begun()
                     await self._away.wait()
@@ -147,7 +151,8 @@ class Subscriber:
             return await self._drop(message, "its time to live is over")
         if path is None:
             return await self._drop(message, "no rule matches")
-        parcel = Parcel(path, event, data, self._broker.name, message.topic, dict(message.metadata))
+        metadata = dict(message.metadata)
+        parcel = Parcel(path, event, data, self._broker.name, message.topic, metadata, self._is_raw)
         answer = await self._recipient.deliver(parcel)
         if answer is Answer.SUCCESS:
             return Delivery.DONE
