@@ -241,6 +241,18 @@ async def test_events_wait_while_the_application_is_away(tmp_path: Path) -> None
     assert taker.data == [[1, 2], [3, 4]]
 
 
+async def test_what_waits_for_more_is_handed_over_when_the_server_stops(tmp_path: Path) -> None:
+    routes = {"rules": [{"match": "event.data == 1", "path": "/full"}], "default": "/waiting"}
+    taker = Taker([_bulk(2, routes=routes)])
+    async with running(taker.app()) as port:
+        async with beside(components(tmp_path), port) as sidecar:
+            # In memory the one that is published before the others is begun with before them.
+            await _publish(sidecar, 2, 1, 1)
+            await taker.gets(1)
+        await taker.gets(2)
+    assert taker.data == [[1, 1], [2]]
+
+
 async def test_a_document_may_ask_for_it_too(tmp_path: Path) -> None:
     document = """
 apiVersion: dapr.io/v2alpha1

@@ -82,6 +82,11 @@ class Bundles:
             await self._hand_over(key, bundle)
         return await answer
 
+    def flush(self) -> None:
+        """Hand over at once what waits for more."""
+        for bundle in self._open.values():
+            bundle.full.set()
+
     async def returned(self) -> None:
         """Return once the application is there again."""
         await self._app.returned()

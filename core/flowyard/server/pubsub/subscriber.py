@@ -41,6 +41,7 @@ class Deliveries:
         none_left: Set while it has none.
         undelivered: How many messages were kept apart, by the topics where they are.
         tell: Called with such a topic and their number.
+        at_the_end: Called once no further message is begun with.
     """
 
     stopping: bool = False
@@ -48,6 +49,7 @@ class Deliveries:
     none_left: asyncio.Event = field(default_factory=asyncio.Event)
     undelivered: dict[str, int] = field(default_factory=dict)
     tell: Callable[[str, int], object] = lambda topic, number: None
+    at_the_end: list[Callable[[], object]] = field(default_factory=list)
 
     def keep_apart(self, topic: str) -> None:
         """Count one more message that was put into such a topic."""
@@ -68,6 +70,8 @@ class Deliveries:
     async def drain(self) -> None:
         """Begin with no more, and return once none is in hand."""
         self.stopping = True
+        for call in self.at_the_end:
+            call()
         if self.in_hand:
             await self.none_left.wait()
 

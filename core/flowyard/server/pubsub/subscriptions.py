@@ -70,9 +70,9 @@ class Subscriptions:
             chosen[key] = Active(subscription, "PROGRAMMATIC")
         for active in chosen.values():
             try:
-                bulk = active.subscription.bulk
-                recipient = app if bulk is None else Bundles(app, bulk)
-                subscriber = self.subscriber(active.subscription, recipient)
+                subscriber = self.subscriber(
+                    active.subscription, self._recipient(active.subscription, app)
+                )
             except (ConfigurationError, InvalidRequest) as error:
                 logger.warning("not subscribed: %s", error)
                 continue
@@ -98,6 +98,13 @@ class Subscriptions:
                 f"app id '{broker.app_id}' by the scopes of '{name}'"
             )
         return Subscriber(broker, subscription, recipient, self.deliveries)
+
+    def _recipient(self, subscription: Subscription, app: Subscribing) -> Recipient:
+        if subscription.bulk is None:
+            return app
+        bundles = Bundles(app, subscription.bulk)
+        self.deliveries.at_the_end.append(bundles.flush)
+        return bundles
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Subscriptions]:
