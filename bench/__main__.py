@@ -24,6 +24,7 @@ NAMES = (
     "rest",
 )
 _LIVE = (
+    "pubsub",
     "state_redis",
     "temporal.chain",
     "temporal.sequence",

@@ -30,17 +30,17 @@ def serving(
     *options: str,
     type: str = "workflow.engine",
     metadata: Mapping[str, str] | None = None,
-    blocks: Mapping[str, str] | None = None,
+    blocks: Mapping[str, tuple[str, Mapping[str, str]]] | None = None,
 ) -> Iterator[Server]:
     """Run `flowyard serve` with the component `bench`: the built-in engine on a file, or this.
 
-    `blocks` are further components without settings: their types by their names.
+    `blocks` are further components: their types and their settings by their names.
     """
     components = folder / "components.yaml"
     if metadata is None:
         metadata = {"connectionString": f"sqlite:///{folder / 'served.db'}"}
     documents = [_component("bench", type, metadata)]
-    documents += [_component(name, kind, {}) for name, kind in (blocks or {}).items()]
+    documents += [_component(name, *block) for name, block in (blocks or {}).items()]
     components.write_text("\n---\n".join(map(json.dumps, documents)))
     command = [sys.executable, "-c", _SERVE, "serve", "--json", "--components", str(components)]
     ports = ["--http-port", "0", "--grpc-port", "0"]

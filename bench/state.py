@@ -65,7 +65,7 @@ def main() -> None:
     with (
         listening([sys.executable, "-m", "bench.bare"]) as (first_line, _),
         scratch() as folder,
-        serving(folder, blocks={_STORE: "state.in-memory"}) as server,
+        serving(folder, blocks={_STORE: ("state.in-memory", {})}) as server,
     ):
         report(asyncio.run(measure_all(server, json.loads(first_line))))
 

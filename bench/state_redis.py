@@ -98,7 +98,7 @@ async def measure(address: str, folder: Path) -> dict[str, float]:
 
 def rows(rounds: int, _: str | None) -> list[Row]:
     """Compare with redis-py alone."""
-    samples = interleave(rounds, {"state": partial(run, "state")})["state"]
+    samples = interleave(rounds, {"state": partial(run, "state_redis")})["state"]
     return [
         *(
             Row(

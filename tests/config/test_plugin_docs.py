@@ -14,6 +14,7 @@ from flowyard.backend.component import (
     ComponentType,
     WorkflowComponent,
 )
+from flowyard.backend.pubsub import PubSub, PubSubCapability
 from flowyard.backend.state_store import StateCapability, StateStore
 from flowyard.config import ComponentSpec, load_components, resolve
 from flowyard.errors import ConfigurationError
@@ -75,6 +76,14 @@ def test_what_a_state_store_implements_and_declares_is_in_the_reference() -> Non
     assert StateStore.__abstractmethods__ == {"get", "set", "delete"}
     declared = set(re.findall(r"^\| `(\w+)` \|", second, re.MULTILINE))
     assert declared == {*StateCapability, Capability.SHARED, Capability.VOLATILE}
+
+
+def test_what_a_broker_implements_and_declares_is_in_the_reference() -> None:
+    section = BLOCK_PLUGINS.partition("\n## A broker\n")[2].partition("\n## ")[0]
+    assert PubSub.__abstractmethods__ == {"publish", "subscribe"}
+    assert "two methods, and both are required: `publish`, and `subscribe`" in section
+    declared = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    assert declared == {*PubSubCapability, Capability.SHARED, Capability.VOLATILE}
 
 
 def test_every_method_is_in_the_reference() -> None:

@@ -24,6 +24,7 @@ from flowyard.backend import (
     PubSub,
     PubSubCapability,
     hookimpl,
+    most_at_once,
     redelivery_pause,
 )
 
@@ -94,7 +95,7 @@ class InMemoryPubSub(PubSub):
             self._unclaimed.pop(name).move_to(queue)
         tasks = BackgroundTasks()
         try:
-            for _ in range(_AT_ONCE):
+            for _ in range(max(_AT_ONCE, most_at_once(metadata))):
                 tasks.run(self._deliver(queue, handler))
             yield
         finally:

@@ -16,6 +16,7 @@ from flowyard.backend import (
     Handler,
     PubSub,
     hookimpl,
+    most_at_once,
 )
 from flowyard_blocks.durations import Milliseconds
 from flowyard_blocks.pubsub.redis_group import Readers, Reading, StreamGroup
@@ -76,7 +77,7 @@ class RedisStreams(PubSub):
         how = Reading(
             settings.consumer_id or self._context.app_id,
             settings.queue_depth,
-            settings.concurrency,
+            max(settings.concurrency, most_at_once(metadata)),
             settings.processing_timeout.total_seconds(),
             settings.redeliver_interval.total_seconds(),
         )

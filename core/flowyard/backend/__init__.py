@@ -110,6 +110,7 @@ if TYPE_CHECKING:
         Message,
         PubSub,
         PubSubCapability,
+        most_at_once,
         redelivery_pause,
     )
     from flowyard.backend.secret_store import SecretCapability, SecretStore
@@ -228,6 +229,7 @@ __all__ = [
     "encode_backlog",
     "encode_events",
     "hookimpl",
+    "most_at_once",
     "new_uuid",
     "obstacle",
     "parse_duration",
@@ -261,6 +263,7 @@ _LAZY = {
         "Message",
         "PubSub",
         "PubSubCapability",
+        "most_at_once",
         "redelivery_pause",
     ),
     "secret_store": (

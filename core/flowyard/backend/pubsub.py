@@ -10,6 +10,10 @@ from enum import StrEnum
 
 from flowyard.backend.component import Component
 
+MOST_AT_ONCE = "maxMessagesCount"
+"""A setting of a subscription whose handler waits for so many messages, to take them together."""
+
+_MOST = 1000
 _FIRST_PAUSE = 0.2
 _FACTOR = 3.0
 _LONGEST_PAUSE = 300.0
@@ -53,6 +57,16 @@ class Delivery(StrEnum):
 
 
 Handler = Callable[[Message], Awaitable[Delivery]]
+
+
+def most_at_once(metadata: Mapping[str, str]) -> int:
+    """Return how many messages a handler takes together, 1,000 at most; 1 if it takes one by one.
+
+    Args:
+        metadata: The settings of the subscription.
+    """
+    told = metadata.get(MOST_AT_ONCE, "")
+    return max(1, min(int(told), _MOST)) if told.isdecimal() and len(told) < 20 else 1
 
 
 def redelivery_pause(attempt: int) -> float:
@@ -107,5 +121,7 @@ class PubSub(Component, ABC):
         Args:
             topic: The name of the topic.
             handler: Takes one message, and says what becomes of it. Several calls run at once.
-            metadata: Settings of this subscription.
+            metadata: Settings of this subscription. `maxMessagesCount` says that the handler takes
+                so many messages together (`most_at_once`): each call waits until as many run, or
+                for some time.
         """

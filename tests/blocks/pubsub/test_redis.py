@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from flowyard.backend.pubsub import Delivery, PubSub
+from flowyard.backend.pubsub import MOST_AT_ONCE, Delivery, PubSub, most_at_once
 from flowyard.blocks.opening import open_blocks
 from flowyard.clock import SystemClock
 from flowyard.config import ComponentSpec
@@ -168,3 +168,23 @@ async def test_a_limit_removes_the_oldest_and_is_told(
             await pubsub.publish(topic, b"%d" % number, {})
         assert await client.xlen(topic) < 300
     assert "removes messages by maxLenApprox or streamTTL" in caplog.text
+
+
+async def test_a_handler_that_takes_many_together_has_as_many_at_once(
+    redis_server: str, topic: str, subscriber: Subscriber
+) -> None:
+    datas = [b"%d" % number for number in range(25)]
+    subscriber.gates = {data: asyncio.Event() for data in datas}
+    together = {MOST_AT_ONCE: "25"}
+    async with _opened(redis_server) as pubsub, pubsub.subscribe(topic, subscriber, together):
+        for data in datas:
+            await pubsub.publish(topic, data, {})
+        await subscriber.gets(25)
+    assert sorted(subscriber.data) == sorted(datas)
+
+
+def test_how_many_are_taken_together_is_read_from_the_metadata() -> None:
+    told = ["", "0", "1", "100", "1001", "-5", "many", "9" * 40]
+    read = [most_at_once({MOST_AT_ONCE: text}) for text in told]
+    assert read == [1, 1, 1, 100, 1000, 1, 1, 1]
+    assert most_at_once({}) == 1

@@ -224,7 +224,12 @@ async def test_several_messages_are_published_in_one_call(tmp_path: Path) -> Non
 class _App(grpc.GenericRpcHandler):
     """An application over gRPC."""
 
-    def __init__(self) -> None:
+    def __init__(self, bulk_method: str = "") -> None:
+        self.bulks: asyncio.Queue[wire.BulkTopicEventRequest] = asyncio.Queue()
+        self._bulk_method = bulk_method
+        self._bulk = wire.BulkSubscribeConfig(
+            enabled=bool(bulk_method), max_messages_count=3, max_await_duration_ms=3_600_000
+        )
         self.answers = [wire.TOPIC_EVENT_RETRY]
         self.events: asyncio.Queue[wire.TopicEventRequest] = asyncio.Queue()
         self.tokens: list[Any] = []
@@ -235,6 +240,8 @@ class _App(grpc.GenericRpcHandler):
             return grpc.unary_unary_rpc_method_handler(self._list)
         if method == "OnTopicEvent":
             return grpc.unary_unary_rpc_method_handler(self._take)
+        if self._bulk_method and handler_call_details.method.endswith(self._bulk_method):
+            return grpc.unary_unary_rpc_method_handler(self._take_all)
         return None
 
     async def _list(self, _request: bytes, context: Any) -> bytes:
@@ -245,6 +252,7 @@ class _App(grpc.GenericRpcHandler):
             routes=wire.TopicRoutes(
                 rules=[wire.TopicRule(match='event.data.kind == "a"', path="/a")], default="/rest"
             ),
+            bulk_subscribe=self._bulk,
         )
         answer = wire.ListTopicSubscriptionsResponse(subscriptions=[subscription])
         return answer.SerializeToString()
@@ -254,24 +262,78 @@ class _App(grpc.GenericRpcHandler):
         status = self.answers.pop(0) if self.answers else wire.TOPIC_EVENT_SUCCESS
         return wire.TopicEventResponse(status=status).SerializeToString()
 
+    async def _take_all(self, request: bytes, _context: Any) -> bytes:
+        """Take the first entry, drop the second, and say nothing of the others."""
+        bulk = wire.BulkTopicEventRequest.FromString(request)
+        await self.bulks.put(bulk)
+        told = zip(bulk.entries, [wire.TOPIC_EVENT_SUCCESS, wire.TOPIC_EVENT_DROP], strict=False)
+        statuses = [
+            wire.BulkTopicEventEntryStatus(entry_id=entry.entry_id, status=status)
+            for entry, status in told
+        ]
+        return wire.BulkTopicEventResponse(statuses=statuses).SerializeToString()
 
-async def test_an_application_over_grpc_gets_its_events(tmp_path: Path) -> None:
-    app, port = _App(), free_port()
+
+@asynccontextmanager
+async def _beside(app: _App, folder: Path) -> AsyncIterator[grpc.aio.Channel]:
+    """Serve an application and, beside it, the API."""
+    port = free_port()
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((app,))
     server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     try:
-        async with _served(components(tmp_path), app_port=port, protocol="grpc") as (_, channel):
-            async with asyncio.timeout(30):
-                await _publish(channel, _order(b'{"kind": "a"}'))
-                first = await app.events.get()
-                again = await app.events.get()
-                await _publish(channel, _order(b'{"kind": "b"}'))
-                other = await app.events.get()
+        async with _served(components(folder), app_port=port, protocol="grpc") as (_, channel):
+            yield channel
     finally:
         await server.stop(None)
+
+
+async def test_an_application_over_grpc_gets_its_events(tmp_path: Path) -> None:
+    app = _App()
+    async with _beside(app, tmp_path) as channel, asyncio.timeout(30):
+        await _publish(channel, _order(b'{"kind": "a"}'))
+        first = await app.events.get()
+        again = await app.events.get()
+        await _publish(channel, _order(b'{"kind": "b"}'))
+        other = await app.events.get()
     assert first == again
     assert (first.path, json.loads(first.data)) == ("/a", {"kind": "a"})
     assert other.path == "/rest"
     assert app.tokens == ["its own"]
+
+
+@pytest.mark.parametrize(
+    "method", ["AppCallback/OnBulkTopicEvent", "AppCallbackAlpha/OnBulkTopicEventAlpha1"]
+)
+async def test_an_application_over_grpc_gets_events_together(tmp_path: Path, method: str) -> None:
+    app = _App(method)
+    async with _beside(app, tmp_path) as channel, asyncio.timeout(30):
+        for number in range(3):
+            await _publish(channel, _order(b'{"kind": "b", "n": %d}' % number))
+        first = await app.bulks.get()
+        for number in (3, 4):
+            await _publish(channel, _order(b'{"kind": "b", "n": %d}' % number))
+        second = await app.bulks.get()
+    assert (first.path, first.topic, first.pubsub_name) == ("/rest", "orders", "orderpubsub")
+    assert first.type == "com.dapr.event.sent.bulk"
+    assert first.id
+    events = [entry.cloud_event for entry in first.entries]
+    assert [json.loads(event.data)["n"] for event in events] == [0, 1, 2]
+    assert {entry.content_type for entry in first.entries} == {"application/cloudevents+json"}
+    assert events[0].data_content_type == "application/json"
+    assert json_format.MessageToDict(events[0].extensions)["pubsubname"] == "orderpubsub"
+    again = sorted(json.loads(entry.cloud_event.data)["n"] for entry in second.entries)
+    assert again == [2, 3, 4]
+
+
+async def test_events_that_an_application_over_grpc_cannot_take_together_are_dropped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = _App("nothing that is called")
+    async with _beside(app, tmp_path) as channel, asyncio.timeout(30):
+        for number in range(3):
+            await _publish(channel, _order(b'{"kind": "%d"}' % number))
+        while "UNIMPLEMENTED" not in caplog.text:
+            await _metadata(channel)
+    assert app.bulks.empty()

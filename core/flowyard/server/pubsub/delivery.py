@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Protocol
@@ -27,6 +27,7 @@ class Parcel:
         pubsub_name: The broker.
         topic: The topic.
         metadata: What the broker has with it; nothing by default.
+        is_raw: Whether it was published without an envelope; it was not, by default.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Parcel:
     pubsub_name: str
     topic: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+    is_raw: bool = False
 
 
 class Recipient(Protocol):
@@ -50,4 +52,16 @@ class Recipient(Protocol):
 
     async def returned(self) -> None:
         """Return once somebody is there again."""
+        ...
+
+
+class BulkRecipient(Recipient, Protocol):
+    """Who takes several events in one call, too: the application."""
+
+    async def deliver_all(self, parcels: Sequence[Parcel]) -> Sequence[Answer]:
+        """Hand events of one path and one topic over, and return what becomes of each.
+
+        Raises:
+            AppAway: If nobody is there; then none was handed over.
+        """
         ...

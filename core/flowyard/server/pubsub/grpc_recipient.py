@@ -13,9 +13,9 @@ from flowyard.config.subscriptions import BulkOptions, Rule, Subscription
 from flowyard.errors import BackendUnavailable
 from flowyard.server.app import wait_for_app
 from flowyard.server.app_channel import AppAddress
-from flowyard.server.grpc_app import CALLBACK, GrpcApp
+from flowyard.server.grpc_app import CALLBACK, CALLBACK_ALPHA, GrpcApp
 from flowyard.server.pubsub.delivery import Answer, Parcel
-from flowyard.server.pubsub.topic_events import ANSWERS, topic_event
+from flowyard.server.pubsub.topic_events import ANSWERS, bulk_topic_event, topic_event
 from flowyard.wire.v1 import pubsub_pb2 as wire
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,35 @@ class GrpcRecipient:
                 await wait_for_app(self._address)
             return Answer.RETRY
         return ANSWERS.get(found.status, Answer.RETRY)
+
+    async def deliver_all(self, parcels: Sequence[Parcel]) -> Sequence[Answer]:
+        ids, request = bulk_topic_event(parcels)
+        try:
+            found = await self._bulk(request)
+        except grpc.aio.AioRpcError as error:
+            logger.warning(
+                "%d events of topic '%s' were not taken: the application answers %s: %s",
+                len(parcels),
+                request.topic,
+                error.code().name,
+                error.details(),
+            )
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                return [Answer.DROP] * len(parcels)
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                await wait_for_app(self._address)
+            return [Answer.RETRY] * len(parcels)
+        told = {item.entry_id: ANSWERS.get(item.status, Answer.RETRY) for item in found.statuses}
+        return [told.get(entry_id, Answer.RETRY) for entry_id in ids]
+
+    async def _bulk(self, request: wire.BulkTopicEventRequest) -> wire.BulkTopicEventResponse:
+        answer = wire.BulkTopicEventResponse
+        try:
+            return await self._app.ask(f"{CALLBACK}/OnBulkTopicEvent", request, answer)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+                raise
+        return await self._app.ask(f"{CALLBACK_ALPHA}/OnBulkTopicEventAlpha1", request, answer)
 
     async def returned(self) -> None:
         await wait_for_app(self._address)

@@ -14,6 +14,7 @@ from flowyard.errors import BackendUnavailable, ConfigurationError
 from flowyard.server.app import wait_for_app
 from flowyard.server.app_channel import AppAddress, AppAway, AppRequest
 from flowyard.server.http_app import HttpApp, read_body
+from flowyard.server.pubsub.bulk_events import bulk_answers, bulk_body
 from flowyard.server.pubsub.delivery import Answer, Parcel
 
 logger = logging.getLogger(__name__)
@@ -99,6 +100,20 @@ class HttpRecipient:
             logger.warning("an event of topic '%s' was not taken: %s", parcel.topic, error)
             return Answer.RETRY
         return self._answer(response.status, body, parcel)
+
+    async def deliver_all(self, parcels: Sequence[Parcel]) -> Sequence[Answer]:
+        ids, body = bulk_body(parcels)
+        first = parcels[0]
+        headers = {"content-type": "application/json", "pubsubName": first.pubsub_name}
+        try:
+            async with self._app.call(AppRequest("POST", first.path, headers, body)) as response:
+                told = await read_body(response, self._max_body)
+        except AppAway:
+            raise
+        except BackendUnavailable as error:
+            logger.warning("events of topic '%s' were not taken: %s", first.topic, error)
+            return [Answer.RETRY] * len(parcels)
+        return bulk_answers(response.status, told, ids, first)
 
     async def returned(self) -> None:
         await wait_for_app(self._address)

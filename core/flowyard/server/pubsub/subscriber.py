@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from flowyard.backend.backoff import Backoff
-from flowyard.backend.pubsub import Delivery, Message
+from flowyard.backend.pubsub import MOST_AT_ONCE, Delivery, Message
 from flowyard.blocks.broker import Broker
 from flowyard.blocks.cloud_events import decode, is_expired, is_raw, wrapped
 from flowyard.config.subscriptions import Subscription
@@ -41,6 +41,7 @@ class Deliveries:
         none_left: Set while it has none.
         undelivered: How many messages were kept apart, by the topics where they are.
         tell: Called with such a topic and their number.
+        at_the_end: Called once no further message is begun with.
     """
 
     stopping: bool = False
@@ -48,6 +49,7 @@ class Deliveries:
     none_left: asyncio.Event = field(default_factory=asyncio.Event)
     undelivered: dict[str, int] = field(default_factory=dict)
     tell: Callable[[str, int], object] = lambda topic, number: None
+    at_the_end: list[Callable[[], object]] = field(default_factory=list)
 
     def keep_apart(self, topic: str) -> None:
         """Count one more message that was put into such a topic."""
@@ -68,6 +70,8 @@ class Deliveries:
     async def drain(self) -> None:
         """Begin with no more, and return once none is in hand."""
         self.stopping = True
+        for call in self.at_the_end:
+            call()
         if self.in_hand:
             await self.none_left.wait()
 
@@ -102,9 +106,13 @@ class Subscriber:
         backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         topic = self.subscription.topic
         subscribe = self._broker.pubsub.subscribe
+        metadata = dict(self.subscription.metadata)
+        if self.subscription.bulk is not None:
+            # Fewer would never fill a bundle, and each one would wait for its time.
+            metadata[MOST_AT_ONCE] = str(self.subscription.bulk.most)
         while True:
             try:
-                async with subscribe(topic, self.take, self.subscription.metadata):
+                async with subscribe(topic, self.take, metadata):
                     backoff.reset()
                     begun()
                     await self._away.wait()
@@ -147,7 +155,8 @@ class Subscriber:
             return await self._drop(message, "its time to live is over")
         if path is None:
             return await self._drop(message, "no rule matches")
-        parcel = Parcel(path, event, data, self._broker.name, message.topic, dict(message.metadata))
+        metadata = dict(message.metadata)
+        parcel = Parcel(path, event, data, self._broker.name, message.topic, metadata, self._is_raw)
         answer = await self._recipient.deliver(parcel)
         if answer is Answer.SUCCESS:
             return Delivery.DONE

@@ -14,7 +14,8 @@ from flowyard.backend.backoff import Backoff
 from flowyard.blocks.blocks import Blocks
 from flowyard.config.subscriptions import Subscription
 from flowyard.errors import BackendUnavailable, ConfigurationError, FlowyardError, InvalidRequest
-from flowyard.server.pubsub.delivery import Recipient
+from flowyard.server.pubsub.bundles import Bundles
+from flowyard.server.pubsub.delivery import BulkRecipient, Recipient
 from flowyard.server.pubsub.subscriber import Deliveries, Subscriber
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
 
 
-class Subscribing(Recipient, Protocol):
+class Subscribing(BulkRecipient, Protocol):
     """An application that says itself what it subscribes to."""
 
     async def subscriptions(self) -> Sequence[Subscription]:
@@ -69,7 +70,9 @@ class Subscriptions:
             chosen[key] = Active(subscription, "PROGRAMMATIC")
         for active in chosen.values():
             try:
-                subscriber = self.subscriber(active.subscription, app)
+                subscriber = self.subscriber(
+                    active.subscription, self._recipient(active.subscription, app)
+                )
             except (ConfigurationError, InvalidRequest) as error:
                 logger.warning("not subscribed: %s", error)
                 continue
@@ -83,11 +86,6 @@ class Subscriptions:
         if broker is None:
             why = self._blocks.unserved.get(name, f"no pubsub component is named '{name}'")
             raise ConfigurationError(f"{subscription.label}: {why}")
-        if subscription.bulk is not None:
-            raise ConfigurationError(
-                f"{subscription.label}: bulkSubscribe is not supported yet. Remove it, and take "
-                "the events one by one"
-            )
         dead_letters = subscription.dead_letter_topic
         if not broker.scopes.may_subscribe(subscription.topic):
             raise ConfigurationError(
@@ -100,6 +98,13 @@ class Subscriptions:
                 f"app id '{broker.app_id}' by the scopes of '{name}'"
             )
         return Subscriber(broker, subscription, recipient, self.deliveries)
+
+    def _recipient(self, subscription: Subscription, app: Subscribing) -> Recipient:
+        if subscription.bulk is None:
+            return app
+        bundles = Bundles(app, subscription.bulk)
+        self.deliveries.at_the_end.append(bundles.flush)
+        return bundles
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Subscriptions]:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66lowyard/wire/v1/pubsub.proto\x12\x10\x66lowyard.wire.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xda\x01\n\x13PublishEventRequest\x12\x13\n\x0bpubsub_name\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x19\n\x11\x64\x61ta_content_type\x18\x04 \x01(\t\x12\x45\n\x08metadata\x18\x05 \x03(\x0b\x32\x33.flowyard.wire.v1.PublishEventRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xbe\x01\n\x10\x42ulkPublishEntry\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\r\n\x05\x65vent\x18\x02 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x42\n\x08metadata\x18\x04 \x03(\x0b\x32\x30.flowyard.wire.v1.BulkPublishEntry.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xe4\x01\n\x12\x42ulkPublishRequest\x12\x13\n\x0bpubsub_name\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x33\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\".flowyard.wire.v1.BulkPublishEntry\x12\x44\n\x08metadata\x18\x04 \x03(\x0b\x32\x32.flowyard.wire.v1.BulkPublishRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"5\n\x12\x42ulkPublishFailure\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\"S\n\x13\x42ulkPublishResponse\x12<\n\x0e\x66\x61iled_entries\x18\x01 \x03(\x0b\x32$.flowyard.wire.v1.BulkPublishFailure\"\xdb\x01\n\x11TopicEventRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x14\n\x0cspec_version\x18\x04 \x01(\t\x12\x19\n\x11\x64\x61ta_content_type\x18\x05 \x01(\t\x12\r\n\x05topic\x18\x06 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x07 \x01(\x0c\x12\x13\n\x0bpubsub_name\x18\x08 \x01(\t\x12\x0c\n\x04path\x18\t \x01(\t\x12+\n\nextensions\x18\n \x01(\x0b\x32\x17.google.protobuf.Struct\"H\n\x12TopicEventResponse\x12\x32\n\x06status\x18\x01 \x01(\x0e\x32\".flowyard.wire.v1.TopicEventStatus\"\xef\x01\n\x17SubscribeInitialRequest\x12\x13\n\x0bpubsub_name\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12I\n\x08metadata\x18\x03 \x03(\x0b\x32\x37.flowyard.wire.v1.SubscribeInitialRequest.MetadataEntry\x12\x1e\n\x11\x64\x65\x61\x64_letter_topic\x18\x04 \x01(\tH\x00\x88\x01\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x14\n\x12_dead_letter_topic\"[\n\x17SubscribeEventProcessed\x12\n\n\x02id\x18\x01 \x01(\t\x12\x34\n\x06status\x18\x02 \x01(\x0b\x32$.flowyard.wire.v1.TopicEventResponse\"\xa9\x01\n\x10SubscribeRequest\x12\x44\n\x0finitial_request\x18\x01 \x01(\x0b\x32).flowyard.wire.v1.SubscribeInitialRequestH\x00\x12\x44\n\x0f\x65vent_processed\x18\x02 \x01(\x0b\x32).flowyard.wire.v1.SubscribeEventProcessedH\x00\x42\t\n\x07request\"\x1a\n\x18SubscribeInitialResponse\"\xa5\x01\n\x11SubscribeResponse\x12\x46\n\x10initial_response\x18\x01 \x01(\x0b\x32*.flowyard.wire.v1.SubscribeInitialResponseH\x00\x12<\n\revent_message\x18\x02 \x01(\x0b\x32#.flowyard.wire.v1.TopicEventRequestH\x00\x42\n\n\x08response\"(\n\tTopicRule\x12\r\n\x05match\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\"J\n\x0bTopicRoutes\x12*\n\x05rules\x18\x01 \x03(\x0b\x32\x1b.flowyard.wire.v1.TopicRule\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x02 \x01(\t\"a\n\x13\x42ulkSubscribeConfig\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x1a\n\x12max_messages_count\x18\x02 \x01(\x05\x12\x1d\n\x15max_await_duration_ms\x18\x03 \x01(\x05\"\xb6\x02\n\x11TopicSubscription\x12\x13\n\x0bpubsub_name\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x43\n\x08metadata\x18\x03 \x03(\x0b\x32\x31.flowyard.wire.v1.TopicSubscription.MetadataEntry\x12-\n\x06routes\x18\x05 \x01(\x0b\x32\x1d.flowyard.wire.v1.TopicRoutes\x12\x19\n\x11\x64\x65\x61\x64_letter_topic\x18\x06 \x01(\t\x12=\n\x0e\x62ulk_subscribe\x18\x07 \x01(\x0b\x32%.flowyard.wire.v1.BulkSubscribeConfig\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\\\n\x1eListTopicSubscriptionsResponse\x12:\n\rsubscriptions\x18\x01 \x03(\x0b\x32#.flowyard.wire.v1.TopicSubscription*X\n\x10TopicEventStatus\x12\x17\n\x13TOPIC_EVENT_SUCCESS\x10\x00\x12\x15\n\x11TOPIC_EVENT_RETRY\x10\x01\x12\x14\n\x10TOPIC_EVENT_DROP\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66lowyard/wire/v1/pubsub.proto\x12\x10\x66lowyard.wire.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xda\x01\n\x13PublishEventRequest\x12\x13\n\x0bpubsub_name\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x19\n\x11\x64\x61ta_content_type\x18\x04 \x01(\t\x12\x45\n\x08metadata\x18\x05 \x03(\x0b\x32\x33.flowyard.wire.v1.PublishEventRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xbe\x01\n\x10\x42ulkPublishEntry\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\r\n\x05\x65vent\x18\x02 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x42\n\x08metadata\x18\x04 \x03(\x0b\x32\x30.flowyard.wire.v1.BulkPublishEntry.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xe4\x01\n\x12\x42ulkPublishRequest\x12\x13\n\x0bpubsub_name\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x33\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\".flowyard.wire.v1.BulkPublishEntry\x12\x44\n\x08metadata\x18\x04 \x03(\x0b\x32\x32.flowyard.wire.v1.BulkPublishRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"5\n\x12\x42ulkPublishFailure\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\"S\n\x13\x42ulkPublishResponse\x12<\n\x0e\x66\x61iled_entries\x18\x01 \x03(\x0b\x32$.flowyard.wire.v1.BulkPublishFailure\"\xdb\x01\n\x11TopicEventRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x14\n\x0cspec_version\x18\x04 \x01(\t\x12\x19\n\x11\x64\x61ta_content_type\x18\x05 \x01(\t\x12\r\n\x05topic\x18\x06 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x07 \x01(\x0c\x12\x13\n\x0bpubsub_name\x18\x08 \x01(\t\x12\x0c\n\x04path\x18\t \x01(\t\x12+\n\nextensions\x18\n \x01(\x0b\x32\x17.google.protobuf.Struct\"H\n\x12TopicEventResponse\x12\x32\n\x06status\x18\x01 \x01(\x0e\x32\".flowyard.wire.v1.TopicEventStatus\"\xaa\x01\n\x12\x42ulkTopicEventData\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x14\n\x0cspec_version\x18\x04 \x01(\t\x12\x19\n\x11\x64\x61ta_content_type\x18\x05 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x06 \x01(\x0c\x12+\n\nextensions\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\"\x8c\x02\n\x13\x42ulkTopicEventEntry\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x0f\n\x05\x62ytes\x18\x02 \x01(\x0cH\x00\x12;\n\x0b\x63loud_event\x18\x03 \x01(\x0b\x32$.flowyard.wire.v1.BulkTopicEventDataH\x00\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x45\n\x08metadata\x18\x05 \x03(\x0b\x32\x33.flowyard.wire.v1.BulkTopicEventEntry.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05\x65vent\"\x95\x02\n\x15\x42ulkTopicEventRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x36\n\x07\x65ntries\x18\x02 \x03(\x0b\x32%.flowyard.wire.v1.BulkTopicEventEntry\x12G\n\x08metadata\x18\x03 \x03(\x0b\x32\x35.flowyard.wire.v1.BulkTopicEventRequest.MetadataEntry\x12\r\n\x05topic\x18\x04 \x01(\t\x12\x13\n\x0bpubsub_name\x18\x05 \x01(\t\x12\x0c\n\x04type\x18\x06 \x01(\t\x12\x0c\n\x04path\x18\x07 \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"a\n\x19\x42ulkTopicEventEntryStatus\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\".flowyard.wire.v1.TopicEventStatus\"W\n\x16\x42ulkTopicEventResponse\x12=\n\x08statuses\x18\x01 \x03(\x0b\x32+.flowyard.wire.v1.BulkTopicEventEntryStatus\"\xef\x01\n\x17SubscribeInitialRequest\x12\x13\n\x0bpubsub_name\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12I\n\x08metadata\x18\x03 \x03(\x0b\x32\x37.flowyard.wire.v1.SubscribeInitialRequest.MetadataEntry\x12\x1e\n\x11\x64\x65\x61\x64_letter_topic\x18\x04 \x01(\tH\x00\x88\x01\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x14\n\x12_dead_letter_topic\"[\n\x17SubscribeEventProcessed\x12\n\n\x02id\x18\x01 \x01(\t\x12\x34\n\x06status\x18\x02 \x01(\x0b\x32$.flowyard.wire.v1.TopicEventResponse\"\xa9\x01\n\x10SubscribeRequest\x12\x44\n\x0finitial_request\x18\x01 \x01(\x0b\x32).flowyard.wire.v1.SubscribeInitialRequestH\x00\x12\x44\n\x0f\x65vent_processed\x18\x02 \x01(\x0b\x32).flowyard.wire.v1.SubscribeEventProcessedH\x00\x42\t\n\x07request\"\x1a\n\x18SubscribeInitialResponse\"\xa5\x01\n\x11SubscribeResponse\x12\x46\n\x10initial_response\x18\x01 \x01(\x0b\x32*.flowyard.wire.v1.SubscribeInitialResponseH\x00\x12<\n\revent_message\x18\x02 \x01(\x0b\x32#.flowyard.wire.v1.TopicEventRequestH\x00\x42\n\n\x08response\"(\n\tTopicRule\x12\r\n\x05match\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\"J\n\x0bTopicRoutes\x12*\n\x05rules\x18\x01 \x03(\x0b\x32\x1b.flowyard.wire.v1.TopicRule\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x02 \x01(\t\"a\n\x13\x42ulkSubscribeConfig\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x1a\n\x12max_messages_count\x18\x02 \x01(\x05\x12\x1d\n\x15max_await_duration_ms\x18\x03 \x01(\x05\"\xb6\x02\n\x11TopicSubscription\x12\x13\n\x0bpubsub_name\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x43\n\x08metadata\x18\x03 \x03(\x0b\x32\x31.flowyard.wire.v1.TopicSubscription.MetadataEntry\x12-\n\x06routes\x18\x05 \x01(\x0b\x32\x1d.flowyard.wire.v1.TopicRoutes\x12\x19\n\x11\x64\x65\x61\x64_letter_topic\x18\x06 \x01(\t\x12=\n\x0e\x62ulk_subscribe\x18\x07 \x01(\x0b\x32%.flowyard.wire.v1.BulkSubscribeConfig\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\\\n\x1eListTopicSubscriptionsResponse\x12:\n\rsubscriptions\x18\x01 \x03(\x0b\x32#.flowyard.wire.v1.TopicSubscription*X\n\x10TopicEventStatus\x12\x17\n\x13TOPIC_EVENT_SUCCESS\x10\x00\x12\x15\n\x11TOPIC_EVENT_RETRY\x10\x01\x12\x14\n\x10TOPIC_EVENT_DROP\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,12 +38,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BULKPUBLISHENTRY_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_BULKPUBLISHREQUEST_METADATAENTRY']._loaded_options = None
   _globals['_BULKPUBLISHREQUEST_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_BULKTOPICEVENTENTRY_METADATAENTRY']._loaded_options = None
+  _globals['_BULKTOPICEVENTENTRY_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_BULKTOPICEVENTREQUEST_METADATAENTRY']._loaded_options = None
+  _globals['_BULKTOPICEVENTREQUEST_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_SUBSCRIBEINITIALREQUEST_METADATAENTRY']._loaded_options = None
   _globals['_SUBSCRIBEINITIALREQUEST_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_TOPICSUBSCRIPTION_METADATAENTRY']._loaded_options = None
   _globals['_TOPICSUBSCRIPTION_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_TOPICEVENTSTATUS']._serialized_start=2489
-  _globals['_TOPICEVENTSTATUS']._serialized_end=2577
+  _globals['_TOPICEVENTSTATUS']._serialized_start=3401
+  _globals['_TOPICEVENTSTATUS']._serialized_end=3489
   _globals['_PUBLISHEVENTREQUEST']._serialized_start=82
   _globals['_PUBLISHEVENTREQUEST']._serialized_end=300
   _globals['_PUBLISHEVENTREQUEST_METADATAENTRY']._serialized_start=253
@@ -64,28 +68,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TOPICEVENTREQUEST']._serialized_end=1086
   _globals['_TOPICEVENTRESPONSE']._serialized_start=1088
   _globals['_TOPICEVENTRESPONSE']._serialized_end=1160
-  _globals['_SUBSCRIBEINITIALREQUEST']._serialized_start=1163
-  _globals['_SUBSCRIBEINITIALREQUEST']._serialized_end=1402
+  _globals['_BULKTOPICEVENTDATA']._serialized_start=1163
+  _globals['_BULKTOPICEVENTDATA']._serialized_end=1333
+  _globals['_BULKTOPICEVENTENTRY']._serialized_start=1336
+  _globals['_BULKTOPICEVENTENTRY']._serialized_end=1604
+  _globals['_BULKTOPICEVENTENTRY_METADATAENTRY']._serialized_start=253
+  _globals['_BULKTOPICEVENTENTRY_METADATAENTRY']._serialized_end=300
+  _globals['_BULKTOPICEVENTREQUEST']._serialized_start=1607
+  _globals['_BULKTOPICEVENTREQUEST']._serialized_end=1884
+  _globals['_BULKTOPICEVENTREQUEST_METADATAENTRY']._serialized_start=253
+  _globals['_BULKTOPICEVENTREQUEST_METADATAENTRY']._serialized_end=300
+  _globals['_BULKTOPICEVENTENTRYSTATUS']._serialized_start=1886
+  _globals['_BULKTOPICEVENTENTRYSTATUS']._serialized_end=1983
+  _globals['_BULKTOPICEVENTRESPONSE']._serialized_start=1985
+  _globals['_BULKTOPICEVENTRESPONSE']._serialized_end=2072
+  _globals['_SUBSCRIBEINITIALREQUEST']._serialized_start=2075
+  _globals['_SUBSCRIBEINITIALREQUEST']._serialized_end=2314
   _globals['_SUBSCRIBEINITIALREQUEST_METADATAENTRY']._serialized_start=253
   _globals['_SUBSCRIBEINITIALREQUEST_METADATAENTRY']._serialized_end=300
-  _globals['_SUBSCRIBEEVENTPROCESSED']._serialized_start=1404
-  _globals['_SUBSCRIBEEVENTPROCESSED']._serialized_end=1495
-  _globals['_SUBSCRIBEREQUEST']._serialized_start=1498
-  _globals['_SUBSCRIBEREQUEST']._serialized_end=1667
-  _globals['_SUBSCRIBEINITIALRESPONSE']._serialized_start=1669
-  _globals['_SUBSCRIBEINITIALRESPONSE']._serialized_end=1695
-  _globals['_SUBSCRIBERESPONSE']._serialized_start=1698
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=1863
-  _globals['_TOPICRULE']._serialized_start=1865
-  _globals['_TOPICRULE']._serialized_end=1905
-  _globals['_TOPICROUTES']._serialized_start=1907
-  _globals['_TOPICROUTES']._serialized_end=1981
-  _globals['_BULKSUBSCRIBECONFIG']._serialized_start=1983
-  _globals['_BULKSUBSCRIBECONFIG']._serialized_end=2080
-  _globals['_TOPICSUBSCRIPTION']._serialized_start=2083
-  _globals['_TOPICSUBSCRIPTION']._serialized_end=2393
+  _globals['_SUBSCRIBEEVENTPROCESSED']._serialized_start=2316
+  _globals['_SUBSCRIBEEVENTPROCESSED']._serialized_end=2407
+  _globals['_SUBSCRIBEREQUEST']._serialized_start=2410
+  _globals['_SUBSCRIBEREQUEST']._serialized_end=2579
+  _globals['_SUBSCRIBEINITIALRESPONSE']._serialized_start=2581
+  _globals['_SUBSCRIBEINITIALRESPONSE']._serialized_end=2607
+  _globals['_SUBSCRIBERESPONSE']._serialized_start=2610
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=2775
+  _globals['_TOPICRULE']._serialized_start=2777
+  _globals['_TOPICRULE']._serialized_end=2817
+  _globals['_TOPICROUTES']._serialized_start=2819
+  _globals['_TOPICROUTES']._serialized_end=2893
+  _globals['_BULKSUBSCRIBECONFIG']._serialized_start=2895
+  _globals['_BULKSUBSCRIBECONFIG']._serialized_end=2992
+  _globals['_TOPICSUBSCRIPTION']._serialized_start=2995
+  _globals['_TOPICSUBSCRIPTION']._serialized_end=3305
   _globals['_TOPICSUBSCRIPTION_METADATAENTRY']._serialized_start=253
   _globals['_TOPICSUBSCRIPTION_METADATAENTRY']._serialized_end=300
-  _globals['_LISTTOPICSUBSCRIPTIONSRESPONSE']._serialized_start=2395
-  _globals['_LISTTOPICSUBSCRIPTIONSRESPONSE']._serialized_end=2487
+  _globals['_LISTTOPICSUBSCRIPTIONSRESPONSE']._serialized_start=3307
+  _globals['_LISTTOPICSUBSCRIPTIONSRESPONSE']._serialized_end=3399
 # @@protoc_insertion_point(module_scope)

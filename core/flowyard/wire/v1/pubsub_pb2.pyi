@@ -120,6 +120,84 @@ class TopicEventResponse(_message.Message):
     status: TopicEventStatus
     def __init__(self, status: _Optional[_Union[TopicEventStatus, str]] = ...) -> None: ...
 
+class BulkTopicEventData(_message.Message):
+    __slots__ = ("id", "source", "type", "spec_version", "data_content_type", "data", "extensions")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    SPEC_VERSION_FIELD_NUMBER: _ClassVar[int]
+    DATA_CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    EXTENSIONS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    source: str
+    type: str
+    spec_version: str
+    data_content_type: str
+    data: bytes
+    extensions: _struct_pb2.Struct
+    def __init__(self, id: _Optional[str] = ..., source: _Optional[str] = ..., type: _Optional[str] = ..., spec_version: _Optional[str] = ..., data_content_type: _Optional[str] = ..., data: _Optional[bytes] = ..., extensions: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class BulkTopicEventEntry(_message.Message):
+    __slots__ = ("entry_id", "bytes", "cloud_event", "content_type", "metadata")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ENTRY_ID_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    CLOUD_EVENT_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    entry_id: str
+    bytes: bytes
+    cloud_event: BulkTopicEventData
+    content_type: str
+    metadata: _containers.ScalarMap[str, str]
+    def __init__(self, entry_id: _Optional[str] = ..., bytes: _Optional[bytes] = ..., cloud_event: _Optional[_Union[BulkTopicEventData, _Mapping]] = ..., content_type: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class BulkTopicEventRequest(_message.Message):
+    __slots__ = ("id", "entries", "metadata", "topic", "pubsub_name", "type", "path")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    PUBSUB_NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    entries: _containers.RepeatedCompositeFieldContainer[BulkTopicEventEntry]
+    metadata: _containers.ScalarMap[str, str]
+    topic: str
+    pubsub_name: str
+    type: str
+    path: str
+    def __init__(self, id: _Optional[str] = ..., entries: _Optional[_Iterable[_Union[BulkTopicEventEntry, _Mapping]]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., topic: _Optional[str] = ..., pubsub_name: _Optional[str] = ..., type: _Optional[str] = ..., path: _Optional[str] = ...) -> None: ...
+
+class BulkTopicEventEntryStatus(_message.Message):
+    __slots__ = ("entry_id", "status")
+    ENTRY_ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    entry_id: str
+    status: TopicEventStatus
+    def __init__(self, entry_id: _Optional[str] = ..., status: _Optional[_Union[TopicEventStatus, str]] = ...) -> None: ...
+
+class BulkTopicEventResponse(_message.Message):
+    __slots__ = ("statuses",)
+    STATUSES_FIELD_NUMBER: _ClassVar[int]
+    statuses: _containers.RepeatedCompositeFieldContainer[BulkTopicEventEntryStatus]
+    def __init__(self, statuses: _Optional[_Iterable[_Union[BulkTopicEventEntryStatus, _Mapping]]] = ...) -> None: ...
+
 class SubscribeInitialRequest(_message.Message):
     __slots__ = ("pubsub_name", "topic", "metadata", "dead_letter_topic")
     class MetadataEntry(_message.Message):

@@ -1,0 +1,1 @@
+"""A broker of Flowyard that keeps messages in a folder."""
