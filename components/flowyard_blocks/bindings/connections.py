@@ -11,14 +11,15 @@ from typing import Any
 
 import msgspec
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import set_json_loads
 
 from flowyard.backend import BackendUnavailable, BindingFailed, ConfigurationError
+from flowyard_blocks.bindings.connection_string import read_connection_string
 
 Rows = list[tuple[Any, ...]]
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+_USUAL_CONNECTIONS = 4
 
 
 class Connections:
@@ -45,19 +46,26 @@ class Connections:
         name: str,
         conninfo: str,
         *,
-        most: int,
+        most: int | None,
         idle: timedelta,
         connect_within: timedelta,
         clock: Callable[[], float],
     ) -> AsyncIterator[Connections]:
-        """Connect once, so that what cannot be reached is known at once."""
-        if not _is_conninfo(conninfo):
+        """Connect once, so that what cannot be reached is known at once.
+
+        Without `most`, the connection string says how many there may be.
+        """
+        read = read_connection_string(conninfo)
+        if read is None:
             # Without the reason, which may quote the password.
             raise ConfigurationError(
-                f"component '{name}': key 'connectionString' is no connection string. "
+                f"component '{name}': key 'url' or 'connectionString' is no connection string. "
                 "Write postgresql://user:password@host/database, or host=… dbname=…"
             )
-        connections = Connections(conninfo, most, idle, connect_within, clock)
+        conninfo, allowed = read
+        connections = Connections(
+            conninfo, most or allowed or _USUAL_CONNECTIONS, idle, connect_within, clock
+        )
         try:
             await connections._give(await connections._take())
             yield connections
@@ -119,14 +127,6 @@ class Connections:
             self._idle.append((self._clock(), connection))
         else:
             await connection.close()
-
-
-def _is_conninfo(text: str) -> bool:
-    try:
-        conninfo_to_dict(text)
-    except psycopg.ProgrammingError:
-        return False
-    return True
 
 
 def _is_alive(connection: Connection) -> bool:

@@ -30,8 +30,6 @@ from flowyard_blocks.durations import Seconds
 if TYPE_CHECKING:
     from flowyard_blocks.bindings.connections import Connections
 
-_USUAL_CONNECTIONS = 4
-
 
 class PostgresSettings(BaseModel):
     """Which database, and how many connections there may be."""
@@ -102,7 +100,7 @@ async def open_postgres(
     async with Connections.open(
         context.name,
         settings.connection_string.get_secret_value(),
-        most=settings.max_conns or _USUAL_CONNECTIONS,
+        most=settings.max_conns or None,
         idle=settings.connection_max_idle_time,
         connect_within=settings.timeout,
         clock=context.machine.monotonic,

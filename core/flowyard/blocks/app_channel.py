@@ -12,12 +12,16 @@ from flowyard.errors import BackendUnavailable
 
 @dataclass(frozen=True, slots=True)
 class AppRequest:
-    """A call of the application. `path` begins with a slash, and may have a query behind it."""
+    """A call of the application. `path` begins with a slash, and may have a query behind it.
+
+    `type_url` is the type of a body that came over gRPC as a message of its own.
+    """
 
     verb: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | AsyncIterator[bytes] = b""
+    type_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class AppResponse:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: AsyncIterator[bytes]
+    type_url: str = ""
 
 
 class AppAway(BackendUnavailable):

@@ -46,7 +46,7 @@ class InvocableGrpcApp:
         path, _, query = request.path.partition("?")
         sent = wire.InvokeRequest(
             method=path.lstrip("/"),
-            data=Packed(value=await self._whole(request.body)),
+            data=Packed(type_url=request.type_url, value=await self._whole(request.body)),
             content_type=request.headers.get("content-type", ""),
             http_extension=wire.HttpExtension(
                 # Of any other verb, the schema has no number.
@@ -69,7 +69,7 @@ class InvocableGrpcApp:
             yield AppResponse(status, (("content-type", "text/plain"),), _one(reason.encode()))
             return
         headers = (("content-type", told.content_type),) if told.content_type else ()
-        yield AppResponse(200, headers, _one(told.data.value))
+        yield AppResponse(200, headers, _one(told.data.value), told.data.type_url)
 
     async def _whole(self, body: bytes | AsyncIterator[bytes]) -> bytes:
         if isinstance(body, bytes):

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from blocks.bindings.opening import opened
 from flowyard.backend import (
@@ -21,6 +22,7 @@ from flowyard.backend import (
 )
 from flowyard.config import ComponentSpec
 from flowyard.testing.conformance import BindingConformance
+from flowyard_blocks.bindings.connection_string import read_connection_string
 
 _CREATE = "create table orders (orderid integer, customer text, price numeric(8, 2))"
 _INSERT = "insert into orders (orderid, customer, price) values ($1, $2, $3)"
@@ -175,11 +177,45 @@ async def test_a_database_that_cannot_be_reached_is_told_without_the_password() 
 
 
 async def test_what_is_no_connection_string_is_refused_without_showing_it() -> None:
-    with pytest.raises(ConfigurationError, match="no connection string") as caught:
+    with pytest.raises(ConfigurationError, match="is no connection string") as caught:
         async with opened("postgresql", connectionString="password='hidden host=x"):
             pass
     assert "hidden" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("host=x pool_min_conns=1 pool_max_conns='10' dbname=y", ("host=x dbname=y", 10)),
+        (
+            r"password='a\' pool_max_conns=7' host=x",
+            (r"password='a\' pool_max_conns=7' host=x", None),
+        ),
+        ("host = x pool_max_conns = 2", ("host = x ", 2)),
+        (
+            "postgresql://x/y?pool_max_conns=3&connect_timeout=5",
+            ("postgresql://x/y?connect_timeout=5", 3),
+        ),
+        ("postgresql://x/y?pool_min_conns=1", ("postgresql://x/y?", None)),
+        ("postgresql://x/y?options=-c%20a%3Db", ("postgresql://x/y?options=-c%20a%3Db", None)),
+    ],
+)
+def test_a_connection_string_may_have_keys_of_go(given: str, read: tuple[str, int | None]) -> None:
+    assert read_connection_string(given) == read
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "many", ""])
+def test_a_pool_without_connections_is_no_connection_string(size: str) -> None:
+    assert read_connection_string(f"host=x pool_max_conns={size}") is None
+
+
+async def test_a_connection_string_as_the_quickstart_has_it_connects(postgres: str) -> None:
+    string = " ".join(f"{key}='{value}'" for key, value in conninfo_to_dict(postgres).items())
+    string += " pool_min_conns=1 pool_max_conns=10"
+    async with opened("postgres", url=string) as database:
+        answer = await database.invoke("query", b"", {"sql": "select 1"})
+        assert json.loads(answer.data or b"") == [[1]]
 
 
 def test_without_the_library_the_message_says_what_to_install() -> None:

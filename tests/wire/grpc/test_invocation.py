@@ -145,6 +145,12 @@ async def _grpc_app() -> AsyncIterator[int]:
         request = wire.InvokeRequest.FromString(data)
         if request.method == "missing":
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such thing")
+        if request.method == "message":
+            message = wire.InvokeResponse(content_type="text/plain")
+            message.data.Pack(wire.InvokeRequest(method="inner"))
+            return message.SerializeToString()
+        if request.method == "typed":
+            return wire.InvokeResponse(data=request.data).SerializeToString()
         told = {
             "method": request.method,
             "verb": wire.HttpVerb.Name(request.http_extension.verb),
@@ -197,3 +203,25 @@ async def test_an_application_that_speaks_grpc_is_invoked_by_either_face(tmp_pat
             with pytest.raises(grpc.aio.AioRpcError, match="no such thing") as caught:
                 await _invoke(sidecar, _request("shop", "missing"))
             assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_body_that_is_a_message_keeps_its_type(tmp_path: Path) -> None:
+    async with _grpc_app() as port:
+        address = AppAddress(port, "grpc")
+        async with serving(tmp_path, app_address=address) as sidecar:
+            sent = Packed()
+            sent.Pack(wire.InvokeRequest(method="inner"))
+            found = await _invoke(sidecar, _request("shop", "typed", data=sent))
+            assert (found.data, found.content_type) == (sent, "")
+            path = "/v1.0/invoke/shop/method/typed"
+            untyped = await sidecar.http.post(path, content=b"tea")
+            assert "content-type" not in untyped.headers
+
+
+async def test_over_http_a_message_has_its_content_type(tmp_path: Path) -> None:
+    async with _grpc_app() as port:
+        address = AppAddress(port, "grpc")
+        async with serving(tmp_path, app_address=address) as sidecar:
+            answer = await sidecar.http.post("/v1.0/invoke/shop/method/message")
+            assert answer.headers["content-type"] == "application/x-protobuf"
+            assert wire.InvokeRequest.FromString(answer.content).method == "inner"

@@ -254,7 +254,8 @@ class _App(grpc.GenericRpcHandler):
             ),
             bulk_subscribe=self._bulk,
         )
-        answer = wire.ListTopicSubscriptionsResponse(subscriptions=[subscription])
+        plain = wire.TopicSubscription(pubsub_name="orderpubsub", topic="returns")
+        answer = wire.ListTopicSubscriptionsResponse(subscriptions=[subscription, plain])
         return answer.SerializeToString()
 
     async def _take(self, request: bytes, _context: Any) -> bytes:
@@ -297,9 +298,12 @@ async def test_an_application_over_grpc_gets_its_events(tmp_path: Path) -> None:
         again = await app.events.get()
         await _publish(channel, _order(b'{"kind": "b"}'))
         other = await app.events.get()
+        await _publish(channel, _order(b"1", topic="returns"))
+        plain = await app.events.get()
     assert first == again
     assert (first.path, json.loads(first.data)) == ("/a", {"kind": "a"})
     assert other.path == "/rest"
+    assert (plain.topic, plain.path) == ("returns", "")
     assert app.tokens == ["its own"]
 
 

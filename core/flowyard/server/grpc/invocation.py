@@ -60,7 +60,8 @@ class InvocationService:
         if answer.status // 100 != 2:
             raise _answered(answer.status, body)
         return wire.InvokeResponse(
-            data=Packed(value=body), content_type=dict(told).get("content-type", "")
+            data=Packed(type_url=answer.type_url, value=body),
+            content_type=dict(told).get("content-type", ""),
         )
 
     async def _read(self, target: str, answer: AppResponse) -> bytes:
@@ -82,7 +83,8 @@ def _request(message: wire.InvokeRequest, context: Context) -> AppRequest:
     verb = wire.HttpVerb.Name(extension.verb) if extension.verb else "POST"
     headers = request_headers(text_metadata(context))
     headers["content-type"] = message.content_type or _JSON
-    return AppRequest(verb, method_path(method, "&".join(queries)), headers, message.data.value)
+    path = method_path(method, "&".join(queries))
+    return AppRequest(verb, path, headers, message.data.value, message.data.type_url)
 
 
 def _failed(target: str, error: FlowyardError) -> BlockError:

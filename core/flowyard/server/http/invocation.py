@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from flowyard.blocks.app_channel import AppChannel, AppRequest
+from flowyard.blocks.app_channel import AppChannel, AppRequest, AppResponse
 from flowyard.blocks.invocation import Invocation, method_path, passed_on, request_headers
 from flowyard.errors import FlowyardError, InvalidRequest, InvocationFailed
 from flowyard.server.http.endpoints import call_of, fault_response, peer_of, refuse
@@ -26,6 +26,7 @@ CODE = "ERR_DIRECT_INVOKE"
 _APP_ID = "dapr-app-id"
 _BASE = "/v1.0/invoke/"
 _METHOD = "/method/"
+_PROTOBUF = "application/x-protobuf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,15 @@ def _cleaned(path: str) -> str:
     return f"{kept}/" if path.endswith("/") and kept else kept
 
 
+def _headers(answer: AppResponse) -> list[tuple[str, str]]:
+    told = passed_on(answer.headers)
+    if not answer.type_url:
+        return told
+    # SDKs read the body as a message if the content type says so.
+    kept = [(name, value) for name, value in told if name != "content-type"]
+    return [*kept, ("content-type", _PROTOBUF)]
+
+
 class _Answer(Response):
     """What the application answers, as it comes."""
 
@@ -134,7 +144,7 @@ class _Answer(Response):
         )
         try:
             async with self._channel.call(sent) as answer:
-                await exchange.answer(answer.status, passed_on(answer.headers), answer.body)
+                await exchange.answer(answer.status, _headers(answer), answer.body)
         except ClientDisconnect:
             return
         except FlowyardError as error:

@@ -97,9 +97,10 @@ class GrpcRecipient:
 
 
 def _subscription(item: wire.TopicSubscription) -> Subscription:
-    rules = [Rule(rule.match, rule.path or "/") for rule in item.routes.rules]
+    rules = [Rule(rule.match, rule.path) for rule in item.routes.rules]
     if item.routes.default or not rules:
-        rules.append(Rule("", item.routes.default or "/"))
+        # Python's SDK finds what handles a topic by the path, and knows no "/".
+        rules.append(Rule("", item.routes.default))
     bulk = item.bulk_subscribe
     return Subscription(
         item.pubsub_name,
