@@ -137,3 +137,15 @@ def test_what_neither_is_is_refused(tmp_path: Path, written: str) -> None:
     )
     with pytest.raises(ConfigurationError, match=rf"spec\.{written.partition(':')[0]}: "):
         load_components(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "what"),
+    [("outboxPublishPubsub", "the outbox"), ("PrimaryEncryptionKey", "encryption of values")],
+)
+async def test_what_only_daprs_state_stores_have_is_refused_in_words(key: str, what: str) -> None:
+    store = ComponentSpec("cart", "state.in-memory", metadata={key: "a secret"})
+    with pytest.raises(ConfigurationError, match=f"{what} is not supported") as caught:
+        async with blocks(store):
+            pass
+    assert "a secret" not in str(caught.value)

@@ -25,6 +25,7 @@ from flowyard.clock import Clock
 from flowyard.config import ComponentSpec, resolve
 from flowyard.config.block_settings import (
     BLOCK_SETTINGS,
+    UNSUPPORTED,
     BindingSettings,
     PubSubSettings,
     StateSettings,
@@ -151,6 +152,12 @@ def _left_out(spec: ComponentSpec, error: Exception) -> str:
 def _split(spec: ComponentSpec) -> tuple[BaseModel, ComponentSpec]:
     """Return Flowyard's own settings, and the component with the rest of them."""
     model = BLOCK_SETTINGS[spec.block]
+    for key, what in UNSUPPORTED.get(spec.block, {}).items():
+        if any(given.lower() == key.lower() for given in spec.metadata):
+            raise ConfigurationError(
+                f"{spec.label}: key '{key}': {what} is not supported. Remove it from "
+                "spec.metadata, or let a daprd have the component (--dapr)."
+            )
     keys = {key.lower() for name, info in model.model_fields.items() for key in keys_of(name, info)}
     own = {key: value for key, value in spec.metadata.items() if key.lower() in keys}
     rest = {key: value for key, value in spec.metadata.items() if key not in own}

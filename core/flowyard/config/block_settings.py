@@ -50,3 +50,15 @@ BLOCK_SETTINGS: Mapping[str, type[BlockSettings]] = {
     "secretstores": SecretStoreSettings,
 }
 """The settings of each block, by what the names of its types begin with."""
+
+UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
+    "state": {
+        "outboxPublishPubsub": "the outbox",
+        "outboxPublishTopic": "the outbox",
+        "outboxPubsub": "the outbox",
+        "outboxDiscardWhenMissingState": "the outbox",
+        "primaryEncryptionKey": "encryption of values",
+        "secondaryEncryptionKey": "encryption of values",
+    },
+}
+"""Settings of Dapr's for what Flowyard does not have, of all types of a block."""
