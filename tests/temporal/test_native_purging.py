@@ -156,5 +156,6 @@ async def listed(client: Client, instance_id: str) -> list[str]:
     request = ListWorkflowExecutionsRequest(
         namespace="default", query=f"WorkflowId = '{instance_id}'"
     )
-    answer = await client.workflow_service.list_workflow_executions(request)
+    # The server lets a namespace list only some times a second.
+    answer = await client.workflow_service.list_workflow_executions(request, retry=True)
     return [execution.execution.run_id for execution in answer.executions]
